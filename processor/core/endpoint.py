@@ -1,0 +1,105 @@
+"""Where a request goes: the configured URL, or what an event makes of it, or EventError.
+
+Promise: whatever an event says, the request goes to the configured scheme, host and port, or to an
+allowed host; user info, fragments and segments that climb (`..`, however encoded) never leave.
+The text is judged as it stands (RFC 3986) before anything is decoded or normalised: a library that
+normalises first would judge another URL than the one that is sent.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from processor.errors import EventError
+
+_URL = re.compile(
+    r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?", re.DOTALL
+)
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{0,5}))?")
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PORTS = {"http": 80, "https": 443}
+_PATH_SAFE = "/:@!$&'()*+,;=~%"
+_QUERY_SAFE = _PATH_SAFE + "?[]"
+_DECODING_ROUNDS = 4
+"""How often a receiver and its proxies may decode a path before it is looked up."""
+
+
+class Origin(NamedTuple):
+    """Who receives: scheme, host in lower case and ASCII, port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """As it stands in a URL, without the default port."""
+        port = "" if _PORTS[self.scheme] == self.port else f":{self.port}"
+        return f"{self.scheme}://{self.host}{port}"
+
+
+class Endpoint:
+    """The configured URL, and the other hosts that an event may name.
+
+    `allowed_hosts` holds `host` (any port) or `host:port`. Raises EventError if `url` cannot be
+    used: `invalid_url`, or `endpoint_not_allowed` for user info and climbing segments.
+    """
+
+    def __init__(self, url: str, allowed_hosts: Iterable[str] = ()) -> None:
+        self._base = url
+        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+        self.origin, path, query = _split(url)
+        self.url = f"{self.origin}{path}{query}"
+
+    def resolve(self, full_path: str, append_path: str) -> str:
+        """The URL for an event that brings a whole URL, text to append, or both ("" for neither)."""
+        if not full_path and not append_path:
+            return self.url
+        origin, path, query = _split((full_path or self._base) + append_path)
+        if origin != self.origin and not self._allows(origin):
+            raise EventError("endpoint_not_allowed", "the event asks for a scheme, host or port not allowed")
+        return f"{origin}{path}{query}"
+
+    def _allows(self, origin: Origin) -> bool:
+        return not self._allowed_hosts.isdisjoint((origin.host, f"{origin.host}:{origin.port}"))
+
+
+def _split(url: str) -> tuple[Origin, str, str]:
+    """Origin, path and query, both encoded; the fragment is left behind."""
+    parts = _URL.match(url)
+    if not parts or parts["scheme"].lower() not in _PORTS or not parts["authority"]:
+        raise EventError("invalid_url", "the URL needs http:// or https:// and a host")
+    origin = _origin(parts["scheme"].lower(), parts["authority"])
+    if _climbs(parts["path"]):
+        raise EventError("endpoint_not_allowed", "the path has a segment '.' or '..'")
+    return origin, _encode(parts["path"] or "/", _PATH_SAFE), _encode(parts["query"] or "", _QUERY_SAFE)
+
+
+def _origin(scheme: str, authority: str) -> Origin:
+    parts = _AUTHORITY.fullmatch(authority)
+    host = parts and _ascii_host(parts["host"])
+    port = int(parts["port"] or _PORTS[scheme]) if parts else 0
+    if not host or not 0 < port < 65536:
+        raise EventError("endpoint_not_allowed", "the URL has user info, or a host or port that cannot be")
+    return Origin(scheme, host, port)
+
+
+def _ascii_host(host: str) -> str | None:
+    try:
+        text = host.lower() if host.isascii() else host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return None
+    return text if _HOST.fullmatch(text) else None
+
+
+def _climbs(path: str) -> bool:
+    for _ in range(_DECODING_ROUNDS):
+        if any(segment.partition(";")[0] in (".", "..") for segment in re.split(r"[/\\]", path)):
+            return True
+        path = unquote(path)
+    return False
+
+
+def _encode(text: str, safe: str) -> str:
+    return quote(_LONE_PERCENT.sub("%25", text), safe=safe)

@@ -1,0 +1,86 @@
+"""What a record says: its bytes as an event, or EventError.
+
+An event is a JSON object. It is split into its top-level members and no further: the bytes of a
+member that nobody looks into are never decoded, so they can be passed on unchanged, numbers of any
+size and precision included.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import msgspec
+
+from processor.errors import EventError
+
+_SPLIT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+Json = Any
+"""A decoded JSON value: dict, list, str, Number, True, False or None."""
+
+
+class Number(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+class Event:
+    """One event: the bytes it came in, and its top-level members, each as bytes."""
+
+    __slots__ = ("members", "value")
+
+    def __init__(self, value: bytes, members: Mapping[str, msgspec.Raw]) -> None:
+        self.value = value
+        self.members = members
+
+    def get(self, name: str) -> Json:
+        """The decoded member, or None where it is absent or null."""
+        raw = self.members.get(name)
+        return None if raw is None else decode(raw)
+
+    def has_nulls(self) -> bool:
+        """Whether a top-level member is null."""
+        return b"null" in self.value and any(bytes(raw) == b"null" for raw in self.members.values())
+
+
+def parse(value: bytes) -> Event:
+    """The event in a record's value.
+
+    Raises EventError `invalid_event` for what is not UTF-8, not JSON (NaN and Infinity are not), not
+    an object, or nested deeper than the parser goes.
+    """
+    try:
+        value.decode()
+        return Event(value, _SPLIT.decode(value))
+    except UnicodeDecodeError as error:
+        raise EventError("invalid_event", f"not UTF-8: {error.reason} at byte {error.start}") from None
+    except msgspec.ValidationError:
+        raise EventError("invalid_event", "the value is JSON but not an object") from None
+    except msgspec.DecodeError as error:
+        raise EventError("invalid_event", f"not JSON: {error}") from None
+    except RecursionError:
+        raise EventError("invalid_event", "nested too deeply") from None
+
+
+def decode(raw: msgspec.Raw) -> Json:
+    """The value written in `raw`, a member of a parsed event; numbers keep their text."""
+    try:
+        return json.loads(bytes(raw).decode(), parse_int=Number, parse_float=Number, parse_constant=_refuse)
+    except RecursionError:
+        raise EventError("invalid_event", "nested too deeply") from None
+
+
+def json_text(value: Json) -> str:
+    """`value` as JSON without white space, numbers as they were written."""
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json_text(str(k))}:{json_text(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(json_text, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise EventError("invalid_event", f"{constant} is not JSON")

@@ -1,0 +1,290 @@
+"""What happens next: assignments, lanes and commits meet here.
+
+Facts come in as past participles, in the order in which they happened; questions come out. What is
+known of a partition lives exactly as long as its assignment: a result that belongs to an earlier
+one (`epoch`) is recognised here, and only here, and changes nothing.
+
+Promises, with those of `lanes` and `offsets`:
+- nothing of a revoked or lost partition is started;
+- nothing of a released or lost partition is committed;
+- what is received and not finished stays below twice the limits of the policy plus one batch,
+  because `held()` names the partitions that fill it.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+from typing import NamedTuple
+
+from processor.core.lanes import Lanes, Order
+from processor.core.offset_codec import LIMIT
+from processor.core.offsets import Offsets
+from processor.model import Assigned, Partition, Position, Record
+
+RECORD_OVERHEAD_BYTES = 500
+"""What a waiting record costs beside its payload, measured as resident memory per empty record."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPolicy:
+    """What keeps its order, and how much may wait before intake is held."""
+
+    order: Order = Order.KEY
+    max_waiting_records: int = 10_000
+    max_waiting_bytes: int = 64 * 1024 * 1024
+    max_metadata_bytes: int = LIMIT
+
+
+class Hold(StrEnum):
+    """Why nothing more is taken from a partition."""
+
+    RECORDS = "records"
+    BYTES = "bytes"
+    METADATA = "metadata"
+    DEAD_LETTER = "dead_letter"
+
+
+class Standing(NamedTuple):
+    """How a partition stands: offsets, counts of records, `oldest` as a record timestamp in seconds."""
+
+    position: int | None
+    expected: int | None
+    unsettled: int
+    gap: int
+    oldest: float | None
+
+
+class _Assignment:
+    """One partition while it is ours."""
+
+    def __init__(self, epoch: int, committed: Position | None, order: Order) -> None:
+        self.epoch = epoch
+        self.offsets = Offsets(committed)
+        self.lanes = Lanes(order)
+        self.running: dict[int, Record] = {}
+        self.blocked: set[int] = set()
+        self.bytes = 0
+        self.revoked = False
+        self.committed = committed
+        self.asked: Position | None = None
+        self.crowded = False
+        self.hold: Hold | None = None
+
+
+class Flow:
+    """All partitions of this process, from assignment to release."""
+
+    def __init__(self, policy: FlowPolicy) -> None:
+        self._policy = policy
+        self._assignments: dict[Partition, _Assignment] = {}
+        self._ready: deque[Record] = deque()
+        self._records = 0
+        self._bytes = 0
+        self._held: dict[Partition, Hold] = {}
+        self._look_again = False
+
+    # Facts
+
+    def assigned(self, assigned: Assigned) -> None:
+        """These partitions are ours, from their committed positions on."""
+        self.released([partition for partition in assigned.positions if partition in self._assignments])
+        for partition, position in assigned.positions.items():
+            self._assignments[partition] = _Assignment(assigned.epoch, position, self._policy.order)
+
+    def received(self, records: Iterable[Record]) -> int:
+        """Records were read; returns how many of them have still to be done."""
+        before = self._records
+        for record in records:
+            assignment = self._assignment_of(record)
+            if assignment is None or assignment.revoked:
+                continue
+            if not assignment.offsets.received(record.offset, record.timestamp):
+                continue
+            self._weigh(assignment, record, 1)
+            if assignment.lanes.received(record):
+                self._ready.append(record)
+        self._look_again |= self._fullness() >= 1
+        return self._records - before
+
+    def reached(self, ends: Mapping[Partition, int]) -> None:
+        """All records of these partitions below these offsets were received."""
+        for partition, end in ends.items():
+            if assignment := self._assignments.get(partition):
+                assignment.offsets.reached(end)
+
+    def finished(self, record: Record) -> bool:
+        """`record` needs nothing more; False when it came too late and counts for nothing."""
+        assignment = self._assignment_of(record)
+        if assignment is None:
+            return False
+        del assignment.running[record.offset]
+        assignment.offsets.finished(record.offset)
+        self._weigh(assignment, record, -1)
+        self._unblock(assignment, record)
+        following = assignment.lanes.finished(record)
+        if following and not assignment.revoked:
+            self._ready.append(following)
+        self._look_again |= assignment.hold is not None and self._relieved(assignment)
+        return True
+
+    def abandoned(self, record: Record) -> None:
+        """Work on `record` of a revoked partition was given up: it is not finished, and not running."""
+        if assignment := self._assignment_of(record):
+            del assignment.running[record.offset]
+
+    def blocked(self, record: Record) -> None:
+        """The dead letter of `record` could not be written: its partition is held until it is finished."""
+        if assignment := self._assignment_of(record):
+            assignment.blocked.add(record.offset)
+            self._look_again = True
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        """These partitions have to be handed back: nothing of them starts any more."""
+        for partition in partitions:
+            if assignment := self._assignments.get(partition):
+                assignment.revoked = True
+        self._drop_ready(partitions)
+
+    def released(self, partitions: Collection[Partition]) -> None:
+        """These partitions were handed back or lost: what still runs of them counts for nothing."""
+        for partition in partitions:
+            self._forget(partition)
+        self._drop_ready(partitions)
+
+    def committed(self, partitions: Iterable[Partition]) -> None:
+        """The broker acknowledged what `commits()` last asked for these partitions."""
+        for partition in partitions:
+            assignment = self._assignments.get(partition)
+            if assignment and assignment.asked is not None:
+                assignment.committed = assignment.asked
+
+    # Questions
+
+    def start(self, limit: int) -> list[Record]:
+        """Up to `limit` records that may start now; they run until `finished` or `abandoned`."""
+        started: list[Record] = []
+        while self._ready and len(started) < limit:
+            record = self._ready.popleft()
+            self._assignments[record.partition].running[record.offset] = record
+            started.append(record)
+        return started
+
+    def running(self, partitions: Iterable[Partition]) -> list[Record]:
+        """What was started of these partitions and is neither finished nor abandoned."""
+        known = (self._assignments.get(partition) for partition in partitions)
+        return list(chain.from_iterable(a.running.values() for a in known if a))
+
+    def idle(self, partitions: Iterable[Partition]) -> bool:
+        """Whether nothing of these partitions runs."""
+        return not self.running(partitions)
+
+    def assignment(self) -> frozenset[Partition]:
+        """The partitions that are ours, those to be handed back included."""
+        return frozenset(self._assignments)
+
+    def commits(self, partitions: Collection[Partition] | None = None) -> dict[Partition, Position]:
+        """The positions that moved since the last acknowledged commit; of all partitions, or of these."""
+        asked = {}
+        for partition, assignment in self._assignments.items():
+            if partitions is not None and partition not in partitions:
+                continue
+            position = self._position(assignment)
+            if position is not None and position != assignment.committed:
+                assignment.asked = asked[partition] = position
+        return asked
+
+    def held(self) -> Mapping[Partition, Hold]:
+        """The partitions of which no more is to be taken for now, and why."""
+        if self._look_again:
+            self._look_again = False
+            for assignment in self._assignments.values():
+                assignment.hold = self._hold(assignment)
+            self._held = {p: a.hold for p, a in self._assignments.items() if a.hold}
+        return self._held
+
+    def waiting(self) -> tuple[int, int]:
+        """How many records were received and are not finished, and their bytes."""
+        return self._records, self._bytes
+
+    def standings(self) -> Iterator[tuple[Partition, Standing]]:
+        """How every partition stands."""
+        for partition, assignment in self._assignments.items():
+            offsets = assignment.offsets
+            yield (
+                partition,
+                Standing(
+                    offsets.position(),
+                    offsets.expected(),
+                    offsets.unfinished(),
+                    offsets.gap(),
+                    offsets.oldest(),
+                ),
+            )
+
+    # How they are answered
+
+    def _assignment_of(self, record: Record) -> _Assignment | None:
+        """The fence: None when `record` belongs to an assignment that is over."""
+        assignment = self._assignments.get(record.partition)
+        return assignment if assignment and assignment.epoch == record.epoch else None
+
+    def _position(self, assignment: _Assignment) -> Position | None:
+        limit = self._policy.max_metadata_bytes
+        commit = assignment.offsets.commit(limit)
+        if commit is None:
+            return None
+        position, whole = commit
+        crowded = not whole or (assignment.crowded and len(position.metadata) > limit // 2)
+        self._look_again |= crowded != assignment.crowded
+        assignment.crowded = crowded
+        return position
+
+    def _hold(self, assignment: _Assignment) -> Hold | None:
+        if assignment.blocked:
+            return Hold.DEAD_LETTER
+        if assignment.crowded:
+            return Hold.METADATA
+        if assignment.hold in (Hold.RECORDS, Hold.BYTES):
+            return None if self._relieved(assignment) else assignment.hold
+        share = self._share(assignment)
+        if self._fullness() < 1 or share < 1 / len(self._assignments):
+            return None
+        policy = self._policy
+        by_records = share == assignment.offsets.unfinished() / policy.max_waiting_records
+        return Hold.RECORDS if by_records else Hold.BYTES
+
+    def _relieved(self, assignment: _Assignment) -> bool:
+        """Well below the high water: a pause throws away what was fetched already, so they should be few."""
+        return self._fullness() <= 0.5 or self._share(assignment) <= 0.5 / len(self._assignments)
+
+    def _fullness(self) -> float:
+        policy = self._policy
+        return max(self._records / policy.max_waiting_records, self._bytes / policy.max_waiting_bytes)
+
+    def _share(self, assignment: _Assignment) -> float:
+        policy = self._policy
+        records = assignment.offsets.unfinished() / policy.max_waiting_records
+        return max(records, assignment.bytes / policy.max_waiting_bytes)
+
+    def _weigh(self, assignment: _Assignment, record: Record, sign: int) -> None:
+        weight = sign * (len(record.value or b"") + RECORD_OVERHEAD_BYTES)
+        assignment.bytes += weight
+        self._bytes += weight
+        self._records += sign
+
+    def _unblock(self, assignment: _Assignment, record: Record) -> None:
+        if record.offset in assignment.blocked:
+            assignment.blocked.remove(record.offset)
+            self._look_again = True
+
+    def _forget(self, partition: Partition) -> None:
+        assignment = self._assignments.pop(partition, None)
+        if assignment:
+            self._records -= assignment.offsets.unfinished()
+            self._bytes -= assignment.bytes
+            self._look_again = True
+
+    def _drop_ready(self, partitions: Collection[Partition]) -> None:
+        self._ready = deque(record for record in self._ready if record.partition not in partitions)

@@ -1,0 +1,110 @@
+"""The nouns that pass from room to room: plain values, created once per record, never changed.
+
+Times are seconds as float. `monotonic` times come from the loop's clock and mean nothing outside
+this process; `timestamp` times are seconds since 1970 UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from processor.errors import TransportError
+
+Headers = tuple[tuple[str, str], ...]
+RecordHeaders = tuple[tuple[str, bytes | None], ...]
+
+
+class Partition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        """As people write it: `topic/3`."""
+        return f"{self.topic}/{self.number}"
+
+
+class Record(NamedTuple):
+    """One Kafka record, as it was read in one assignment (`epoch`) of its partition."""
+
+    partition: Partition
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: RecordHeaders
+    timestamp: float
+    epoch: int
+
+
+class Position(NamedTuple):
+    """Where a partition stands: the next offset to read, and the commit metadata kept beside it."""
+
+    offset: int
+    metadata: str = ""
+
+
+class Assigned(NamedTuple):
+    """Partitions that are ours from now on, with what was committed (None: nothing yet)."""
+
+    epoch: int
+    positions: Mapping[Partition, Position | None]
+
+
+class Received(NamedTuple):
+    """Records in the order of their offsets per partition, and the ends that were reached.
+
+    `ends` maps a partition to the offset behind its last record: all below it has been received.
+    """
+
+    records: Sequence[Record]
+    ends: Mapping[Partition, int]
+
+
+class Revoked(NamedTuple):
+    """Partitions to be handed back; the source waits until it is told that they are released."""
+
+    partitions: frozenset[Partition]
+
+
+class Lost(NamedTuple):
+    """Partitions that belong to somebody else already: forget them, commit nothing."""
+
+    partitions: frozenset[Partition]
+
+
+class Stopped(NamedTuple):
+    """The source cannot go on; `error` is what to tell the operator."""
+
+    error: str
+
+
+SourceEvent = Assigned | Received | Revoked | Lost | Stopped
+
+
+class Request(NamedTuple):
+    """One HTTP request: `url` whole with its query, header names as they go out, body as bytes."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes | None
+
+
+class Response(NamedTuple):
+    """What came back: the status, `Retry-After` as sent, and the first bytes of the body."""
+
+    status: int
+    retry_after: str | None
+    body: bytes
+
+
+class DeadLetter(NamedTuple):
+    """A record to be written to the dead-letter topic: key, value and headers as Kafka takes them."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: RecordHeaders
+
+
+Answer = Response | TransportError
+"""What one attempt came to."""
