@@ -1,0 +1,173 @@
+"""What the operator said: one YAML file and the environment, brought together and judged at once.
+
+`WEBHOOK_PROCESSOR__SECTION__NAME` holds the value of `section.name`, and
+`WEBHOOK_PROCESSOR__SECTION__NAME_FILE` the path of a file that holds it. A header's value may also
+be `{from_env: NAME}` or `{from_file: PATH}`, so that the YAML file itself holds no secret.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource
+
+from processor.errors import ConfigError, Problem
+from processor.sections import Section
+from processor.settings import PREFIX, Settings
+
+FILE_SUFFIX = "_FILE"
+
+Raw = dict[str, Any]
+
+
+class _Environment(EnvSettingsSource):
+    """Pydantic's reading of nested names, over variables that are handed in."""
+
+    def __init__(self, settings: type[BaseSettings], variables: Mapping[str, str]) -> None:
+        super().__init__(settings)
+        self.env_vars = {name.lower(): value for name, value in variables.items()}
+
+
+def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings. Raises ConfigError with everything that is wrong with them."""
+    problems: list[Problem] = []
+    said = _said(file, environ, problems)
+    try:
+        settings = Settings(**said)
+    except ValidationError as error:
+        found = [_problem(details) for details in error.errors(include_url=False, include_input=False)]
+        raise ConfigError([*problems, *found]) from None
+    except TypeError:
+        raise ConfigError([*problems, Problem(str(file), "section names must be text")]) from None
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def fields(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting by its dotted name, sections left out, in the order of the reference."""
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from fields(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def variable(name: str) -> str:
+    """The environment variable of a dotted setting."""
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def read_yaml(file: Path) -> Raw:
+    """The mapping in `file`; an empty file is an empty mapping."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([Problem(str(file), error.strerror or "cannot be read")]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([Problem(str(file), "is not UTF-8 text")]) from None
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError([Problem(f"{file}{line}", f"is not YAML: {error.problem}")]) from None
+    except yaml.YAMLError:
+        raise ConfigError(
+            [Problem(str(file), "is not YAML: it holds a character that may not be there")]
+        ) from None
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError([Problem(str(file), "must be a mapping of sections", "start with `kafka:`")])
+    return content or {}
+
+
+def merged(below: Raw, above: Raw) -> Raw:
+    """Both mappings in one, section by section; `above` wins."""
+    both = dict(below)
+    for name, value in above.items():
+        old = both.get(name)
+        both[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return both
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A remedy that names the setting meant, or an empty text."""
+    candidates = list(names)
+    leaf = name.rpartition(".")[2]
+    match = [candidate for candidate in candidates if candidate.rpartition(".")[2] == leaf]
+    match = match or get_close_matches(name, candidates, n=1, cutoff=0.6)
+    return f"did you mean {match[0]}?" if match else ""
+
+
+def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]) -> Raw:
+    """All that was said, the environment over the file."""
+    variables = _variables({variable(name) for name, _ in fields()}, environ, problems)
+    said = merged(read_yaml(file) if file else {}, _Environment(Settings, variables)())
+    destination = said.get("destination")
+    if isinstance(destination, dict) and isinstance(destination.get("headers"), dict):
+        destination["headers"] = _resolved(destination["headers"], environ, problems)
+    return said
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    path = ".".join(map(str, details["loc"])) or "settings"
+    if details["type"] == "extra_forbidden":
+        return Problem(path, "is no setting", nearest(path, (name for name, _ in fields())))
+    if details["type"] == "missing":
+        needed = [
+            name for name, field in fields() if f"{name}.".startswith(f"{path}.") and field.is_required()
+        ]
+        return Problem(
+            path, "is missing", "set " + ", ".join(f"{name} or {variable(name)}" for name in needed)
+        )
+    return Problem(path, details["msg"].removeprefix("Value error, "))
+
+
+def _variables(known: set[str], environ: Mapping[str, str], problems: list[Problem]) -> dict[str, str]:
+    """The variables that name settings, those of `_FILE` with the content of their files."""
+    found = {}
+    for key, value in environ.items():
+        name = key.upper()
+        if not name.startswith(PREFIX):
+            continue
+        if name in known:
+            found[name] = value
+        elif name.endswith(FILE_SUFFIX) and name.removesuffix(FILE_SUFFIX) in known:
+            content = _file_content(value, key, problems)
+            found[name.removesuffix(FILE_SUFFIX)] = content
+        else:
+            problems.append(Problem(key, "is no setting", nearest(name, known)))
+    return found
+
+
+def _resolved(headers: Raw, environ: Mapping[str, str], problems: list[Problem]) -> Raw:
+    return {
+        name: _reference(value, f"destination.headers.{name}", environ, problems)
+        if isinstance(value, dict)
+        else value
+        for name, value in headers.items()
+    }
+
+
+def _reference(value: Raw, path: str, environ: Mapping[str, str], problems: list[Problem]) -> str:
+    match value:
+        case {"from_env": str(name), **rest} if not rest:
+            if name not in environ:
+                problems.append(Problem(path, f"the environment variable {name} is not set"))
+            return environ.get(name, "")
+        case {"from_file": str(file), **rest} if not rest:
+            return _file_content(file, path, problems)
+    problems.append(Problem(path, "must be text, {from_env: NAME} or {from_file: PATH}"))
+    return ""
+
+
+def _file_content(file: str, path: str, problems: list[Problem]) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        problems.append(Problem(path, f"the file {file} cannot be read: {reason}"))
+        return ""
