@@ -1,0 +1,187 @@
+"""The command line: run, check, preview, demo, version."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import structlog
+import typer
+
+from processor import __version__, config, logs
+from processor.app import App
+from processor.core import events
+from processor.core.transform import Transform
+from processor.demo import demo as run_demo
+from processor.errors import ConfigError, EventError, FatalError, TransportError
+from processor.kafka.options import refuse_unknown
+from processor.kafka.probe import probe as probe_kafka
+from processor.model import Finding
+from processor.settings import Settings
+from processor.web.probe import probe as probe_endpoint
+
+if sys.platform != "win32":
+    from uvloop import new_event_loop
+else:
+    new_event_loop = None
+
+app = typer.Typer(
+    name="webhook-processor",
+    help="Deliver every event of a Kafka topic to a webhook, and lose none.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="WEBHOOK_PROCESSOR_CONFIG",
+        help="The YAML file with the settings; without one, all of them come from the environment.",
+    ),
+]
+
+
+@app.command()
+def run(file: ConfigFile = None) -> None:
+    """Read the topic, deliver its events, until SIGTERM or Ctrl-C.
+
+    Stops after the requests under way are answered and their positions committed; a second signal
+    stops at once. Exit status: 0 stopped as asked, 1 could not go on, 2 the configuration is wrong.
+    """
+    settings = _settings(file)
+    logs.configure(settings.log.level, settings.log.format, settings.secrets())
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as loop:
+            loop.run(App(settings).run_until_signal())
+    except ConfigError as error:
+        _refuse(error)
+    except FatalError as error:
+        structlog.get_logger().error("ended", error=str(error))
+        _leave(1)
+    _leave(0)
+
+
+@app.command()
+def check(
+    file: ConfigFile = None,
+    connect: Annotated[
+        bool,
+        typer.Option(
+            "--connect", help="Also try the brokers, the topics and the endpoint; no event is read or sent."
+        ),
+    ] = False,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema", help="Print the JSON Schema of the settings, for editors, and do nothing else."
+        ),
+    ] = False,
+) -> None:
+    """Say everything that is wrong with the configuration, at once.
+
+    Exit status: 0 nothing is wrong, 2 something is.
+    """
+    if schema:
+        typer.echo(json.dumps(Settings.model_json_schema(), indent=2))
+        return
+    settings = _settings(file)
+    typer.echo("ok    the configuration can be used")
+    findings = list(_findings(settings)) if connect else []
+    for finding in findings:
+        typer.echo(
+            f"{'ok   ' if finding.ok else 'error'} {finding.what}: {finding.detail}", err=not finding.ok
+        )
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(2)
+
+
+@app.command()
+def preview(
+    source: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(metavar="[EVENTS]", help="A file with one JSON event a line; - for standard input."),
+    ] = "-",  # type: ignore[assignment]
+    file: ConfigFile = None,
+) -> None:
+    """Show the requests that events would become; nothing is sent.
+
+    For every line of EVENTS one JSON line: the request (method, url, headers, body), or the error
+    for which the event would become a dead letter, or why it would be skipped. A line `null` stands
+    for a record without a value.
+    """
+    settings = _settings(file)
+    transform = Transform(settings.request_policy())
+    skip_tombstones = settings.delivery.tombstones == "skip"
+    for line in source:
+        if value := line.strip():
+            shown = _preview(transform, None if value == b"null" else value, skip_tombstones)
+            typer.echo(json.dumps(shown, ensure_ascii=False))
+
+
+@app.command()
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Go on afterwards, to play with, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """See it work: a broker, an endpoint and the processor on this machine, with some hundred events."""
+    raise typer.Exit(run_demo(keep))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app()
+
+
+def _settings(file: Path | None) -> Settings:
+    try:
+        settings = config.load(file, os.environ)
+        refuse_unknown(settings.kafka, settings.dead_letter)
+    except ConfigError as error:
+        _refuse(error)
+    return settings
+
+
+def _refuse(error: ConfigError) -> NoReturn:
+    for problem in error.problems:
+        typer.echo(f"error {problem}", err=True)
+    raise typer.Exit(2) from None
+
+
+def _leave(status: int) -> NoReturn:
+    """Leave without waiting for threads of the Kafka client that may be stuck."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _preview(transform: Transform, value: bytes | None, skip_tombstones: bool) -> dict[str, Any]:
+    if value is None and skip_tombstones:
+        return {"skipped": "tombstone"}
+    try:
+        request = transform.prepare(events.parse(value)).request
+    except EventError as error:
+        return {"error": {"code": error.code, "message": error.message}}
+    body = None if request.body is None else request.body.decode()
+    return {"method": request.method, "url": request.url, "headers": dict(request.headers), "body": body}
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield from probe_kafka(settings.kafka, settings.dead_letter)
+    what = "endpoint " + str(Transform(settings.request_policy()).origin)
+    try:
+        yield Finding(what, True, asyncio.run(probe_endpoint(settings.destination)))
+    except TransportError as error:
+        yield Finding(what, False, str(error))

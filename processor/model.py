@@ -72,13 +72,20 @@ class Lost(NamedTuple):
     partitions: frozenset[Partition]
 
 
+class Troubled(NamedTuple):
+    """The source reports something that it goes on from; `error` is a short name, `message` a sentence."""
+
+    error: str
+    message: str
+
+
 class Stopped(NamedTuple):
     """The source cannot go on; `error` is what to tell the operator."""
 
     error: str
 
 
-SourceEvent = Assigned | Received | Revoked | Lost | Stopped
+SourceEvent = Assigned | Received | Revoked | Lost | Troubled | Stopped
 
 
 class Request(NamedTuple):
@@ -108,3 +115,11 @@ class DeadLetter(NamedTuple):
 
 Answer = Response | TransportError
 """What one attempt came to."""
+
+
+class Finding(NamedTuple):
+    """What a look at something outside came to."""
+
+    what: str
+    ok: bool
+    detail: str

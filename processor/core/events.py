@@ -44,12 +44,14 @@ class Event:
         return b"null" in self.value and any(bytes(raw) == b"null" for raw in self.members.values())
 
 
-def parse(value: bytes) -> Event:
+def parse(value: bytes | None) -> Event:
     """The event in a record's value.
 
-    Raises EventError `invalid_event` for what is not UTF-8, not JSON (NaN and Infinity are not), not
-    an object, or nested deeper than the parser goes.
+    Raises EventError `tombstone` where there is no value, and `invalid_event` for what is not UTF-8,
+    not JSON (NaN and Infinity are not), not an object, or nested deeper than the parser goes.
     """
+    if value is None:
+        raise EventError("tombstone", "the record has no value")
     try:
         value.decode()
         return Event(value, _SPLIT.decode(value))

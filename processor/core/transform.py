@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from processor.core import query
-from processor.core.endpoint import Endpoint
+from processor.core.endpoint import Endpoint, Origin
 from processor.core.events import Event, Json, json_text
 from processor.errors import EventError
 from processor.model import Headers, Request
@@ -90,6 +90,11 @@ class Transform:
             self._headers["content-type"] = ("Content-Type", "application/json")
         self._headers |= _checked(policy.headers)
         self._plain_headers = tuple(self._headers.values())
+
+    @property
+    def origin(self) -> Origin:
+        """Who receives: the configured scheme, host and port."""
+        return self._endpoint.origin
 
     def prepare(self, event: Event) -> Prepared:
         """The request for `event`.

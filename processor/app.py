@@ -1,0 +1,198 @@
+"""Builds every room from the settings, opens them in order, closes them in reverse."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Mapping
+
+import structlog
+
+from processor import __version__
+from processor.core.admission import Admission
+from processor.core.flow import Flow
+from processor.core.transform import Transform
+from processor.delivery import Delivery, Stage
+from processor.errors import FatalError
+from processor.kafka.consumer import Consumer
+from processor.kafka.ends import Ends
+from processor.kafka.options import refuse_unknown
+from processor.kafka.producer import Producer
+from processor.model import Partition
+from processor.pipeline import Pipeline, PipelinePolicy
+from processor.settings import Settings
+from processor.telemetry import Snapshot, Telemetry
+from processor.web.admin import Admin, Report
+from processor.web.client import Client
+
+MEASURE_SECONDS = 10.0
+"""How often the ends of the partitions are asked for."""
+WEDGED_SECONDS = 60.0
+"""After so long without a round of the poll thread the process is not live."""
+CLOSE_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+class App:
+    """One processor: everything between a topic and an endpoint. Run it once.
+
+    `admin_port` is the port of the pages for operators, once it runs.
+    """
+
+    admin_port: int
+
+    def __init__(self, settings: Settings) -> None:
+        """Build; nothing is connected. Raises ConfigError."""
+        refuse_unknown(settings.kafka, settings.dead_letter)
+        self._settings = settings
+        self._telemetry = Telemetry(settings.destination.name)
+        self._admission = Admission(settings.admission_policy())
+        self._flow = Flow(settings.flow_policy())
+        self._client = Client(settings.destination, settings.delivery.max_in_flight)
+        self._producer = Producer(settings.kafka, settings.dead_letter)
+        self._consumer = Consumer(settings.kafka, max_wait=settings.delivery.drain_timeout + CLOSE_SECONDS)
+        self._admin = Admin(settings.admin, self)
+        self._ends: Mapping[Partition, int] = {}
+        self._draining = False
+
+    async def run_until_signal(self) -> None:
+        """`run` until SIGTERM or SIGINT; a second signal ends the process at once."""
+        await self.run(_stop_on_signals(asyncio.get_running_loop()))
+
+    async def run(self, stop: asyncio.Future[None]) -> None:
+        """Process until `stop` is done, then drain, commit and leave. Raises FatalError."""
+        loop = asyncio.get_running_loop()
+        self._failure: asyncio.Future[str] = loop.create_future()
+        async with contextlib.AsyncExitStack() as rooms:
+            await self._open(loop, rooms)
+            await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
+            self._draining = True
+            log.info("stopping", running=len(self._flow.running(self._flow.assignment())))
+        if self._failure.done():
+            raise FatalError(self._failure.result())
+        log.info("stopped")
+
+    async def _open(self, loop: asyncio.AbstractEventLoop, rooms: contextlib.AsyncExitStack) -> None:
+        """Open every room; `rooms` closes them in reverse."""
+        await self._client.open()
+        rooms.push_async_callback(self._client.close)
+        self._producer.open(self._fail)
+        rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
+        self._delivery = self._build_delivery(loop)
+        self._pipeline = self._build_pipeline(loop)
+        self._delivery.attach(self._pipeline)
+        self._telemetry.watch(self._snapshot)
+        self.admin_port = await self._admin.open()
+        rooms.push_async_callback(self._admin.close)
+        self._consumer.open(self._pipeline.take)
+        rooms.push_async_callback(self._leave)
+        self._pipeline.start()
+        rooms.push_async_callback(self._pipeline.drain)
+        rooms.callback(loop.create_task(self._measure()).cancel)
+        self._say_started()
+
+    def _say_started(self) -> None:
+        settings = self._settings
+        log.info(
+            "started",
+            version=__version__,
+            topics=settings.kafka.topics,
+            group=settings.kafka.group_id,
+            destination=settings.destination.name,
+            endpoint=str(self._transform.origin),
+            admin=f"http://{settings.admin.host}:{self.admin_port}",
+        )
+
+    async def _leave(self) -> None:
+        if not await self._consumer.close(CLOSE_SECONDS):
+            log.warning("the group was not left in time", seconds=CLOSE_SECONDS)
+
+    def _build_delivery(self, loop: asyncio.AbstractEventLoop) -> Delivery:
+        settings = self._settings
+        self._transform = Transform(settings.request_policy())
+        return Delivery(
+            transform=self._transform,
+            admission=self._admission,
+            retry=settings.retry_policy(),
+            letters=settings.dead_letter_policy(),
+            skip_tombstones=settings.delivery.tombstones == "skip",
+            sender=self._client,
+            dead_letters=self._producer,
+            clock=loop,
+            wall_clock=time.time,
+            chance=random.random,
+            telemetry=self._telemetry,
+        )
+
+    def _build_pipeline(self, loop: asyncio.AbstractEventLoop) -> Pipeline:
+        delivery = self._settings.delivery
+        policy = PipelinePolicy(delivery.commit_interval, delivery.drain_timeout)
+        return Pipeline(policy, self._flow, self._consumer, self._delivery, loop, self._telemetry, self._fail)
+
+    def _fail(self, error: str) -> None:
+        if not self._failure.done():
+            self._failure.set_result(error)
+
+    async def _measure(self) -> None:
+        ends = Ends(self._settings.kafka)
+        while True:
+            self._ends = await ends.measure(self._flow.assignment())
+            await asyncio.sleep(MEASURE_SECONDS)
+
+    # Pages
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """All metrics in the format that `accept` prefers."""
+        return self._telemetry.exposition(accept)
+
+    def live(self) -> Report:
+        """Whether the loop, which answers this, and the poll thread go round; a dead endpoint is no fault."""
+        silence = self._consumer.silence()
+        ok = silence < WEDGED_SECONDS
+        return Report(ok, {"poll_thread": "ok" if ok else f"silent for {silence:.0f} s"})
+
+    def ready(self) -> Report:
+        """Whether partitions are assigned, dead letters can be written, and no stop is under way."""
+        checks = {
+            "group": "ok" if self._pipeline.joined else "not joined yet",
+            "dead_letters": "ok",
+            "draining": "stopping" if self._draining else "ok",
+        }
+        blocked = self._delivery.stages()[Stage.REWRITE]
+        if blocked:
+            checks["dead_letters"] = f"{blocked} cannot be written"
+        return Report(set(checks.values()) == {"ok"}, checks)
+
+    def _snapshot(self) -> Snapshot:
+        stages = self._delivery.stages()
+        records, size = self._flow.waiting()
+        return Snapshot(
+            in_flight=self._admission.in_flight(),
+            in_flight_limit=self._admission.in_flight() + self._admission.room(),
+            retries_waiting=stages[Stage.RETRY],
+            dead_letters_blocked=stages[Stage.REWRITE],
+            waiting_records=records,
+            waiting_bytes=size,
+            held=self._flow.held(),
+            ends=self._ends,
+            standings=self._flow.standings(),
+            ready=self.ready().ok,
+        )
+
+
+def _stop_on_signals(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+    stop: asyncio.Future[None] = loop.create_future()
+
+    def asked(number: signal.Signals) -> None:
+        if stop.done():
+            log.warning("stopping at once", signal=number.name)
+            os._exit(128 + number)
+        log.info("signal", signal=number.name)
+        stop.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked, number)
+    return stop

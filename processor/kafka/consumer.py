@@ -1,0 +1,310 @@
+"""The consumer and its thread: polls and rebalances as one stream of source events.
+
+One thread owns the client; every call on it is made there, by a queue of commands that is emptied
+between polls and while the thread waits in a rebalance callback. (From another thread a call would
+block for seconds: confluent-kafka-python pulls 2322 and 2346.) Everything learned leaves as source
+events, in order, on the event loop.
+
+Promises:
+- `Assigned` comes before the first record of an assignment, and nothing of a partition comes after
+  its `Revoked` or `Lost`;
+- the thread stays in the callback of a revocation until the partitions are `released`, or
+  `max_wait` seconds have passed, and commits asked before that are sent before the partitions go;
+- at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from queue import Empty, SimpleQueue
+from typing import TypeVarTuple, cast
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from processor.errors import FatalError
+from processor.kafka.options import LOGGER, consumer_options
+from processor.model import (
+    Assigned,
+    Lost,
+    Partition,
+    Position,
+    Received,
+    Record,
+    RecordHeaders,
+    Revoked,
+    SourceEvent,
+    Stopped,
+    Troubled,
+)
+from processor.sections import KafkaSettings
+
+BATCH = 500
+AHEAD = 2
+POLL_SECONDS = 0.05
+"""How long a command may have to wait for a poll of an idle topic."""
+PATIENCE_SECONDS = 1.0
+"""Nothing is polled for so long before a held partition is paused: a pause discards what was fetched."""
+COMMITTED_SECONDS = 10.0
+COMMITTED_TRIES = 3
+
+Arguments = TypeVarTuple("Arguments")
+Errors = Mapping[Partition, str | None]
+Sink = Callable[[SourceEvent], None]
+
+
+class Consumer:
+    """Reads the topics of `kafka` as a member of its group, from `open` to `close`."""
+
+    def __init__(self, kafka: KafkaSettings, *, max_wait: float) -> None:
+        self._kafka = kafka
+        self._max_wait = max_wait
+        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._commits: deque[Callable[[Errors], None]] = deque()
+        self._epochs: dict[Partition, int] = {}
+        self._partitions: dict[tuple[str, int], Partition] = {}
+        self._epoch = 0
+        self._ahead = 0
+        self._wanted: frozenset[Partition] = frozenset()
+        self._paused: frozenset[Partition] = frozenset()
+        self._impatient_at: float | None = None
+        self._dropped: set[Partition] = set()
+        self._waiting_for: set[Partition] = set()
+        self._closing = False
+        self._beat = time.monotonic()
+
+    # From the event loop
+
+    def open(self, sink: Sink) -> None:
+        """Join the group; source events come to `sink` on the running loop from now on."""
+        self._loop = asyncio.get_running_loop()
+        self._sink = sink
+        self._ended = self._loop.create_future()
+        options = {**consumer_options(self._kafka), "on_commit": self._on_commit, "error_cb": self._on_error}
+        self._client = confluent_kafka.Consumer(options, logger=LOGGER)
+        threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
+
+    def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
+        """Commit; `done` is called on the loop with None or what went wrong for each partition."""
+        self._commands.put(lambda: self._commit(positions, done))
+
+    def hold(self, partitions: Collection[Partition]) -> None:
+        """Take nothing from these partitions for now; from all others again."""
+        wanted = frozenset(partitions)
+        self._commands.put(lambda: self._want(wanted))
+
+    def released(self, partitions: Collection[Partition]) -> None:
+        """All that was to be done for these revoked partitions is done."""
+        self._commands.put(lambda: self._waiting_for.difference_update(partitions))
+
+    def silence(self) -> float:
+        """Seconds since the thread last went round; large when it is wedged."""
+        return time.monotonic() - self._beat
+
+    async def close(self, within: float) -> bool:
+        """Leave the group; False when that took longer than `within` seconds and was given up."""
+        self._commands.put(self._close)
+        _, pending = await asyncio.wait((self._ended,), timeout=within)
+        return not pending
+
+    # In the thread
+
+    def _run(self) -> None:
+        try:
+            self._client.subscribe(
+                list(self._kafka.topics),
+                on_assign=self._on_assign,
+                on_revoke=self._on_revoke,
+                on_lost=self._on_lost,
+            )
+            while not self._closing:
+                self._go_round()
+            self._client.close()
+        except Exception as error:  # noqa: BLE001 - whatever ends the thread has to end the process
+            self._tell(Stopped(f"the consumer ended: {error}"))
+        finally:
+            self._call(self._ended.set_result, None)
+
+    def _go_round(self) -> None:
+        self._beat = time.monotonic()
+        self._obey()
+        if self._ahead >= AHEAD or self._is_patient():
+            self._obey(wait=POLL_SECONDS)
+        else:
+            self._read()
+
+    def _read(self) -> None:
+        self._dropped.clear()
+        first = self._client.poll(POLL_SECONDS)
+        if first is None:
+            return
+        records: list[Record] = []
+        ends: dict[Partition, int] = {}
+        for message in (first, *self._client.consume(BATCH - 1, 0)):
+            if message.error() is None:
+                self._take(message, records)
+            else:
+                self._note(message, ends)
+        if records or ends:
+            self._ahead += 1
+            self._tell(Received(records, ends))
+
+    def _take(self, message: Message, records: list[Record]) -> None:
+        partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
+        if partition is None:
+            return
+        if partition in self._dropped:
+            raise FatalError(
+                f"{partition} went and came back during one read: its records cannot be told apart"
+            )
+        kind, milliseconds = message.timestamp()
+        records.append(
+            Record(
+                partition,
+                message.offset(),  # type: ignore[arg-type]
+                message.key(),
+                message.value(),
+                cast(RecordHeaders, tuple(message.headers() or ())),
+                milliseconds / 1000 if kind else time.time(),
+                self._epochs[partition],
+            )
+        )
+
+    def _note(self, message: Message, ends: dict[Partition, int]) -> None:
+        error = message.error()
+        partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
+        if error.code() == KafkaError._PARTITION_EOF:  # type: ignore[union-attr] # noqa: SLF001
+            if partition is not None:
+                ends[partition] = message.offset()  # type: ignore[assignment]
+        else:
+            self._on_error(error)  # type: ignore[arg-type]
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._tell(Stopped(f"{error.name()}: {error.str()}"))
+        else:
+            self._tell(Troubled(error.name(), error.str()))
+
+    # Rebalances: callbacks only record and wait, and never raise
+
+    def _on_assign(self, _: confluent_kafka.Consumer, assigned: list[TopicPartition]) -> None:
+        self._epoch += 1
+        committed = self._committed(assigned)
+        for each in assigned:
+            partition = Partition(each.topic, each.partition)
+            self._partitions[partition] = partition
+            self._epochs[partition] = self._epoch
+        self._tell(Assigned(self._epoch, {p: committed.get(p) for p in map(_partition, assigned)}))
+        starts = [_start(each, committed.get(_partition(each))) for each in assigned]
+        self._client.incremental_assign(starts)
+
+    def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
+        partitions = self._drop(revoked)
+        self._waiting_for = set(partitions)
+        self._tell(Revoked(partitions))
+        deadline = time.monotonic() + self._max_wait
+        while self._waiting_for and time.monotonic() < deadline:
+            self._beat = time.monotonic()
+            self._obey(wait=POLL_SECONDS)
+
+    def _on_lost(self, _: confluent_kafka.Consumer, lost: list[TopicPartition]) -> None:
+        self._tell(Lost(self._drop(lost)))
+
+    def _drop(self, gone: list[TopicPartition]) -> frozenset[Partition]:
+        partitions = frozenset(map(_partition, gone))
+        for partition in partitions:
+            self._partitions.pop(partition, None)
+            self._epochs.pop(partition, None)
+        self._dropped |= partitions
+        self._wanted -= partitions
+        self._paused -= partitions
+        return partitions
+
+    def _committed(self, assigned: list[TopicPartition]) -> dict[Partition, Position]:
+        """What the group has committed; where it cannot be learned, the library's own look-up stands."""
+        for _ in range(COMMITTED_TRIES if assigned else 0):
+            try:
+                found = self._client.committed(assigned, timeout=COMMITTED_SECONDS)
+            except KafkaException as error:
+                self._tell(Troubled(error.args[0].name(), f"committed offsets: {error.args[0].str()}"))
+                continue
+            return {_partition(c): Position(c.offset, c.metadata or "") for c in found if c.offset >= 0}
+        return {}
+
+    # Commands
+
+    def _obey(self, wait: float = 0.0) -> None:
+        """Carry out what was asked; wait up to `wait` seconds for the first command."""
+        try:
+            command = self._commands.get(timeout=wait) if wait else self._commands.get_nowait()
+            while True:
+                command()
+                command = self._commands.get_nowait()
+        except Empty:
+            return
+
+    def _commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
+        offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata) for p, at in positions.items()]
+        try:
+            self._client.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            self._call(done, dict.fromkeys(positions, error.args[0].name()))
+        else:
+            self._commits.append(done)
+
+    def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        done = self._commits.popleft()
+        errors = {_partition(each): each.error or error for each in offsets}
+        self._call(done, {partition: e.name() if e else None for partition, e in errors.items()})
+
+    def _want(self, partitions: frozenset[Partition]) -> None:
+        self._wanted = partitions & self._partitions.keys()
+        if resumed := self._paused - self._wanted:
+            self._client.resume([TopicPartition(*partition) for partition in resumed])
+            self._paused -= resumed
+
+    def _is_patient(self) -> bool:
+        """Whether to wait rather than poll; when patience ends, what is still held is paused."""
+        added = self._wanted - self._paused
+        if not added:
+            self._impatient_at = None
+            return False
+        now = time.monotonic()
+        if self._impatient_at is None:
+            self._impatient_at = now + PATIENCE_SECONDS
+        if now < self._impatient_at:
+            return True
+        self._client.pause([TopicPartition(*partition) for partition in added])
+        self._paused |= added
+        return False
+
+    def _close(self) -> None:
+        self._closing = True
+
+    def _took(self) -> None:
+        self._ahead -= 1
+
+    # To the event loop
+
+    def _tell(self, event: SourceEvent) -> None:
+        self._call(self._hand_over, event)
+
+    def _hand_over(self, event: SourceEvent) -> None:
+        self._sink(event)
+        if isinstance(event, Received):
+            self._commands.put(self._took)
+
+    def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
+            self._loop.call_soon_threadsafe(function, *args)
+
+
+def _partition(each: TopicPartition) -> Partition:
+    return Partition(each.topic, each.partition)
+
+
+def _start(each: TopicPartition, committed: Position | None) -> TopicPartition:
+    return TopicPartition(each.topic, each.partition, committed.offset) if committed else each

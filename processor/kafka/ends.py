@@ -1,0 +1,38 @@
+"""How far the topics go: the end of every partition that is read, also while it is paused."""
+
+import asyncio
+from collections.abc import Collection
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from processor.kafka.options import LOGGER, client_options
+from processor.model import Partition
+from processor.sections import KafkaSettings
+
+ANSWER_SECONDS = 10.0
+
+
+class Ends:
+    """Asks the brokers, on a connection of its own."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._client = AdminClient(client_options(kafka), logger=LOGGER)
+        self._isolation = IsolationLevel[kafka.isolation_level.upper()]
+
+    async def measure(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """The offset behind the last record of each partition; those that cannot be learned are left out."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(*partition): latest for partition in partitions}
+        if not asked:
+            return {}
+        answers = self._client.list_offsets(
+            asked, isolation_level=self._isolation, request_timeout=ANSWER_SECONDS
+        )
+        ends = {}
+        for each, answer in answers.items():
+            try:
+                ends[Partition(each.topic, each.partition)] = (await asyncio.wrap_future(answer)).offset
+            except KafkaException:
+                continue
+        return ends

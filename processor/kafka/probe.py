@@ -1,0 +1,49 @@
+"""A look at the broker before anything is read: can it be reached, are the topics there."""
+
+import re
+from collections.abc import Iterator
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
+
+from processor.kafka.options import LOGGER, client_options
+from processor.model import Finding
+from processor.sections import DeadLetterSettings, KafkaSettings
+
+ANSWER_SECONDS = 10.0
+
+
+def probe(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> list[Finding]:
+    """The brokers, every topic to read and the dead-letter topic, each with what was found."""
+    brokers = f"brokers {kafka.bootstrap_servers}"
+    errors: list[str] = []
+    options = client_options(kafka) | {"error_cb": lambda error: errors.append(error.str())}
+    try:
+        cluster = AdminClient(options, logger=LOGGER).list_topics(timeout=ANSWER_SECONDS)
+    except KafkaException as error:
+        return [Finding(brokers, False, errors[-1] if errors else error.args[0].str())]
+    return [
+        Finding(brokers, True, f"{len(cluster.brokers)} in the cluster"),
+        *_topics(cluster, kafka.topics),
+        _dead_letter_topic(cluster, dead_letter.topic),
+    ]
+
+
+def _topics(cluster: ClusterMetadata, topics: list[str]) -> Iterator[Finding]:
+    for topic in topics:
+        if topic.startswith("^"):
+            found = [name for name in cluster.topics if re.match(topic, name)]
+            yield Finding(f"topics {topic}", bool(found), f"{len(found)} match")
+        elif topic in cluster.topics:
+            yield Finding(f"topic {topic}", True, f"{len(cluster.topics[topic].partitions)} partitions")
+        else:
+            yield Finding(f"topic {topic}", False, "is not there, or may not be seen with this login")
+
+
+def _dead_letter_topic(cluster: ClusterMetadata, topic: str) -> Finding:
+    if topic in cluster.topics:
+        return Finding(
+            f"dead-letter topic {topic}", True, f"{len(cluster.topics[topic].partitions)} partitions"
+        )
+    remedy = "is not there: create it, or events that cannot be delivered will be held"
+    return Finding(f"dead-letter topic {topic}", False, remedy)

@@ -1,0 +1,99 @@
+"""Writes records and waits for the acknowledgement.
+
+Promise: every `write` is answered exactly once on the event loop, and with None only after all
+in-sync replicas have the record. A write that timed out may still arrive: written again it is
+there twice, never not at all.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TypeVarTuple
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException
+
+from processor.errors import WriteError
+from processor.kafka.options import LOGGER, producer_options
+from processor.model import DeadLetter
+from processor.sections import DeadLetterSettings, KafkaSettings
+
+POLL_SECONDS = 0.2
+
+Arguments = TypeVarTuple("Arguments")
+Written = Callable[[WriteError | None], None]
+
+_REASONS = {
+    KafkaError.MSG_SIZE_TOO_LARGE: "too_large",
+    KafkaError.RECORD_LIST_TOO_LARGE: "too_large",
+    KafkaError.INVALID_MSG_SIZE: "too_large",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "unknown_topic",
+    KafkaError._UNKNOWN_TOPIC: "unknown_topic",  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION: "unknown_topic",  # noqa: SLF001
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "not_authorized",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "not_authorized",
+    KafkaError._AUTHENTICATION: "not_authorized",  # noqa: SLF001
+    KafkaError._MSG_TIMED_OUT: "timed_out",  # noqa: SLF001
+    KafkaError._TIMED_OUT: "timed_out",  # noqa: SLF001
+    KafkaError._QUEUE_FULL: "queue_full",  # noqa: SLF001
+}
+
+
+class Producer:
+    """Writes to the dead-letter topic, from `open` to `close`."""
+
+    def __init__(self, kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> None:
+        self._topic = dead_letter.topic
+        self._options = producer_options(kafka, dead_letter)
+        self._closing = False
+
+    def open(self, fatal: Callable[[str], None]) -> None:
+        """Connect; answers come on the running loop. `fatal`: no write can succeed any more."""
+        self._loop = asyncio.get_running_loop()
+        self._fatal = fatal
+        self._client = confluent_kafka.Producer({**self._options, "error_cb": self._on_error}, logger=LOGGER)
+        self._thread = threading.Thread(target=self._run, name="kafka-producer", daemon=True)
+        self._thread.start()
+
+    def write(self, letter: DeadLetter, written: Written) -> None:
+        """Write; `written` gets None once acknowledged, else WriteError."""
+        try:
+            self._client.produce(
+                self._topic,
+                key=letter.key,
+                value=letter.value,
+                headers=list(letter.headers),
+                on_delivery=lambda error, _: self._answered(error, written),
+            )
+        except KafkaException as error:
+            self._loop.call_soon(written, _write_error(error.args[0]))
+        except BufferError:
+            self._loop.call_soon(
+                written, WriteError("queue_full", "too many dead letters wait to be written")
+            )
+
+    async def close(self, within: float) -> None:
+        """Wait up to `within` seconds for what was written, then disconnect."""
+        await self._loop.run_in_executor(None, self._client.flush, within)
+        self._closing = True
+        await self._loop.run_in_executor(None, self._thread.join, within)
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._client.poll(POLL_SECONDS)
+
+    def _answered(self, error: KafkaError | None, written: Written) -> None:
+        self._call(written, _write_error(error) if error else None)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._call(self._fatal, f"the dead-letter producer ended: {error.name()}: {error.str()}")
+
+    def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
+            self._loop.call_soon_threadsafe(function, *args)
+
+
+def _write_error(error: KafkaError) -> WriteError:
+    return WriteError(_REASONS.get(error.code(), "broker"), f"{error.name()}: {error.str()}")

@@ -1,0 +1,307 @@
+"""Many records: from the source, through Flow, to a delivery and back.
+
+It passes facts on in the order in which they come and decides nothing: what may start, be
+committed or be held is Flow's answer, what becomes of a record Delivery's.
+
+Promises:
+- one commit is under way at a time, at most one a `commit_interval`, but for the last one of a
+  revoked partition, which is sent before the partition is released;
+- a revoked partition is released when nothing of it runs, at the latest after `drain_timeout`;
+- after `drain()` nothing runs and everything finished is committed, or the time is up.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from processor.core.flow import Flow
+from processor.model import (
+    Assigned,
+    Lost,
+    Partition,
+    Position,
+    Received,
+    Record,
+    Revoked,
+    SourceEvent,
+    Stopped,
+    Troubled,
+)
+from processor.telemetry import Telemetry
+
+COMMIT_ANSWER_SECONDS = 30.0
+LAST_COMMIT_SECONDS = 5.0
+
+Errors = Mapping[Partition, str | None]
+
+
+class Source(Protocol):
+    """Where records come from; its events come to `Pipeline.take`."""
+
+    def hold(self, partitions: Collection[Partition]) -> None:
+        """Take nothing from these for now; from all others again."""
+        ...
+
+    def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
+        """Call `done` once, with None or an error for each partition."""
+        ...
+
+    def released(self, partitions: Collection[Partition]) -> None:
+        """These revoked partitions may go."""
+        ...
+
+
+class Deliverer(Protocol):
+    """What does the work on one record; it tells `settled`, `blocked` and `freed`."""
+
+    def room(self) -> int:
+        """How many more records may be started."""
+        ...
+
+    def deliver(self, record: Record) -> None:
+        """Start."""
+        ...
+
+    def abandon(self, record: Record, *, waiting_only: bool = False) -> bool:
+        """Give up; with `waiting_only` only what waits for a later try."""
+        ...
+
+
+class Timer(Protocol):
+    """Something to come, that can be called off."""
+
+    def cancel(self) -> None:
+        """Call it off."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, as an argument. An event loop is one."""
+
+    def time(self) -> float:
+        """Monotonic seconds."""
+        ...
+
+    def call_soon(self, callback: Callable[[], None]) -> object:
+        """Call back when this callback has returned."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+        """Call back after `delay` seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinePolicy:
+    """Seconds between commits, and seconds that running work gets when it has to end."""
+
+    commit_interval: float = 1.0
+    drain_timeout: float = 25.0
+
+
+class _Leaving(NamedTuple):
+    """Revoked partitions that are not released yet, and the end of their time."""
+
+    partitions: frozenset[Partition]
+    deadline: Timer
+
+
+class Pipeline:
+    """The traffic of one process."""
+
+    def __init__(
+        self,
+        policy: PipelinePolicy,
+        flow: Flow,
+        source: Source,
+        deliverer: Deliverer,
+        clock: Clock,
+        telemetry: Telemetry,
+        failed: Callable[[str], None],
+    ) -> None:
+        self._policy = policy
+        self._flow = flow
+        self._source = source
+        self._deliverer = deliverer
+        self._clock = clock
+        self._telemetry = telemetry
+        self._failed = failed
+        self._leaving: list[_Leaving] = []
+        self._held: frozenset[Partition] = frozenset()
+        self._commit_sent_at: float | None = None
+        self._pump_is_due = False
+        self._stopping = False
+        self._joined = False
+        self._idle = asyncio.Event()
+        self._answered = asyncio.Event()
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group has given us an assignment, be it an empty one."""
+        return self._joined
+
+    def start(self) -> None:
+        """Begin to commit; records start as they come."""
+        self._clock.call_later(self._policy.commit_interval, self._tick)
+
+    # Facts from the source
+
+    def take(self, event: SourceEvent) -> None:
+        """Something happened at the source."""
+        match event:
+            case Received(records, ends):
+                self._received(records, ends)
+            case Assigned():
+                self._joined = True
+                self._telemetry.rebalanced("assigned", event.positions)
+                self._flow.assigned(event)
+            case Revoked(partitions):
+                self._revoked(partitions)
+            case Lost(partitions):
+                self._lost(partitions)
+            case Troubled(error, message):
+                self._telemetry.troubled(error, message)
+            case Stopped(error):
+                self._failed(error)
+        self._pump_soon()
+
+    def _received(self, records: Collection[Record], ends: Mapping[Partition, int]) -> None:
+        self._telemetry.consumed(Counter(record.partition.topic for record in records))
+        self._flow.received(records)
+        self._flow.reached(ends)
+
+    def _revoked(self, partitions: frozenset[Partition]) -> None:
+        self._telemetry.rebalanced("revoked", partitions)
+        self._wind_up(partitions)
+        deadline = self._clock.call_later(self._policy.drain_timeout, partial(self._give_up, partitions))
+        self._leaving.append(_Leaving(partitions, deadline))
+        self._release_idle()
+
+    def _lost(self, partitions: frozenset[Partition]) -> None:
+        self._telemetry.rebalanced("lost", partitions)
+        for record in self._flow.running(partitions):
+            self._deliverer.abandon(record)
+        self._flow.released(partitions)
+        self._release_idle()
+
+    # Facts from the deliverer
+
+    def settled(self, record: Record) -> None:
+        """Nothing more has to be done for `record`."""
+        if not self._flow.finished(record):
+            self._telemetry.came_late()
+        self._release_idle()
+        self._pump_soon()
+
+    def blocked(self, record: Record) -> None:
+        """The dead letter of `record` could not be written."""
+        self._flow.blocked(record)
+        self._pump_soon()
+
+    def freed(self) -> None:
+        """There is room for another record."""
+        self._pump_soon()
+
+    # Moving
+
+    def _pump_soon(self) -> None:
+        if not self._pump_is_due:
+            self._pump_is_due = True
+            self._clock.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pump_is_due = False
+        while (room := self._room()) > 0 and (records := self._flow.start(room)):
+            for record in records:
+                self._deliverer.deliver(record)
+        held = self._flow.assignment() if self._stopping else frozenset(self._flow.held())
+        if held != self._held:
+            self._held = held
+            self._source.hold(held)
+
+    def _room(self) -> int:
+        return 0 if self._stopping else self._deliverer.room()
+
+    # Letting go
+
+    def _wind_up(self, partitions: Collection[Partition]) -> None:
+        """Start nothing more, and give up what would only wait."""
+        self._flow.revoked(partitions)
+        for record in self._flow.running(partitions):
+            if self._deliverer.abandon(record, waiting_only=True):
+                self._flow.abandoned(record)
+
+    def _give_up(self, partitions: Collection[Partition]) -> None:
+        """Time is up for what runs of these."""
+        for record in self._flow.running(partitions):
+            self._deliverer.abandon(record)
+            self._flow.abandoned(record)
+        self._release_idle()
+
+    def _release_idle(self) -> None:
+        for leaving in [each for each in self._leaving if self._flow.idle(each.partitions)]:
+            self._leaving.remove(leaving)
+            leaving.deadline.cancel()
+            if positions := self._flow.commits(leaving.partitions):
+                self._source.commit(positions, self._telemetry.committed)
+            self._flow.released(leaving.partitions)
+            self._source.released(leaving.partitions)
+        if self._stopping and self._flow.idle(self._flow.assignment()):
+            self._idle.set()
+
+    # Commits
+
+    def _tick(self) -> None:
+        self._clock.call_later(self._policy.commit_interval, self._tick)
+        if self._commit_sent_at is not None:
+            waited = self._clock.time() - self._commit_sent_at
+            if waited < COMMIT_ANSWER_SECONDS:
+                return
+            self._telemetry.commit_unanswered(waited)
+        self._commit()
+
+    def _commit(self) -> None:
+        positions = self._flow.commits()
+        if positions:
+            self._commit_sent_at = now = self._clock.time()
+            self._answered.clear()
+            self._source.commit(positions, partial(self._committed, now))
+        self._pump_soon()
+
+    def _committed(self, sent_at: float, errors: Errors) -> None:
+        if sent_at != self._commit_sent_at:
+            return
+        self._commit_sent_at = None
+        self._flow.committed([partition for partition, error in errors.items() if error is None])
+        self._telemetry.committed(errors)
+        self._answered.set()
+
+    # The end
+
+    async def drain(self) -> None:
+        """Start nothing more, wait for what runs, commit; `drain_timeout` at most, and a little to commit."""
+        self._stopping = True
+        everything = self._flow.assignment()
+        self._wind_up(everything)
+        self._pump_soon()
+        self._release_idle()
+        try:
+            async with asyncio.timeout(self._policy.drain_timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            self._give_up(everything)
+        await self._last_commit()
+
+    async def _last_commit(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_COMMIT_SECONDS):
+                if self._commit_sent_at is not None:
+                    await self._answered.wait()
+                self._commit()
+                if self._commit_sent_at is not None:
+                    await self._answered.wait()
+        except TimeoutError:
+            self._telemetry.commit_unanswered(LAST_COMMIT_SECONDS)

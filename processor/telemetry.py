@@ -1,0 +1,293 @@
+"""What the operator sees: every metric this process exposes, and the log lines that go with facts.
+
+Labels are bounded: words of closed sets, assigned partitions, status classes. What can be asked of
+the running process (`Snapshot`) is asked when somebody scrapes, and costs nothing otherwise.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from processor import __version__
+from processor.core.dead_letter import Failure
+from processor.core.flow import Hold, Standing
+from processor.errors import TransportError, WriteError
+from processor.model import Answer, Partition, Record
+
+NAMESPACE = "webhook_processor"
+REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+END_TO_END_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
+LINES_PER_SECOND = 10
+
+log = structlog.get_logger()
+
+
+class Snapshot(NamedTuple):
+    """How the process stands: counts of records or requests, bytes, and every assigned partition."""
+
+    in_flight: int
+    in_flight_limit: int
+    retries_waiting: int
+    dead_letters_blocked: int
+    waiting_records: int
+    waiting_bytes: int
+    held: Mapping[Partition, Hold]
+    ends: Mapping[Partition, int]
+    standings: Iterable[tuple[Partition, Standing]]
+    ready: bool
+
+
+class Telemetry:
+    """The metrics of one destination."""
+
+    def __init__(self, destination: str, now: Callable[[], float] = time.time) -> None:
+        self.registry = CollectorRegistry()
+        self._destination = destination
+        self._now = now
+        self._quota = _Quota(LINES_PER_SECOND)
+        ProcessCollector(registry=self.registry)
+        self._consumed = self._counter("records_consumed", "Records read from Kafka.", "topic")
+        self._outcomes = self._counter("deliveries", "Records settled, by outcome.", "outcome")
+        self._attempts = self._counter(
+            "attempts",
+            "Requests sent, by status class (2xx) or by the reason why there was no answer.",
+            "result",
+        )
+        self._retries = self._counter("retries", "Attempts that will be followed by another.")
+        self._skipped = self._counter("records_skipped", "Records that a rule left out.", "reason")
+        self._dead_letters = self._counter("dead_letters", "Dead letters acknowledged, by reason.", "reason")
+        self._write_failures = self._counter(
+            "dead_letter_write_failures",
+            "Dead letters that could not be written (and are tried again).",
+            "reason",
+        )
+        self._dropped_headers = self._counter(
+            "event_headers_dropped", "Headers of events that belong to the connection and were left out."
+        )
+        self._late = self._counter("late_results", "Results that came after their partition had gone.")
+        self._commits = self._counter("commits", "Positions committed, per partition, by result.", "result")
+        self._rebalances = self._counter("rebalances", "Changes of the assignment.", "kind")
+        self._errors = self._counter("source_errors", "What the Kafka client reported.", "error")
+        self._last_commit = self._gauge(
+            "last_commit_timestamp_seconds", "When a commit was last acknowledged."
+        )
+        self._request_seconds = self._histogram(
+            "request_duration_seconds", "From sending a request to its answer.", REQUEST_BUCKETS
+        )
+        self._end_to_end_seconds = self._histogram(
+            "end_to_end_latency_seconds", "From a record's timestamp to its delivery.", END_TO_END_BUCKETS
+        )
+        info = self._gauge("build_info", "Always 1; which version this is.", "version", "python")
+        info.labels(destination, __version__, platform.python_version()).set(1)
+        self._results: dict[int | str, Counter] = {}
+        self._delivered = self._outcomes.labels(destination, "delivered")
+        self._observe_request = self._request_seconds.labels(destination).observe
+        self._observe_end_to_end = self._end_to_end_seconds.labels(destination).observe
+
+    # Facts
+
+    def consumed(self, topics: Mapping[str, int]) -> None:
+        """So many records of each topic were read."""
+        for topic, count in topics.items():
+            self._consumed.labels(self._destination, topic).inc(count)
+
+    def attempted(self, answer: Answer, seconds: float) -> None:
+        """A request was answered, or was not, after so long."""
+        result = answer.reason if isinstance(answer, TransportError) else answer.status // 100
+        if result not in self._results:
+            name = result if isinstance(result, str) else f"{result}xx"
+            self._results[result] = self._attempts.labels(self._destination, name)
+        self._results[result].inc()
+        self._observe_request(seconds)
+
+    def retried(self, record: Record, answer: Answer, attempts: int, after: float) -> None:
+        """An attempt will be followed by another."""
+        self._retries.labels(self._destination).inc()
+        result = answer.reason if isinstance(answer, TransportError) else answer.status
+        log.debug(
+            "attempt failed", **_where(record), result=result, attempts=attempts, retry_in=round(after, 3)
+        )
+
+    def delivered(self, latency: float) -> None:
+        """A record was delivered, so many seconds after its timestamp."""
+        self._delivered.inc()
+        self._observe_end_to_end(latency)
+
+    def skipped(self, reason: str) -> None:
+        """A rule left a record out."""
+        self._outcomes.labels(self._destination, "skipped").inc()
+        self._skipped.labels(self._destination, reason).inc()
+
+    def dead_lettered(self, record: Record, failure: Failure) -> None:
+        """A dead letter was acknowledged."""
+        self._outcomes.labels(self._destination, "dead_lettered").inc()
+        self._dead_letters.labels(self._destination, failure.code).inc()
+        self._warn(
+            "dead letter written",
+            record,
+            code=failure.code,
+            message=failure.message,
+            attempts=failure.attempts,
+        )
+
+    def dead_letter_failed(self, record: Record, error: WriteError) -> None:
+        """A dead letter could not be written."""
+        self._write_failures.labels(self._destination, error.reason).inc()
+        self._warn(
+            "dead letter cannot be written, will be tried again",
+            record,
+            reason=error.reason,
+            message=error.message,
+        )
+
+    def dropped_headers(self, count: int) -> None:
+        """Headers of an event were left out."""
+        self._dropped_headers.labels(self._destination).inc(count)
+
+    def came_late(self) -> None:
+        """A result belongs to an assignment that is over."""
+        self._late.labels(self._destination).inc()
+
+    def committed(self, errors: Mapping[Partition, str | None]) -> None:
+        """The broker answered a commit: None, or what went wrong, for each partition."""
+        for partition, error in errors.items():
+            self._commits.labels(self._destination, "failed" if error else "acknowledged").inc()
+            if error:
+                log.warning("commit failed", partition=str(partition), error=error)
+        if None in errors.values():
+            self._last_commit.labels(self._destination).set(self._now())
+
+    def commit_unanswered(self, seconds: float) -> None:
+        """The broker did not answer a commit for so long."""
+        self._commits.labels(self._destination, "unanswered").inc()
+        log.warning("commit was not answered", seconds=seconds)
+
+    def rebalanced(self, kind: str, partitions: Iterable[Partition]) -> None:
+        """Partitions were `assigned`, `revoked` or `lost`."""
+        self._rebalances.labels(self._destination, kind).inc()
+        log.info("rebalanced", kind=kind, partitions=[str(partition) for partition in sorted(partitions)])
+
+    def troubled(self, error: str, message: str) -> None:
+        """The Kafka client reported something."""
+        self._errors.labels(self._destination, error).inc()
+        if self._quota.allows(self._now()):
+            log.warning("kafka client", error=error, message=message)
+
+    # Pages
+
+    def watch(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Ask `snapshot` at every scrape."""
+        self.registry.register(_Standings(self._destination, snapshot, self._now))
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All metrics in the format that `accept` prefers, and its content type."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    # How they are made
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        counter = Counter(f"{NAMESPACE}_{name}", text, ("destination", *labels), registry=self.registry)
+        if not labels:
+            counter.labels(self._destination)
+        return counter
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{NAMESPACE}_{name}", text, ("destination", *labels), registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(
+            f"{NAMESPACE}_{name}", text, ("destination",), registry=self.registry, buckets=buckets
+        )
+
+    def _warn(self, event: str, record: Record, **facts: object) -> None:
+        if self._quota.allows(self._now()):
+            log.warning(event, **_where(record), **facts)
+
+
+class _Standings(Collector):
+    """What is asked at a scrape."""
+
+    def __init__(self, destination: str, snapshot: Callable[[], Snapshot], now: Callable[[], float]) -> None:
+        self._destination = destination
+        self._snapshot = snapshot
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges of the process, then of its partitions."""
+        snapshot = self._snapshot()
+        standings = list(snapshot.standings)
+        yield from self._of_process(snapshot, standings)
+        yield from self._of_partitions(snapshot, standings)
+
+    def _of_process(
+        self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
+    ) -> Iterator[Metric]:
+        oldest = min((s.oldest for _, s in standings if s.oldest is not None), default=None)
+        age = 0.0 if oldest is None else max(0.0, self._now() - oldest)
+        for name, text, value in (
+            ("in_flight", "Requests under way.", snapshot.in_flight),
+            ("in_flight_limit", "How many may be under way.", snapshot.in_flight_limit),
+            ("retries_waiting", "Records that wait for another attempt.", snapshot.retries_waiting),
+            (
+                "dead_letters_blocked",
+                "Dead letters that could not be written yet.",
+                snapshot.dead_letters_blocked,
+            ),
+            ("waiting_records", "Records read and not settled.", snapshot.waiting_records),
+            ("waiting_bytes", "Their bytes.", snapshot.waiting_bytes),
+            ("oldest_unsettled_age_seconds", "Age of the oldest record read and not settled.", age),
+            ("assigned_partitions", "Partitions that are read.", len(standings)),
+            ("ready", "1 when /readyz says so.", int(snapshot.ready)),
+        ):
+            gauge = self._family(name, text)
+            gauge.add_metric([self._destination], value)
+            yield gauge
+
+    def _of_partitions(
+        self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
+    ) -> Iterator[Metric]:
+        paused = self._family("paused_partitions", "Partitions of which nothing is taken for now.", "reason")
+        for reason in Hold:
+            count = sum(1 for hold in snapshot.held.values() if hold is reason)
+            paused.add_metric([self._destination, reason.value], count)
+        lag = self._family("lag_records", "Records between the position and the end.", "topic", "partition")
+        gap = self._family(
+            "commit_gap_records", "From the position to the highest finished.", "topic", "partition"
+        )
+        for partition, standing in standings:
+            labels = [self._destination, partition.topic, str(partition.number)]
+            gap.add_metric(labels, standing.gap)
+            end = snapshot.ends.get(partition)
+            if end is not None:
+                lag.add_metric(labels, max(0, end - (standing.position or 0)))
+        yield from (paused, lag, gap)
+
+    def _family(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:
+        return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=["destination", *labels])
+
+
+class _Quota:
+    """So many lines a second: a flood of failures is no flood of lines. The metrics count all."""
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._second = 0
+        self._used = 0
+
+    def allows(self, now: float) -> bool:
+        if int(now) != self._second:
+            self._second, self._used = int(now), 0
+        self._used += 1
+        return self._used <= self._per_second
+
+
+def _where(record: Record) -> dict[str, object]:
+    return {"partition": str(record.partition), "offset": record.offset}

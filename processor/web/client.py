@@ -1,0 +1,251 @@
+"""One attempt: a request out, a response or TransportError back.
+
+Promise: a request leaves at most once, with exactly its own URL and headers, and every request gets
+exactly one answer in time. The status line is the answer: what happens to the body behind it only
+decides how much of the body there is.
+"""
+
+import asyncio
+import io
+import ssl
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientHandlerType,
+    ClientOSError,
+    ClientRequest,
+    ClientResponse,
+    ClientResponseError,
+    ClientSession,
+    ClientTimeout,
+    ConnectionTimeoutError,
+    DummyCookieJar,
+    ServerDisconnectedError,
+    StreamReader,
+    TCPConnector,
+    ThreadedResolver,
+)
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import LineTooLong
+from yarl import URL
+
+from processor.errors import TransportError
+from processor.model import Answer, Request, Response
+from processor.sections import DestinationSettings
+from processor.web.probe import failure, unreachable
+from processor.web.tls import ssl_context
+
+MAX_BODY: Final = 64 * 1024
+"""Bytes read of a response's body; a connection with more on it is closed, not drained."""
+
+_MAX_RETRY_AFTER = 128
+_DNS_SECONDS = 10
+_LARGE_BODY = 1024 * 1024
+_NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class Client:
+    """Connections to a destination, kept alive and shared by at most `max_in_flight` requests."""
+
+    def __init__(self, destination: DestinationSettings, max_in_flight: int) -> None:
+        self._destination = destination
+        self._max_in_flight = max_in_flight
+        self._session: ClientSession | None = None
+        self._under_way: set[_Attempt] = set()
+
+    async def open(self) -> None:
+        """Raises ConfigError if the TLS files cannot be loaded; connects to nothing yet."""
+        destination = self._destination
+        self._session = ClientSession(
+            connector=_Connector(
+                limit=self._max_in_flight,
+                keepalive_timeout=destination.keepalive_timeout,
+                ttl_dns_cache=_DNS_SECONDS,
+                resolver=ThreadedResolver(),
+                ssl=ssl_context(destination.tls),
+            ),
+            timeout=ClientTimeout(
+                total=destination.request_timeout,
+                connect=destination.connect_timeout,
+                ceil_threshold=float("inf"),
+            ),
+            middlewares=(_only_once,),
+            skip_auto_headers=_NOT_ADDED,
+            cookie_jar=DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            read_bufsize=MAX_BODY,
+        )
+
+    def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
+        """Send; `answered` is called once, later, on the event loop. The result cancels.
+
+        After cancelling, `answered` is never called. Requests under way when the client is closed
+        are answered with TransportError `reset`, later ones likewise.
+        """
+        attempt = _Attempt(self._answer(request), answered, self._under_way.discard)
+        self._under_way.add(attempt)
+        return attempt.cancel
+
+    async def close(self) -> None:
+        """Answer what is under way, then close all connections."""
+        tasks = [attempt.abandon() for attempt in self._under_way]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session:
+            await self._session.close()
+
+    async def _answer(self, request: Request) -> Answer:
+        if not self._session or self._session.closed:
+            return _closed()
+        host = ""
+        try:
+            url = URL(request.url, encoded=True)
+            host = url.host_port_subcomponent or ""
+            response = await self._session.request(
+                request.method,
+                url,
+                headers=request.headers,
+                data=_payload(request.body),
+                allow_redirects=False,
+            )
+        except Exception as error:  # noqa: BLE001  (every request gets an answer)
+            return _failure(error, host)
+        try:
+            return await _read(response, host)
+        finally:
+            response.close()
+
+
+class _Attempt:
+    """A task, and who waits for its answer."""
+
+    def __init__(
+        self,
+        answer: Coroutine[None, None, Answer],
+        answered: Callable[[Answer], None],
+        ended: Callable[["_Attempt"], None],
+    ) -> None:
+        self._answered: Callable[[Answer], None] | None = answered
+        self._ended = ended
+        self._task = asyncio.get_running_loop().create_task(answer)
+        self._task.add_done_callback(self._done)
+
+    def cancel(self) -> None:
+        """Stop; nobody is told."""
+        self._answered = None
+        self._task.cancel()
+
+    def abandon(self) -> asyncio.Task[Answer]:
+        """Stop, and answer that it was stopped."""
+        self._task.cancel()
+        return self._task
+
+    def _done(self, task: asyncio.Task[Answer]) -> None:
+        self._ended(self)
+        if self._answered:
+            self._answered(_closed() if task.cancelled() else task.result())
+
+
+def _closed() -> TransportError:
+    return failure("reset", "the client is closed")
+
+
+class _Connector(TCPConnector):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory: partial[ResponseHandler] = partial(_Wire, loop=asyncio.get_running_loop())
+
+
+class _Wire(ResponseHandler):
+    """A connection on which an answer, once given, stands, and belongs to the request before it.
+
+    aiohttp forgets a response when something behind its head is wrong in the same segment (a body
+    after a 204, or longer than its Content-Length), waits for ever for a body that breaks in a later
+    one, and takes what came on an idle connection, unasked, for the answer to the next request.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        head, end, rest = data.partition(b"\r\n\r\n")
+        super().data_received(head + end)
+        if rest and super().is_connected():
+            super().data_received(rest)
+        if self.exception() and self._payload and not self._payload.is_eof():
+            self._payload.feed_eof()
+
+    def is_connected(self) -> bool:
+        """Asked before a connection is used again."""
+        return super().is_connected() and not self.should_close
+
+
+async def _only_once(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
+    """Hides from aiohttp the errors after which it sends an idempotent request again by itself.
+
+    https://github.com/aio-libs/aiohttp/issues/10790
+    """
+    try:
+        return await send(request)
+    except (ClientOSError, ServerDisconnectedError) as error:
+        raise _failure(error, request.url.host_port_subcomponent or "") from error
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """aiohttp warns of large bytes, and sends a BytesIO in pieces."""
+    return body if body is None or len(body) <= _LARGE_BODY else io.BytesIO(body)
+
+
+async def _read(response: ClientResponse, host: str) -> Answer:
+    if not 200 <= response.status <= 599:
+        return failure("malformed", f"{host} answered with the status {response.status}")
+    retry_after = response.headers.get("Retry-After")
+    body = await _first_bytes(response.content)
+    return Response(response.status, retry_after and retry_after[:_MAX_RETRY_AFTER], body)
+
+
+async def _first_bytes(content: StreamReader) -> bytes:
+    """What comes of the body until it ends, breaks, takes too long or is `MAX_BODY` long."""
+    read = bytearray()
+    with suppress(Exception):
+        while block := await content.read(MAX_BODY - len(read)):
+            read += block
+    return bytes(read)
+
+
+def _failure(error: Exception, host: str) -> TransportError:
+    """What aiohttp's errors mean. Its messages may quote the URL and are not passed on."""
+    match error:
+        case TransportError():
+            return error
+        case ConnectionTimeoutError():
+            return failure("timeout", f"no connection to {host} in time")
+        case TimeoutError():
+            return failure("timeout", f"no answer from {host} in time")
+        case ClientConnectionError():
+            return _disconnected(error, host)
+        case ClientResponseError():
+            return _malformed(error, host)
+    return failure("malformed", f"the request to {host} cannot be sent: {type(error).__name__}")
+
+
+def _disconnected(error: ClientConnectionError, host: str) -> TransportError:
+    cause = error.__cause__
+    if isinstance(error, ClientConnectorDNSError):
+        return failure("dns", f"{host} cannot be looked up: {error.os_error.strerror}")
+    if isinstance(cause, ssl.SSLError) or (
+        isinstance(error, ClientConnectorError) and isinstance(cause, OSError)
+    ):
+        return unreachable(cause, host)
+    return failure("reset", f"{host} ended the connection before an answer")
+
+
+def _malformed(error: ClientResponseError, host: str) -> TransportError:
+    """aiohttp reports every answer that it cannot read as one with the status 400."""
+    cause = error.__cause__ and error.__cause__.__cause__
+    if isinstance(cause, LineTooLong) or error.message.startswith("Too many headers"):
+        return failure("too_large", f"{host} answered with headers that are too large")
+    return failure("malformed", f"{host} answered with malformed HTTP: {error.message.partition(':')[0]}")
