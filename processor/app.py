@@ -90,7 +90,7 @@ class App:
         self._consumer.open(self._pipeline.take)
         rooms.push_async_callback(self._leave)
         self._pipeline.start()
-        rooms.push_async_callback(self._pipeline.drain)
+        rooms.push_async_callback(self._drain)
         rooms.callback(loop.create_task(self._measure()).cancel)
         self._say_started()
 
@@ -105,6 +105,11 @@ class App:
             endpoint=str(self._transform.origin),
             admin=f"http://{settings.admin.host}:{self.admin_port}",
         )
+
+    async def _drain(self) -> None:
+        stopped = asyncio.get_running_loop().create_future()
+        self._pipeline.stop(lambda: stopped.set_result(None))
+        await stopped
 
     async def _leave(self) -> None:
         if not await self._consumer.close(CLOSE_SECONDS):

@@ -7,13 +7,15 @@ Promises:
 - one commit is under way at a time, at most one a `commit_interval`, but for the last one of a
   revoked partition, which is sent before the partition is released;
 - a revoked partition is released when nothing of it runs, at the latest after `drain_timeout`;
-- after `drain()` nothing runs and everything finished is committed, or the time is up.
+- when a stop is over nothing runs and everything finished is committed, or the time is up.
+
+No task, no thread: what happens next is decided in callbacks on the event loop.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -102,6 +104,15 @@ class PipelinePolicy:
     drain_timeout: float = 25.0
 
 
+class _Phase(Enum):
+    """How far a stop has come."""
+
+    RUNNING = 1
+    DRAINING = 2
+    COMMITTING = 3
+    STOPPED = 4
+
+
 class _Leaving(NamedTuple):
     """Revoked partitions that are not released yet, and the end of their time."""
 
@@ -133,10 +144,8 @@ class Pipeline:
         self._held: frozenset[Partition] = frozenset()
         self._commit_sent_at: float | None = None
         self._pump_is_due = False
-        self._stopping = False
+        self._phase = _Phase.RUNNING
         self._joined = False
-        self._idle = asyncio.Event()
-        self._answered = asyncio.Event()
 
     @property
     def joined(self) -> bool:
@@ -146,6 +155,19 @@ class Pipeline:
     def start(self) -> None:
         """Begin to commit; records start as they come."""
         self._clock.call_later(self._policy.commit_interval, self._tick)
+
+    def stop(self, stopped: Callable[[], None]) -> None:
+        """Start nothing more, let finish what runs, commit, then call `stopped`.
+
+        That takes `drain_timeout` and LAST_COMMIT_SECONDS at the most.
+        """
+        self._phase = _Phase.DRAINING
+        self._stopped = stopped
+        everything = self._flow.assignment()
+        self._clock.call_later(self._policy.drain_timeout, partial(self._give_up, everything))
+        self._wind_up(everything)
+        self._release_idle()
+        self._pump_soon()
 
     # Facts from the source
 
@@ -217,13 +239,16 @@ class Pipeline:
         while (room := self._room()) > 0 and (records := self._flow.start(room)):
             for record in records:
                 self._deliverer.deliver(record)
-        held = self._flow.assignment() if self._stopping else frozenset(self._flow.held())
+        held = frozenset(self._flow.held()) if self._is_running() else self._flow.assignment()
         if held != self._held:
             self._held = held
             self._source.hold(held)
 
     def _room(self) -> int:
-        return 0 if self._stopping else self._deliverer.room()
+        return self._deliverer.room() if self._is_running() else 0
+
+    def _is_running(self) -> bool:
+        return self._phase is _Phase.RUNNING
 
     # Letting go
 
@@ -249,12 +274,16 @@ class Pipeline:
                 self._source.commit(positions, self._telemetry.committed)
             self._flow.released(leaving.partitions)
             self._source.released(leaving.partitions)
-        if self._stopping and self._flow.idle(self._flow.assignment()):
-            self._idle.set()
+        if self._phase is _Phase.DRAINING and self._flow.idle(self._flow.assignment()):
+            self._phase = _Phase.COMMITTING
+            self._clock.call_later(LAST_COMMIT_SECONDS, self._end)
+            self._commit_last()
 
     # Commits
 
     def _tick(self) -> None:
+        if self._phase is _Phase.STOPPED:
+            return
         self._clock.call_later(self._policy.commit_interval, self._tick)
         if self._commit_sent_at is not None:
             waited = self._clock.time() - self._commit_sent_at
@@ -267,7 +296,6 @@ class Pipeline:
         positions = self._flow.commits()
         if positions:
             self._commit_sent_at = now = self._clock.time()
-            self._answered.clear()
             self._source.commit(positions, partial(self._committed, now))
         self._pump_soon()
 
@@ -277,31 +305,19 @@ class Pipeline:
         self._commit_sent_at = None
         self._flow.committed([partition for partition, error in errors.items() if error is None])
         self._telemetry.committed(errors)
-        self._answered.set()
+        if self._phase is _Phase.COMMITTING and not any(errors.values()):
+            self._commit_last()
 
     # The end
 
-    async def drain(self) -> None:
-        """Start nothing more, wait for what runs, commit; `drain_timeout` at most, and a little to commit."""
-        self._stopping = True
-        everything = self._flow.assignment()
-        self._wind_up(everything)
-        self._pump_soon()
-        self._release_idle()
-        try:
-            async with asyncio.timeout(self._policy.drain_timeout):
-                await self._idle.wait()
-        except TimeoutError:
-            self._give_up(everything)
-        await self._last_commit()
+    def _commit_last(self) -> None:
+        """One more commit after the one under way; one that fails is tried again by the clock."""
+        if self._commit_sent_at is None:
+            self._commit()
+        if self._commit_sent_at is None:
+            self._end()
 
-    async def _last_commit(self) -> None:
-        try:
-            async with asyncio.timeout(LAST_COMMIT_SECONDS):
-                if self._commit_sent_at is not None:
-                    await self._answered.wait()
-                self._commit()
-                if self._commit_sent_at is not None:
-                    await self._answered.wait()
-        except TimeoutError:
-            self._telemetry.commit_unanswered(LAST_COMMIT_SECONDS)
+    def _end(self) -> None:
+        if self._phase is not _Phase.STOPPED:
+            self._phase = _Phase.STOPPED
+            self._stopped()

@@ -2,7 +2,7 @@
 
 It speaks Kafka on loopback ports and keeps everything in memory. **It silently drops the oldest
 records beyond 5 MiB a partition**, so nothing that must be kept belongs here. It knows neither TLS,
-SASL, CreateTopics from a client, nor a limit on commit metadata (a real broker takes 4,096 bytes).
+SASL, CreateTopics from a client, nor a limit on commit metadata (a real broker has one).
 
 The functions are those of librdkafka's `rdkafka_mock.h`. They are looked up in the extension module
 of confluent_kafka, and thereby in the very librdkafka that it has loaded, whatever file that is.

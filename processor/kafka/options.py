@@ -75,6 +75,7 @@ def producer_options(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> O
         "acks": "all",
         "enable.idempotence": True,
         "allow.auto.create.topics": False,
+        "topic.metadata.propagation.max.ms": round(min(dead_letter.write_timeout / 2, 10) * 1000),
         "message.max.bytes": dead_letter.max_message_bytes,
         "message.timeout.ms": round(dead_letter.write_timeout * 1000),
     }

@@ -1,7 +1,7 @@
 """Writes records and waits for the acknowledgement.
 
-Promise: every `write` is answered exactly once on the event loop, and with None only after all
-in-sync replicas have the record. A write that timed out may still arrive: written again it is
+Promise: every `write` is answered exactly once on the event loop, unless `fatal` was called, and
+with None only after all in-sync replicas have the record. A write that timed out may still arrive: written again it is
 there twice, never not at all.
 """
 
@@ -52,7 +52,7 @@ class Producer:
         """Connect; answers come on the running loop. `fatal`: no write can succeed any more."""
         self._loop = asyncio.get_running_loop()
         self._fatal = fatal
-        self._client = confluent_kafka.Producer({**self._options, "error_cb": self._on_error}, logger=LOGGER)
+        self._client = confluent_kafka.Producer(self._options, logger=LOGGER)
         self._thread = threading.Thread(target=self._run, name="kafka-producer", daemon=True)
         self._thread.start()
 
@@ -80,15 +80,14 @@ class Producer:
         await self._loop.run_in_executor(None, self._thread.join, within)
 
     def _run(self) -> None:
-        while not self._closing:
-            self._client.poll(POLL_SECONDS)
+        try:
+            while not self._closing:
+                self._client.poll(POLL_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever ends the thread has to end the process
+            self._call(self._fatal, f"the dead-letter producer ended: {error}")
 
     def _answered(self, error: KafkaError | None, written: Written) -> None:
         self._call(written, _write_error(error) if error else None)
-
-    def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._call(self._fatal, f"the dead-letter producer ended: {error.name()}: {error.str()}")
 
     def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more

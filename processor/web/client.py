@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import (
     ClientConnectionError,
@@ -159,7 +159,7 @@ def _closed() -> TransportError:
 class _Connector(TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory: partial[ResponseHandler] = partial(_Wire, loop=asyncio.get_running_loop())
+        self._factory = cast("partial[ResponseHandler]", partial(_Wire, loop=self._loop))
 
 
 class _Wire(ResponseHandler):

@@ -1,0 +1,840 @@
+"""Nothing is committed that is not settled, no key is in two places, and what waits stays bounded.
+
+The examples say what each fact and question means; `FlowMachine` tries every order of them against
+a broker and a model made of plain sets.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from processor.core.flow import RECORD_OVERHEAD_BYTES, Flow, FlowPolicy, Hold, Standing
+from processor.core.lanes import Order
+from processor.core.offset_codec import Span, decode, encode
+from processor.model import Assigned, Partition, Position, Record
+from tests.builders import FIRST, SECOND, THIRD, assigned, record, records
+
+FOURTH = Partition("others", 0)
+ALL = (FIRST, SECOND, THIRD)
+
+
+def flow_with(*partitions: Partition, policy: FlowPolicy | None = None, epoch: int = 1) -> Flow:
+    flow = Flow(policy or FlowPolicy())
+    flow.assigned(assigned(*partitions, epoch=epoch))
+    return flow
+
+
+def running_flow(*received: Record, policy: FlowPolicy | None = None) -> Flow:
+    """A flow in which all that may start of these records has started."""
+    flow = flow_with(*{record.partition for record in received}, policy=policy)
+    flow.received(received)
+    flow.start(len(received))
+    return flow
+
+
+def finish_all(flow: Flow) -> None:
+    """Start and finish whatever may start, to the end."""
+    while started := flow.start(100):
+        for one in started:
+            flow.finished(one)
+
+
+# What may start
+
+
+def test_a_received_record_may_start_once() -> None:
+    flow = flow_with()
+    assert flow.received([record()]) == 1
+    assert flow.start(10) == [record()]
+    assert flow.start(10) == []
+
+
+def test_no_more_is_started_than_asked_for() -> None:
+    flow = flow_with()
+    flow.received(records(range(5)))
+    assert flow.start(-1) == flow.start(0) == []
+    assert flow.start(2) == records([0, 1])
+    assert flow.start(9) == records([2, 3, 4])
+
+
+def test_of_one_key_the_next_starts_when_the_one_before_is_finished() -> None:
+    flow = running_flow(record(0), record(1), record(2, b"other"))
+    assert flow.running([FIRST]) == [record(0), record(2, b"other")]
+    assert flow.finished(record(0))
+    assert flow.start(10) == [record(1)]
+
+
+@pytest.mark.parametrize(("order", "started"), [(Order.KEY, 2), (Order.PARTITION, 1), (Order.NONE, 3)])
+def test_the_policy_says_what_keeps_its_order(order: Order, started: int) -> None:
+    flow = flow_with(policy=FlowPolicy(order))
+    flow.received([record(0, b"a"), record(1, b"a"), record(2, b"b")])
+    assert len(flow.start(10)) == started
+
+
+def test_the_same_key_in_two_partitions_is_two_lanes() -> None:
+    flow = running_flow(record(0), record(0, partition=SECOND))
+    assert len(flow.running([FIRST, SECOND])) == 2
+
+
+def test_what_could_start_first_starts_first() -> None:
+    flow = flow_with(FIRST, SECOND)
+    flow.received([record(0, b"a"), record(1, b"a"), *records([2, 3], partition=FIRST)])
+    assert flow.start(1) == [record(0, b"a")]
+    flow.received(records([0], partition=SECOND))
+    flow.finished(record(0, b"a"))
+    last = [record(0, None, partition=SECOND), record(1, b"a")]
+    assert flow.start(9) == [*records([2, 3]), *last]
+
+
+def test_a_record_read_twice_is_done_once() -> None:
+    flow = running_flow(record(0))
+    assert flow.received([record(0)]) == 0
+    assert flow.start(10) == []
+    assert flow.waiting()[0] == 1
+
+
+def test_what_the_commit_says_is_finished_is_not_done_again() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(committed=Position(5, encode(5, [Span(6, 8)])[0])))
+    assert flow.received(records(range(3, 10))) == 3
+    assert flow.start(10) == records([5, 8, 9])
+
+
+# What is committed
+
+
+def test_a_position_is_asked_for_until_it_is_acknowledged() -> None:
+    flow = running_flow(record(0))
+    flow.finished(record(0))
+    assert flow.commits() == flow.commits() == {FIRST: Position(1)}
+    flow.committed([FIRST])
+    assert flow.commits() == {}
+
+
+def test_what_moved_after_the_question_is_asked_for_again() -> None:
+    flow = running_flow(*records([0, 1]))
+    flow.finished(*records([0]))
+    flow.commits()
+    flow.finished(*records([1]))
+    flow.committed([FIRST])
+    assert flow.commits() == {FIRST: Position(2)}
+
+
+def test_a_finished_record_beyond_the_position_is_committed_as_metadata() -> None:
+    flow = running_flow(*records(range(4)))
+    flow.finished(*records([2]))
+    position = flow.commits()[FIRST]
+    assert position.offset == 0
+    assert decode(*position) == (Span(2, 3),)
+
+
+def test_what_the_broker_has_already_is_not_asked_for() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(committed=Position(5)))
+    assert flow.commits() == {}
+
+
+def test_a_partition_of_which_nothing_is_known_has_nothing_to_commit() -> None:
+    assert flow_with().commits() == {}
+
+
+def test_one_can_ask_for_some_partitions_only() -> None:
+    flow = running_flow(record(0), record(0, partition=SECOND))
+    assert set(flow.commits()) == {FIRST, SECOND}
+    assert set(flow.commits([SECOND])) == {SECOND}
+
+
+def test_an_end_that_was_reached_passes_over_what_kafka_never_handed_out() -> None:
+    flow = running_flow(record(0))
+    flow.reached({FIRST: 7, SECOND: 7})
+    flow.finished(record(0))
+    assert flow.commits() == {FIRST: Position(7)}
+
+
+def test_an_acknowledgement_without_a_question_changes_nothing() -> None:
+    flow = running_flow(record(0))
+    flow.finished(record(0))
+    flow.committed([FIRST, SECOND])
+    assert flow.commits() == {FIRST: Position(1)}
+
+
+def test_an_acknowledgement_of_an_earlier_assignment_changes_nothing() -> None:
+    flow = running_flow(record(0))
+    flow.commits()
+    flow.released([FIRST])
+    flow.assigned(assigned(epoch=2))
+    flow.received([record(0, epoch=2)])
+    flow.committed([FIRST])
+    assert flow.commits() == {FIRST: Position(0)}
+
+
+# The fence
+
+
+def two_assignments() -> tuple[Flow, Record, Record]:
+    """A flow that has the first partition for the second time; the record that runs in both."""
+    flow = running_flow(record(0))
+    flow.released([FIRST])
+    flow.assigned(assigned(epoch=2))
+    flow.received([record(0, epoch=2)])
+    flow.start(1)
+    return flow, record(0), record(0, epoch=2)
+
+
+def test_a_late_result_of_an_earlier_assignment_changes_nothing() -> None:
+    flow, late, current = two_assignments()
+    assert not flow.finished(late)
+    assert flow.running([FIRST]) == [current]
+    assert flow.commits() == {FIRST: Position(0)}
+    assert flow.waiting() == (1, 2 + RECORD_OVERHEAD_BYTES)
+
+
+def test_a_late_dead_letter_of_an_earlier_assignment_holds_nothing() -> None:
+    flow, late, _ = two_assignments()
+    flow.blocked(late)
+    assert flow.held() == {}
+
+
+def test_late_news_that_work_was_given_up_stops_nothing() -> None:
+    flow, late, current = two_assignments()
+    flow.abandoned(late)
+    assert flow.running([FIRST]) == [current]
+
+
+def test_records_of_an_earlier_assignment_are_not_taken() -> None:
+    flow, _, _ = two_assignments()
+    assert flow.received([record(1, b"x", epoch=1)]) == 0
+    assert flow.start(10) == []
+
+
+def test_a_result_of_a_partition_that_is_not_ours_changes_nothing() -> None:
+    flow = flow_with()
+    stranger = record(0, partition=SECOND)
+    assert not flow.finished(stranger)
+    flow.abandoned(stranger)
+    flow.blocked(stranger)
+    assert flow.received([stranger]) == 0
+    assert flow.waiting() == (0, 0)
+
+
+def test_a_partition_assigned_again_without_a_release_begins_anew() -> None:
+    flow = flow_with(FIRST, SECOND)
+    flow.received([*records(range(3)), record(0, partition=SECOND)])
+    flow.start(1)
+    flow.assigned(assigned(epoch=2))
+    assert flow.waiting()[0] == 1
+    assert flow.start(10) == [record(0, partition=SECOND)]
+    assert flow.received(records(range(2), epoch=2)) == 2
+
+
+# Handing back
+
+
+def test_nothing_of_a_revoked_partition_starts() -> None:
+    flow = flow_with(FIRST, SECOND)
+    flow.received([record(0), record(0, partition=SECOND)])
+    flow.revoked([FIRST, THIRD])
+    assert flow.start(10) == [record(0, partition=SECOND)]
+
+
+def test_what_follows_in_a_lane_of_a_revoked_partition_does_not_start() -> None:
+    flow = running_flow(record(0), record(1))
+    flow.revoked([FIRST])
+    assert flow.finished(record(0))
+    assert flow.start(10) == []
+
+
+def test_nothing_more_is_received_of_a_revoked_partition() -> None:
+    flow = running_flow(record(0))
+    flow.revoked([FIRST])
+    assert flow.received(records([1])) == 0
+    assert flow.waiting()[0] == 1
+
+
+def test_an_end_reached_after_the_revocation_is_not_believed() -> None:
+    flow = running_flow(record(0))
+    flow.revoked([FIRST])
+    flow.received(records([1]))
+    flow.reached({FIRST: 2})
+    flow.finished(record(0))
+    assert flow.commits() == {FIRST: Position(1)}
+
+
+def test_a_revoked_partition_is_idle_when_what_runs_is_finished() -> None:
+    flow = running_flow(record(0), record(1))
+    flow.revoked([FIRST])
+    assert not flow.idle([FIRST])
+    flow.finished(record(0))
+    assert flow.idle([FIRST, SECOND])
+
+
+def test_a_revoked_partition_is_idle_when_what_runs_is_given_up() -> None:
+    flow = running_flow(record(0))
+    flow.revoked([FIRST])
+    flow.abandoned(record(0))
+    assert flow.idle([FIRST])
+    assert flow.commits() == {FIRST: Position(0)}
+
+
+def test_what_a_revoked_partition_finished_is_committed_before_its_release() -> None:
+    flow = running_flow(record(0), record(1))
+    flow.revoked([FIRST])
+    flow.finished(record(0))
+    assert flow.commits([FIRST]) == {FIRST: Position(1)}
+    assert flow.assignment() == {FIRST}
+    flow.released([FIRST])
+    assert flow.assignment() == frozenset()
+    assert flow.commits() == {}
+    assert flow.waiting() == (0, 0)
+
+
+def test_nothing_of_a_lost_partition_starts_or_is_committed() -> None:
+    flow = flow_with(FIRST, SECOND)
+    flow.received([*records(range(3)), record(0, partition=SECOND)])
+    flow.start(1)
+    flow.released([FIRST, THIRD])
+    assert flow.idle([FIRST])
+    assert flow.start(10) == [record(0, partition=SECOND)]
+    assert set(flow.commits()) == {SECOND}
+    assert flow.waiting() == (1, 2 + RECORD_OVERHEAD_BYTES)
+
+
+# What is held
+
+
+def test_below_the_limits_nothing_is_held() -> None:
+    flow = running_flow(*records(range(9)), policy=FlowPolicy(max_waiting_records=10))
+    assert flow.held() == {}
+    assert flow.waiting() == (9, 9 * (2 + RECORD_OVERHEAD_BYTES))
+
+
+def test_a_partition_is_held_when_too_many_records_wait() -> None:
+    flow = running_flow(*records(range(10)), policy=FlowPolicy(max_waiting_records=10))
+    assert flow.held() == {FIRST: Hold.RECORDS}
+
+
+def test_a_partition_is_held_when_too_many_bytes_wait() -> None:
+    big = record(0, value=b"x" * 9500)
+    flow = running_flow(big, policy=FlowPolicy(max_waiting_bytes=10_000))
+    assert flow.waiting() == (1, 10_000)
+    assert flow.held() == {FIRST: Hold.BYTES}
+
+
+def test_a_record_without_a_value_weighs_what_a_record_costs() -> None:
+    assert running_flow(record(0, value=None)).waiting() == (1, RECORD_OVERHEAD_BYTES)
+
+
+def test_a_held_partition_is_let_go_well_below_the_limit() -> None:
+    flow = running_flow(*records(range(10)), policy=FlowPolicy(max_waiting_records=10))
+    for number, one in enumerate(records(range(10)), start=1):
+        assert (FIRST in flow.held()) == (number <= 5)
+        flow.finished(one)
+    assert flow.held() == {}
+
+
+def test_only_the_partition_that_fills_the_room_is_held() -> None:
+    flow = flow_with(*ALL, policy=FlowPolicy(max_waiting_records=10))
+    flow.received(records(range(9)))
+    assert flow.held() == {}
+    flow.received(records(range(2), partition=SECOND))
+    assert flow.held() == {FIRST: Hold.RECORDS}
+
+
+def test_a_partition_is_let_go_when_the_others_made_room() -> None:
+    flow = flow_with(FIRST, SECOND, policy=FlowPolicy(max_waiting_records=10))
+    flow.received([*records(range(5)), *records(range(5), partition=SECOND)])
+    flow.start(10)
+    assert set(flow.held()) == {FIRST, SECOND}
+    for one in records(range(5), partition=SECOND):
+        flow.finished(one)
+        flow.held()
+    assert flow.waiting()[0] == 5
+    assert flow.held() == {}
+
+
+def test_a_release_lets_the_others_go() -> None:
+    flow = flow_with(FIRST, SECOND, policy=FlowPolicy(max_waiting_records=10))
+    flow.received([*records(range(5)), *records(range(5), partition=SECOND)])
+    assert set(flow.held()) == {FIRST, SECOND}
+    flow.released([SECOND])
+    assert flow.held() == {}
+
+
+def test_a_new_assignment_adds_no_more_than_its_share() -> None:
+    flow = Flow(FlowPolicy(max_waiting_records=12))
+    for epoch in range(1, 7):
+        partition = Partition("grown", epoch)
+        flow.assigned(assigned(partition, epoch=epoch))
+        for offset in range(30):
+            if partition not in flow.held():
+                flow.received([record(offset, None, partition=partition, epoch=epoch)])
+    assert flow.waiting()[0] == 12 + 6 + 4 + 3 + 3 + 2
+
+
+def many_holes() -> list[Record]:
+    return records(range(60))
+
+
+def crowded_flow() -> Flow:
+    """The metadata of the first partition does not hold what is finished."""
+    flow = running_flow(*many_holes(), policy=FlowPolicy(max_metadata_bytes=30))
+    for one in many_holes()[1::2]:
+        flow.finished(one)
+    flow.commits()
+    return flow
+
+
+def test_a_partition_whose_metadata_overflows_is_held() -> None:
+    assert crowded_flow().held() == {FIRST: Hold.METADATA}
+
+
+def test_a_crowded_partition_is_let_go_when_its_metadata_is_well_below_the_limit() -> None:
+    flow = crowded_flow()
+    held = []
+    for one in many_holes()[0::2]:
+        flow.finished(one)
+        size = len(flow.commits()[FIRST].metadata)
+        held.append((size, FIRST in flow.held()))
+    assert (26, True) in held
+    assert (22, True) in held
+    assert all(size == 0 for size, still in held if not still)
+    assert flow.held() == {}
+
+
+def test_metadata_near_its_limit_holds_nothing_before_it_overflows() -> None:
+    flow = running_flow(*many_holes(), policy=FlowPolicy(max_metadata_bytes=30))
+    for one in many_holes()[1:12:2]:
+        flow.finished(one)
+    assert len(flow.commits()[FIRST].metadata) == 30
+    assert flow.held() == {}
+
+
+def test_a_dead_letter_that_cannot_be_written_holds_its_partition_only() -> None:
+    flow = running_flow(record(0), record(0, partition=SECOND))
+    flow.blocked(record(0))
+    flow.blocked(record(0))
+    assert flow.held() == {FIRST: Hold.DEAD_LETTER}
+    flow.finished(record(0))
+    assert flow.held() == {}
+
+
+def test_every_unwritten_dead_letter_counts() -> None:
+    flow = running_flow(*records(range(2)))
+    for one in records(range(2)):
+        flow.blocked(one)
+    flow.finished(record(0, None))
+    assert flow.held() == {FIRST: Hold.DEAD_LETTER}
+
+
+def test_a_dead_letter_is_told_before_any_other_reason() -> None:
+    flow = crowded_flow()
+    flow.blocked(record(0, None))
+    assert flow.held() == {FIRST: Hold.DEAD_LETTER}
+    flow.finished(record(0, None))
+    assert flow.held() == {FIRST: Hold.METADATA}
+
+
+# How it stands
+
+
+def test_a_partition_of_which_nothing_is_known_stands_nowhere() -> None:
+    assert list(flow_with().standings()) == [(FIRST, Standing(None, None, 0, 0, None))]
+
+
+def test_a_standing_tells_position_expectation_backlog_gap_and_age() -> None:
+    received = [record(offset, None, timestamp=100.0 + offset) for offset in range(3, 8)]
+    flow = running_flow(*received)
+    flow.finished(received[0])
+    flow.finished(received[3])
+    assert dict(flow.standings()) == {FIRST: Standing(4, 8, 3, 3, 104.0)}
+
+
+def test_a_flow_at_rest_holds_nothing() -> None:
+    flow = flow_with(FIRST, SECOND)
+    flow.received([record(offset, b"a") for offset in range(20)])
+    flow.received(records(range(20), partition=SECOND))
+    finish_all(flow)
+    assert flow.waiting() == (0, 0)
+    assert flow.idle([FIRST, SECOND])
+    assert flow.commits() == {FIRST: Position(20), SECOND: Position(20)}
+
+
+# Every order of everything
+
+
+@dataclass
+class Log:
+    """A partition at the broker: its records by offset, its end, and what was committed."""
+
+    keys: dict[int, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
+    end: int = 0
+    committed: Position | None = None
+
+
+@dataclass
+class Ours:
+    """A partition while it is ours, as plain sets; `done` is what this assignment may call finished."""
+
+    epoch: int
+    done: set[int]
+    cursor: int
+    seen: int
+    last: int
+    open: dict[int, Record] = field(default_factory=dict)
+    running: set[int] = field(default_factory=set)
+    blocked: set[int] = field(default_factory=set)
+    revoked: bool = False
+
+
+def covered_by(position: Position, log: Log) -> set[int]:
+    """The records that are never given out again once this is committed."""
+    spans = decode(*position)
+    return {o for o in log.keys if o < position.offset or any(s.first <= o < s.end for s in spans)}
+
+
+class FlowMachine(RuleBasedStateMachine):
+    """A broker, a source and workers do what they may in any order; the model knows what is settled."""
+
+    BATCH = 4
+    CALM = 6
+    """Steps between two upheavals, so that there is something for them to upset."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logs = {partition: Log() for partition in ALL}
+        self.ours: dict[Partition, Ours] = {}
+        self.settled: set[tuple[Partition, int]] = set()
+        self.late: list[Record] = []
+        self.asked: dict[Partition, tuple[int, Position]] = {}
+        self.epoch = 0
+        self.steps_in_calm = 0
+
+    @initialize(order=st.sampled_from(Order), metadata=st.sampled_from([18, 22, 4096]))
+    def begin(self, order: Order, metadata: int) -> None:
+        self.policy = FlowPolicy(order, 8, 8 * 1000, metadata)
+        self.flow = Flow(self.policy)
+        for partition in ALL:
+            self.produce(partition, [0] * 6, [b"a", b"b", None, b"a", None, b""], 2)
+        self.assign(set(ALL))
+
+    def in_calm(self) -> bool:
+        return self.steps_in_calm >= self.CALM
+
+    # The broker
+
+    @rule(
+        partition=st.sampled_from(ALL),
+        holes=st.lists(st.sampled_from([0, 0, 0, 1, 3]), min_size=1, max_size=6),
+        keys=st.lists(st.sampled_from([None, b"", b"a", b"b"]), min_size=6, max_size=6),
+        size=st.sampled_from([None, 0, 10, 3000]),
+    )
+    def produce(
+        self, partition: Partition, holes: list[int], keys: list[bytes | None], size: int | None
+    ) -> None:
+        log = self.logs[partition]
+        for hole, key in zip(holes, keys, strict=False):
+            log.keys[log.end + hole] = key, None if size is None else b"x" * size
+            log.end += hole + 1
+
+    @rule(partition=st.sampled_from(ALL), cut=st.integers(0, 9))
+    def corrupt_metadata(self, partition: Partition, cut: int) -> None:
+        log = self.logs[partition]
+        if log.committed and log.committed.metadata:
+            log.committed = log.committed._replace(metadata=log.committed.metadata[cut + 1 :])
+            assert decode(*log.committed) == ()
+
+    # Assignments
+
+    @precondition(lambda self: len(self.ours) < len(ALL) or self.in_calm())
+    @rule(partitions=st.sets(st.sampled_from(ALL), min_size=1))
+    def assign(self, partitions: set[Partition]) -> None:
+        """Also what is ours already, as if its loss had gone unnoticed."""
+        self.epoch += 1
+        self.steps_in_calm = 0
+        self.forget(partitions)
+        for partition in partitions:
+            self.ours[partition] = self.beginning(self.logs[partition])
+        positions = {partition: self.logs[partition].committed for partition in sorted(partitions)}
+        self.flow.assigned(Assigned(self.epoch, positions))
+
+    def beginning(self, log: Log) -> Ours:
+        at = log.committed.offset if log.committed else 0
+        done = covered_by(log.committed, log) if log.committed else set()
+        return Ours(self.epoch, done, cursor=at, seen=at, last=at)
+
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        for partition in partitions:
+            if ours := self.ours.pop(partition, None):
+                self.late += [ours.open[offset] for offset in sorted(ours.running)]
+
+    @precondition(lambda self: self.ours and self.in_calm())
+    @rule(data=st.data())
+    def revoke(self, data: st.DataObject) -> None:
+        partitions = data.draw(st.sets(st.sampled_from(sorted(self.ours)), min_size=1))
+        self.flow.revoked(partitions)
+        for partition in partitions:
+            self.ours[partition].revoked = True
+
+    @precondition(lambda self: any(ours.revoked and ours.running for ours in self.ours.values()))
+    @rule(data=st.data())
+    def abandon(self, data: st.DataObject) -> None:
+        chosen = data.draw(st.sampled_from(self.running(revoked=True)))
+        self.flow.abandoned(chosen)
+        self.ours[chosen.partition].running.remove(chosen.offset)
+        self.late.append(chosen)
+
+    @precondition(lambda self: any(ours.revoked for ours in self.ours.values()))
+    @rule(arrives=st.booleans())
+    def release(self, arrives: bool) -> None:
+        """What was revoked and is idle is committed for the last time and handed back."""
+        idle = [p for p, ours in self.ours.items() if ours.revoked and not ours.running]
+        for partition, position in self.commits(idle).items():
+            self.logs[partition].committed = position if arrives else self.logs[partition].committed
+            self.asked.pop(partition, None)
+        self.flow.released(idle)
+        self.forget(idle)
+
+    @precondition(lambda self: self.ours and self.in_calm())
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        partitions = data.draw(st.sets(st.sampled_from(sorted(self.ours)), min_size=1))
+        self.flow.released(partitions)
+        self.forget(partitions)
+
+    @precondition(lambda self: self.in_calm())
+    @rule()
+    def crash(self) -> None:
+        self.flow = Flow(self.policy)
+        self.ours, self.late, self.asked, self.epoch = {}, [], {}, 0
+
+    # Records
+
+    @rule(size=st.integers(1, BATCH), end=st.booleans())
+    def receive(self, size: int, end: bool) -> None:
+        for partition in [partition for partition in sorted(self.ours) if partition not in self.flow.held()]:
+            self.receive_of(partition, size, end)
+
+    @rule(data=st.data(), back=st.integers(1, 6))
+    def read_again_from_before(self, data: st.DataObject, back: int) -> None:
+        for ours in self.ours.values():
+            ours.cursor = max(0, ours.cursor - back)
+
+    def receive_of(self, partition: Partition, size: int, end: bool) -> None:
+        ours, log = self.ours[partition], self.logs[partition]
+        read = [
+            Record(partition, offset, *log.keys[offset], (), float(offset), ours.epoch)
+            for offset in [offset for offset in log.keys if offset >= ours.cursor][:size]
+        ]
+        to_do = [r for r in read if r.offset >= ours.seen and r.offset not in ours.done and not ours.revoked]
+        assert self.flow.received(read) == len(to_do)
+        if not ours.revoked:
+            ours.open |= {one.offset: one for one in to_do}
+            ours.cursor = read[-1].offset + 1 if read else ours.cursor
+            ours.seen = max(ours.seen, ours.cursor)
+        if end:
+            self.reach(partition, read[-1].offset + 1 if read else log.end)
+
+    def reach(self, partition: Partition, end: int) -> None:
+        """Kafka says so whether the records behind it were taken or, after a revocation, were not."""
+        self.flow.reached({partition: end})
+        if not self.ours[partition].revoked:
+            self.ours[partition].seen = max(self.ours[partition].seen, end)
+
+    @precondition(lambda self: self.of_earlier_assignments())
+    @rule(data=st.data())
+    def receive_of_an_earlier_assignment(self, data: st.DataObject) -> None:
+        assert self.flow.received([data.draw(st.sampled_from(self.of_earlier_assignments()))]) == 0
+
+    # Work
+
+    @rule(limit=st.sampled_from([0, 1, 3, 20]))
+    def start(self, limit: int) -> None:
+        started = self.flow.start(limit)
+        assert len(started) <= limit
+        for one in started:
+            assert one in self.startable()
+            self.ours[one.partition].running.add(one.offset)
+        assert len(started) == limit or not self.startable()
+
+    def startable(self) -> list[Record]:
+        """Of each lane the first that is not finished, unless it runs or its partition is revoked."""
+        heads: dict[Hashable, Record] = {}
+        for one in (one for ours in self.ours.values() for one in ours.open.values() if not ours.revoked):
+            heads.setdefault(self.lane(one), one)
+        return [one for one in heads.values() if one.offset not in self.ours[one.partition].running]
+
+    def lane(self, record: Record) -> Hashable:
+        if self.policy.order is Order.PARTITION:
+            return record.partition
+        alone = self.policy.order is Order.NONE or record.key is None
+        return record.partition, record.offset if alone else record.key
+
+    def running(self, *, revoked: bool | None = None) -> list[Record]:
+        chosen = [ours for ours in self.ours.values() if revoked is None or ours.revoked == revoked]
+        return [ours.open[offset] for ours in chosen for offset in sorted(ours.running)]
+
+    @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        self.finish_one(data.draw(st.sampled_from(self.running())))
+
+    @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def finish_several(self, data: st.DataObject) -> None:
+        for one in data.draw(st.sets(st.sampled_from(self.running()))):
+            self.finish_one(one)
+
+    def finish_one(self, done: Record) -> None:
+        ours = self.ours[done.partition]
+        self.settled.add((done.partition, done.offset))
+        assert self.flow.finished(done)
+        del ours.open[done.offset]
+        ours.running.remove(done.offset)
+        ours.blocked.discard(done.offset)
+        ours.done.add(done.offset)
+
+    @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def block(self, data: st.DataObject) -> None:
+        blocked = data.draw(st.sampled_from(self.running()))
+        self.flow.blocked(blocked)
+        self.ours[blocked.partition].blocked.add(blocked.offset)
+
+    @precondition(lambda self: self.of_earlier_assignments())
+    @rule(data=st.data(), what=st.sampled_from(["finished", "blocked", "abandoned"]))
+    def hear_late(self, data: st.DataObject, what: str) -> None:
+        """A result of an assignment that is over: settled, but not by what Flow knows now."""
+        late = data.draw(st.sampled_from(self.of_earlier_assignments()))
+        self.settled |= {(late.partition, late.offset)} if what == "finished" else set()
+        assert not getattr(self.flow, what)(late)
+
+    def of_earlier_assignments(self) -> list[Record]:
+        epochs = {partition: ours.epoch for partition, ours in self.ours.items()}
+        return [one for one in self.late if epochs.get(one.partition) != one.epoch]
+
+    # Commits
+
+    def commits(self, partitions: Iterable[Partition] | None = None) -> dict[Partition, Position]:
+        asked = self.flow.commits(partitions if partitions is None else list(partitions))
+        for partition, position in asked.items():
+            log, ours = self.logs[partition], self.ours[partition]
+            covered = covered_by(position, log)
+            assert covered <= ours.done
+            assert {(partition, offset) for offset in covered} <= self.settled
+            assert len(position.metadata) <= self.policy.max_metadata_bytes
+            assert covered == ours.done or partition in self.flow.held()
+        return asked
+
+    @precondition(lambda self: not self.asked)
+    @rule()
+    def ask(self) -> None:
+        self.asked = {p: (self.ours[p].epoch, position) for p, position in self.commits().items()}
+
+    @rule(arrives=st.booleans(), answered=st.booleans())
+    def answer(self, arrives: bool, answered: bool) -> None:
+        """The broker takes it or not, and says so or not; of a lost partition it takes nothing."""
+        current = [
+            p for p, (epoch, _) in self.asked.items() if p in self.ours and self.ours[p].epoch == epoch
+        ]
+        for partition in current if arrives else []:
+            self.logs[partition].committed = self.asked[partition][1]
+        if arrives and answered:
+            self.flow.committed(current)
+            assert not self.asked.keys() & self.flow.commits(()).keys()
+        self.asked = {}
+
+    # To the end
+
+    @precondition(lambda self: len(self.ours) == len(ALL) and self.in_calm())
+    @rule()
+    def everything_settles_when_nothing_is_in_the_way(self) -> None:
+        self.release(arrives=True)
+        self.asked = {}
+        rounds = max(len(log.keys) for log in self.logs.values()) + 5
+        for _ in range(rounds):
+            self.receive(self.BATCH, end=True)
+            self.start(20)
+            for one in self.running():
+                self.finish_one(one)
+            self.ask()
+            self.answer(arrives=True, answered=True)
+        for partition, ours in self.ours.items():
+            log = self.logs[partition]
+            assert ours.done >= log.keys.keys()
+            assert log.end == 0 or log.committed == Position(log.end)
+        assert self.flow.waiting() == (0, 0)
+        assert self.flow.held() == {}
+
+    # What always holds
+
+    @invariant()
+    def calm_lasts(self) -> None:
+        self.steps_in_calm += 1
+
+    @invariant()
+    def the_partitions_are_those_assigned(self) -> None:
+        assert self.flow.assignment() == self.ours.keys()
+
+    @invariant()
+    def of_a_lane_never_two_run(self) -> None:
+        lanes = [self.lane(one) for one in self.running()]
+        assert len(lanes) == len(set(lanes))
+        assert sorted(self.flow.running(ALL)) == sorted(self.running())
+        assert self.flow.idle(ALL) == (not lanes)
+
+    @invariant()
+    def what_waits_adds_up(self) -> None:
+        waiting = [one for ours in self.ours.values() for one in ours.open.values()]
+        size = sum(len(one.value or b"") + RECORD_OVERHEAD_BYTES for one in waiting)
+        assert self.flow.waiting() == (len(waiting), size)
+
+    @invariant()
+    def no_position_goes_back_or_passes_what_is_open(self) -> None:
+        standings = dict(self.flow.standings())
+        for partition, ours in self.ours.items():
+            standing = standings[partition]
+            assert standing.unsettled == len(ours.open)
+            assert standing.oldest == (min(ours.open) if ours.open else None)
+            assert standing.position is None or ours.last <= standing.position
+            assert standing.position is None or not ours.open or standing.position == min(ours.open)
+            ours.last = standing.position or 0
+
+    @invariant()
+    def the_partitions_that_fill_the_room_are_held(self) -> None:
+        held, fullness = self.flow.held(), self.fullness(self.ours.values())
+        blocked = {partition for partition, ours in self.ours.items() if ours.blocked}
+        assert blocked == {partition for partition, why in held.items() if why is Hold.DEAD_LETTER}
+        full = {partition for partition, why in held.items() if why in (Hold.RECORDS, Hold.BYTES)}
+        assert held.keys() <= self.ours.keys()
+        assert held or fullness < 1
+        assert not full or fullness > 0.5
+        for partition in full:
+            assert self.fullness([self.ours[partition]]) > 0.5 / len(self.ours)
+
+    @invariant()
+    def what_waits_is_bounded(self) -> None:
+        batch = self.BATCH * len(ALL)
+        count, size = self.flow.waiting()
+        assert count < 2 * self.policy.max_waiting_records + batch
+        assert size < 2 * self.policy.max_waiting_bytes + batch * (3000 + RECORD_OVERHEAD_BYTES)
+
+    def fullness(self, these: Iterable[Ours]) -> float:
+        waiting = [one for ours in these for one in ours.open.values()]
+        size = sum(len(one.value or b"") + RECORD_OVERHEAD_BYTES for one in waiting)
+        return max(len(waiting) / self.policy.max_waiting_records, size / self.policy.max_waiting_bytes)
+
+
+def test_no_order_of_events_breaks_a_promise() -> None:
+    run_state_machine_as_test(FlowMachine, settings=settings(max_examples=200, stateful_step_count=50))

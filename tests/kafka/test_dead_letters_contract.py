@@ -1,0 +1,190 @@
+"""What every writer of dead letters promises the delivery: the fake one, and the real one on both brokers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import confluent_kafka
+import pytest
+
+from processor.delivery import DeadLetters
+from processor.errors import WriteError
+from processor.kafka.embedded import EmbeddedBroker
+from processor.kafka.producer import Producer
+from processor.model import DeadLetter
+from processor.sections import DeadLetterSettings, KafkaSettings
+from tests.fakes import FakeDeadLetters, VirtualClock
+
+LETTER = DeadLetter(b"k", b"v", (("first", b"1"), ("none", None), ("first", b"2")))
+PRODUCE = 0
+"""The number of the produce request in Kafka's protocol."""
+OUT_OF_ORDER_SEQUENCE = 45
+
+
+class FakeRig:
+    """The fake."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.writer: FakeDeadLetters = FakeDeadLetters(self.clock)
+
+    async def work(self) -> None:
+        self.clock.run()
+
+    def read(self) -> list[DeadLetter]:
+        return self.writer.letters
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class RealRig:
+    """The real one."""
+
+    def __init__(self, bootstrap_servers: str, topic: str, **settings: int) -> None:
+        self._servers = bootstrap_servers
+        self._topic = topic
+        self.fatal: list[str] = []
+        kafka = KafkaSettings(bootstrap_servers=bootstrap_servers, group_id="g", topics=["t"])
+        self.writer: Producer = Producer(kafka, DeadLetterSettings(topic=topic, write_timeout=2, **settings))
+        self.writer.open(self.fatal.append)
+
+    async def work(self) -> None:
+        await asyncio.sleep(0.005)
+
+    def read(self) -> list[DeadLetter]:
+        reader = confluent_kafka.Consumer(
+            {"bootstrap.servers": self._servers, "group.id": "r", "enable.partition.eof": True}
+        )
+        reader.assign([confluent_kafka.TopicPartition(self._topic, 0, 0)])
+        letters = []
+        while (message := reader.poll(20)) is not None and message.error() is None:
+            letters.append(DeadLetter(message.key(), message.value(), tuple(message.headers() or ())))  # type: ignore[arg-type]
+        reader.close()
+        return letters
+
+    async def close(self) -> None:
+        await self.writer.close(10)
+
+
+Rig = FakeRig | RealRig
+
+
+@pytest.fixture(params=["fake", "embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    topic = f"letters-{uuid4()}"
+    if request.param == "fake":
+        yield FakeRig()
+    elif request.param == "embedded":
+        with EmbeddedBroker() as broker:
+            broker.create_topic(topic)
+            yield RealRig(broker.bootstrap_servers, topic)
+    else:
+        apache = request.getfixturevalue("apache_kafka")
+        apache.create_topic(topic)
+        yield RealRig(apache.bootstrap_servers, topic)
+
+
+async def write(rig: Rig, letter: DeadLetter) -> list[WriteError | None]:
+    """Write and wait for the answers."""
+    answers: list[WriteError | None] = []
+    writer: DeadLetters = rig.writer
+    writer.write(letter, answers.append)
+    assert answers == []
+    async with asyncio.timeout(30):
+        while not answers:
+            await rig.work()
+    return answers
+
+
+async def test_a_letter_is_acknowledged_once_and_can_be_read_as_it_was_written(rig: Rig) -> None:
+    assert await write(rig, LETTER) == [None]
+    assert rig.read() == [LETTER]
+    await rig.close()
+
+
+async def test_a_letter_without_key_value_and_headers_is_written_as_such(rig: Rig) -> None:
+    assert await write(rig, DeadLetter(None, None, ())) == [None]
+    assert rig.read() == [DeadLetter(None, None, ())]
+    await rig.close()
+
+
+async def test_many_letters_are_all_acknowledged(rig: Rig) -> None:
+    answers: list[WriteError | None] = []
+    for n in range(500):
+        rig.writer.write(LETTER._replace(value=str(n).encode()), answers.append)
+    async with asyncio.timeout(30):
+        while len(answers) < 500:
+            await rig.work()
+    assert set(answers) == {None}
+    assert [letter.value for letter in rig.read()] == [str(n).encode() for n in range(500)]
+    await rig.close()
+
+
+async def test_a_letter_larger_than_the_limit_is_refused_as_too_large() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic("letters")
+        rig = RealRig(broker.bootstrap_servers, "letters", max_message_bytes=2000)
+        (error,) = await write(rig, LETTER._replace(value=b"x" * 3000))
+        assert error is not None
+        assert error.reason == "too_large"
+        await rig.close()
+
+
+@pytest.mark.kafka
+async def test_a_letter_that_the_topic_finds_too_large_is_refused_as_too_large(
+    request: pytest.FixtureRequest,
+) -> None:
+    broker = request.getfixturevalue("apache_kafka")
+    topic = f"letters-{uuid4()}"
+    broker.create_topic(topic, config={"max.message.bytes": "2000", "compression.type": "uncompressed"})
+    rig = RealRig(broker.bootstrap_servers, topic)
+    (error,) = await write(rig, LETTER._replace(value=uuid4().bytes * 1000))
+    assert error is not None
+    assert error.reason == "too_large"
+    await rig.close()
+
+
+@pytest.mark.kafka
+async def test_a_topic_that_is_missing_is_named_and_found_when_it_appears(
+    request: pytest.FixtureRequest,
+) -> None:
+    broker = request.getfixturevalue("apache_kafka")
+    topic = f"letters-{uuid4()}"
+    rig = RealRig(broker.bootstrap_servers, topic)
+    (error,) = await write(rig, LETTER)
+    assert error is not None
+    assert error.reason == "unknown_topic"
+    broker.create_topic(topic)
+    while await write(rig, LETTER) != [None]:
+        continue
+    assert rig.read() == [LETTER]
+    await rig.close()
+
+
+async def test_a_broker_that_is_down_is_a_write_that_timed_out() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic("letters")
+        rig = RealRig(broker.bootstrap_servers, "letters")
+        assert await write(rig, LETTER) == [None]
+        broker.broker_down(1)
+        (error,) = await write(rig, LETTER)
+        assert error is not None
+        assert error.reason == "timed_out"
+        broker.broker_up(1)
+        assert await write(rig, LETTER) == [None]
+        await rig.close()
+
+
+async def test_a_producer_that_can_write_no_more_says_so() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic("letters")
+        rig = RealRig(broker.bootstrap_servers, "letters")
+        assert await write(rig, LETTER) == [None]
+        broker.push_errors(PRODUCE, [OUT_OF_ORDER_SEQUENCE])
+        rig.writer.write(LETTER, lambda error: None)
+        async with asyncio.timeout(10):
+            while not rig.fatal:
+                await rig.work()
+        assert "OUT_OF_ORDER_SEQUENCE" in rig.fatal[0]
+        await rig.close()

@@ -1,0 +1,297 @@
+"""One record until it is settled: every way it can go, in virtual time."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from processor.core.admission import Admission, AdmissionPolicy
+from processor.core.dead_letter import OURS, DeadLetterPolicy
+from processor.core.retry import RetryPolicy
+from processor.core.transform import RequestPolicy, Transform
+from processor.delivery import Delivery, Stage
+from processor.errors import TransportError, WriteError
+from processor.model import Record, Response
+from processor.telemetry import Telemetry
+from tests.builders import record
+from tests.fakes import FakeDeadLetters, FakeSender, VirtualClock
+
+
+class Listening:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.settled_records: list[Record] = []
+        self.blocked_records: list[Record] = []
+        self.times_freed = 0
+
+    def settled(self, record: Record) -> None:
+        self.settled_records.append(record)
+
+    def blocked(self, record: Record) -> None:
+        self.blocked_records.append(record)
+
+    def freed(self) -> None:
+        self.times_freed += 1
+
+
+class House:
+    """A delivery with everything around it."""
+
+    def __init__(
+        self,
+        *,
+        max_in_flight: int = 10,
+        retry: RetryPolicy = RetryPolicy(),
+        skip_tombstones: bool = True,
+        chance: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        self.clock = VirtualClock()
+        self.sender = FakeSender(self.clock)
+        self.letters = FakeDeadLetters(self.clock)
+        self.listener = Listening()
+        self.telemetry = Telemetry("test")
+        self.delivery = Delivery(
+            transform=Transform(RequestPolicy("https://h.example/base")),
+            admission=Admission(AdmissionPolicy(max_in_flight)),
+            retry=retry,
+            letters=DeadLetterPolicy("test", "group", "1"),
+            skip_tombstones=skip_tombstones,
+            sender=self.sender,
+            dead_letters=self.letters,
+            clock=self.clock,
+            wall_clock=lambda: self.clock.time() + 1e9,
+            chance=chance,
+            telemetry=self.telemetry,
+        )
+        self.delivery.attach(self.listener)
+
+    def header(self, name: str, letter: int = -1) -> str | None:
+        """A header of ours on a dead letter."""
+        value = dict(self.letters.letters[letter].headers).get(OURS + name)
+        return None if value is None else value.decode()
+
+    def count(self, name: str, **labels: str) -> float | None:
+        """A metric's value."""
+        return self.telemetry.registry.get_sample_value(
+            f"webhook_processor_{name}", {"destination": "test", **labels}
+        )
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_a_delivered_record_is_settled_and_leaves_nothing_behind(house: House) -> None:
+    one = record()
+    house.delivery.deliver(one)
+    assert house.delivery.room() == 9
+    house.sender.answer(200)
+    assert house.listener.settled_records == [one]
+    assert house.delivery.room() == 10
+    assert not house.delivery.stages()
+    assert house.count("deliveries_total", outcome="delivered") == 1
+
+
+def test_a_refused_record_is_settled_only_when_its_dead_letter_is_acknowledged(house: House) -> None:
+    house.letters.answers = False
+    house.delivery.deliver(record())
+    house.sender.answer(Response(400, None, b"no such user"))
+    assert house.listener.settled_records == []
+    assert house.delivery.room() == 10
+    house.letters.answer()
+    assert len(house.listener.settled_records) == 1
+    assert (house.header("status"), house.header("response.body")) == ("400", "no such user")
+    assert (house.header("error.code"), house.header("attempts")) == ("refused", "1")
+
+
+def test_a_redirect_is_refused_and_never_followed(house: House) -> None:
+    house.delivery.deliver(record())
+    house.sender.answer(302)
+    assert len(house.sender.sent) == 1
+    assert house.header("status") == "302"
+
+
+@pytest.mark.parametrize("answer", [Response(503, None, b""), TransportError("reset", "gone")])
+def test_a_retryable_answer_is_followed_by_another_attempt_after_a_while(
+    house: House, answer: Response | TransportError
+) -> None:
+    house.delivery.deliver(record())
+    house.sender.answer(answer)
+    assert house.sender.open == []
+    house.clock.advance(0.49)
+    assert house.sender.open == []
+    house.clock.advance(0.02)
+    house.sender.answer(200)
+    assert len(house.listener.settled_records) == 1
+    assert house.sender.sent[0] == house.sender.sent[1]
+    assert house.count("retries_total") == 1
+
+
+def test_a_record_that_waits_for_a_retry_holds_no_slot() -> None:
+    house = House(max_in_flight=1)
+    house.delivery.deliver(record(0))
+    house.sender.answer(503)
+    assert house.delivery.room() == 1
+    assert house.delivery.stages()[Stage.RETRY] == 1
+
+
+def test_a_retry_that_finds_no_slot_goes_before_new_records() -> None:
+    house = House(max_in_flight=1)
+    house.delivery.deliver(record(0, value=b'{"n":0}'))
+    house.sender.answer(503)
+    house.delivery.deliver(record(1, value=b'{"n":1}'))
+    house.clock.advance(1)
+    assert house.delivery.room() == -1
+    house.sender.answer(200)
+    assert [json.loads(sent.request.body or b"") for sent in house.sender.open] == [{"n": 0}]
+    assert house.sender.most_open == 1
+
+
+def test_a_record_is_given_up_after_its_last_attempt() -> None:
+    house = House(retry=RetryPolicy(max_attempts=3))
+    house.delivery.deliver(record())
+    for _ in range(3):
+        house.sender.answer(TransportError("timeout", "no answer in 10 s"))
+        house.clock.advance(60)
+    assert len(house.sender.sent) == 3
+    assert (house.header("error.code"), house.header("attempts")) == ("retries_exhausted", "3")
+    assert house.header("status") is None
+    letter = dict(house.letters.letters[0].headers)
+    assert b"no answer in 10 s" in (letter["__connect.errors.exception.message"] or b"")
+
+
+def test_first_and_last_attempt_are_written_down() -> None:
+    house = House(retry=RetryPolicy(max_attempts=2))
+    house.delivery.deliver(record())
+    house.sender.answer(500)
+    house.clock.advance(0.5)
+    house.sender.answer(500)
+    assert house.header("first_attempt") == "2001-09-09T02:03:20.000+00:00"
+    assert house.header("last_attempt") == "2001-09-09T02:03:20.500+00:00"
+
+
+def test_an_event_that_can_be_no_request_is_dead_lettered_without_an_attempt(house: House) -> None:
+    house.delivery.deliver(record(value=b"not json"))
+    house.clock.run()
+    assert house.sender.sent == []
+    assert (house.header("error.code"), house.header("attempts")) == ("invalid_event", "0")
+    assert len(house.listener.settled_records) == 1
+
+
+def test_a_tombstone_is_skipped_and_counted(house: House) -> None:
+    house.delivery.deliver(record(value=None))
+    assert len(house.listener.settled_records) == 1
+    assert house.letters.letters == []
+    assert house.count("records_skipped_total", reason="tombstone") == 1
+
+
+def test_a_tombstone_is_dead_lettered_where_that_is_asked_for() -> None:
+    house = House(skip_tombstones=False)
+    house.delivery.deliver(record(value=None))
+    house.clock.run()
+    assert house.header("error.code") == "tombstone"
+    assert house.letters.letters[0].value is None
+
+
+def test_a_dead_letter_that_cannot_be_written_is_written_again_until_it_can_be(house: House) -> None:
+    house.letters.error = WriteError("unknown_topic", "no such topic")
+    one = record(value=b"not json")
+    house.delivery.deliver(one)
+    house.clock.advance(600)
+    assert house.listener.settled_records == []
+    assert set(house.listener.blocked_records) == {one}
+    assert len(house.letters.tried) > 20
+    assert house.delivery.stages()[Stage.REWRITE] == 1
+    house.letters.error = None
+    house.clock.advance(31)
+    assert house.listener.settled_records == [one]
+    assert (
+        house.count("dead_letter_write_failures_total", reason="unknown_topic")
+        == len(house.letters.tried) - 1
+    )
+
+
+def test_a_dead_letter_that_is_too_large_is_written_with_fewer_headers(house: House) -> None:
+    house.letters.error = WriteError("too_large", "too large")
+    house.delivery.deliver(record(value=b"not json"))
+    house.clock.run()
+    sizes = [
+        sum(len(name) + len(value or b"") for name, value in letter.headers) for letter in house.letters.tried
+    ]
+    assert len(sizes) == 3
+    assert sizes == sorted(sizes, reverse=True)
+    assert {letter.value for letter in house.letters.tried} == {b"not json"}
+    assert len(house.listener.blocked_records) == 1
+
+
+def test_a_record_given_up_is_not_settled_and_its_late_answer_counts_for_nothing(house: House) -> None:
+    one = record()
+    house.delivery.deliver(one)
+    (sent,) = house.sender.open
+    assert house.delivery.abandon(one)
+    assert (house.sender.open, house.delivery.room()) == ([], 10)
+    house.clock.advance(100)
+    assert house.listener.settled_records == []
+    assert not house.delivery.abandon(one)
+    assert sent.request
+
+
+def test_only_what_waits_is_given_up_when_running_work_may_finish() -> None:
+    house = House(max_in_flight=4)
+    in_flight, waiting = record(0), record(1)
+    house.delivery.deliver(waiting)
+    house.sender.answer(503)
+    house.delivery.deliver(in_flight)
+    assert not house.delivery.abandon(in_flight, waiting_only=True)
+    assert house.delivery.abandon(waiting, waiting_only=True)
+    house.clock.advance(100)
+    assert len(house.sender.sent) == 2
+
+
+def test_a_dead_letter_being_written_is_not_given_up_as_waiting_but_its_rewrite_is(house: House) -> None:
+    house.letters.answers = False
+    one = record(value=b"not json")
+    house.delivery.deliver(one)
+    assert not house.delivery.abandon(one, waiting_only=True)
+    house.letters.error = WriteError("broker", "down")
+    house.letters.answer()
+    assert house.delivery.abandon(one, waiting_only=True)
+
+
+def test_a_dead_letter_acknowledged_after_its_record_was_given_up_counts_for_nothing(house: House) -> None:
+    house.letters.answers = False
+    one = record(value=b"not json")
+    house.delivery.deliver(one)
+    assert house.delivery.abandon(one)
+    house.letters.answer()
+    assert house.listener.settled_records == []
+
+
+def test_a_retry_that_is_due_can_be_given_up() -> None:
+    house = House(max_in_flight=1)
+    waiting, running = record(0), record(1)
+    house.delivery.deliver(waiting)
+    house.sender.answer(503)
+    house.delivery.deliver(running)
+    house.clock.advance(1)
+    assert house.delivery.abandon(waiting)
+    house.sender.answer(200)
+    assert house.sender.open == []
+    assert house.listener.settled_records == [running]
+
+
+def test_retry_after_is_honoured(house: House) -> None:
+    house.delivery.deliver(record())
+    house.sender.answer(Response(503, "7", b""))
+    house.clock.advance(6.9)
+    assert house.sender.open == []
+    house.clock.advance(1)
+    assert len(house.sender.open) == 1
+
+
+def test_headers_of_an_event_that_belong_to_the_connection_are_counted(house: House) -> None:
+    house.delivery.deliver(record(value=b'{"header":{"Host":"evil","X-A":"1"}}'))
+    assert house.count("event_headers_dropped_total") == 1
+    assert ("X-A", "1") in house.sender.sent[0].headers
