@@ -15,6 +15,7 @@ from enum import Enum
 from functools import partial
 from typing import Protocol
 
+from processor.clock import Clock
 from processor.core import dead_letter, events
 from processor.core.admission import Admission
 from processor.core.dead_letter import DeadLetterPolicy, Detail, Failure
@@ -41,26 +42,6 @@ class DeadLetters(Protocol):
 
     def write(self, letter: DeadLetter, written: Callable[[WriteError | None], None]) -> None:
         """Call `written` once, later, with None as soon as all replicas have it."""
-        ...
-
-
-class Timer(Protocol):
-    """Something to come, that can be called off."""
-
-    def cancel(self) -> None:
-        """Call it off."""
-        ...
-
-
-class Clock(Protocol):
-    """Time, as an argument. An event loop is one."""
-
-    def time(self) -> float:
-        """Monotonic seconds."""
-        ...
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
-        """Call back after `delay` seconds."""
         ...
 
 

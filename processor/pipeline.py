@@ -19,6 +19,7 @@ from enum import Enum
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from processor.clock import Clock, Timer
 from processor.core.flow import Flow
 from processor.model import (
     Assigned,
@@ -69,30 +70,6 @@ class Deliverer(Protocol):
 
     def abandon(self, record: Record, *, waiting_only: bool = False) -> bool:
         """Give up; with `waiting_only` only what waits for a later try."""
-        ...
-
-
-class Timer(Protocol):
-    """Something to come, that can be called off."""
-
-    def cancel(self) -> None:
-        """Call it off."""
-        ...
-
-
-class Clock(Protocol):
-    """Time, as an argument. An event loop is one."""
-
-    def time(self) -> float:
-        """Monotonic seconds."""
-        ...
-
-    def call_soon(self, callback: Callable[[], None]) -> object:
-        """Call back when this callback has returned."""
-        ...
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
-        """Call back after `delay` seconds."""
         ...
 
 

@@ -521,9 +521,9 @@ def _docker() -> Docker:
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command for what it prints; one that is not installed fails with nothing printed."""
+    """Run a command for what it prints; one that is not installed fails like any other."""
     if shutil.which(command[0]) is None:
-        return subprocess.CompletedProcess(command, 127, "")
+        return subprocess.CompletedProcess(command, 127, f"{command[0]} is not installed")
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

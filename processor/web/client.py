@@ -8,14 +8,13 @@ decides how much of the body there is.
 import asyncio
 import io
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
 
 from aiohttp import (
     ClientConnectionError,
-    ClientConnectorDNSError,
     ClientConnectorError,
     ClientHandlerType,
     ClientOSError,
@@ -57,7 +56,7 @@ class Client:
         self._destination = destination
         self._max_in_flight = max_in_flight
         self._session: ClientSession | None = None
-        self._under_way: set[_Attempt] = set()
+        self._under_way: dict[asyncio.Task[Answer], Callable[[Answer], None] | None] = {}
 
     async def open(self) -> None:
         """Raises ConfigError if the TLS files cannot be loaded; connects to nothing yet."""
@@ -89,16 +88,28 @@ class Client:
         After cancelling, `answered` is never called. Requests under way when the client is closed
         are answered with TransportError `reset`, later ones likewise.
         """
-        attempt = _Attempt(self._answer(request), answered, self._under_way.discard)
-        self._under_way.add(attempt)
-        return attempt.cancel
+        task = asyncio.get_running_loop().create_task(self._answer(request))
+        self._under_way[task] = answered
+        task.add_done_callback(self._done)
+        return partial(self._cancel, task)
 
     async def close(self) -> None:
         """Answer what is under way, then close all connections."""
-        tasks = [attempt.abandon() for attempt in self._under_way]
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._session:
             await self._session.close()
+
+    def _done(self, task: asyncio.Task[Answer]) -> None:
+        if answered := self._under_way.pop(task):
+            answered(_closed() if task.cancelled() else task.result())
+
+    def _cancel(self, task: asyncio.Task[Answer]) -> None:
+        if task in self._under_way:
+            self._under_way[task] = None
+            task.cancel()
 
     async def _answer(self, request: Request) -> Answer:
         if not self._session or self._session.closed:
@@ -120,36 +131,6 @@ class Client:
             return await _read(response, host)
         finally:
             response.close()
-
-
-class _Attempt:
-    """A task, and who waits for its answer."""
-
-    def __init__(
-        self,
-        answer: Coroutine[None, None, Answer],
-        answered: Callable[[Answer], None],
-        ended: Callable[["_Attempt"], None],
-    ) -> None:
-        self._answered: Callable[[Answer], None] | None = answered
-        self._ended = ended
-        self._task = asyncio.get_running_loop().create_task(answer)
-        self._task.add_done_callback(self._done)
-
-    def cancel(self) -> None:
-        """Stop; nobody is told."""
-        self._answered = None
-        self._task.cancel()
-
-    def abandon(self) -> asyncio.Task[Answer]:
-        """Stop, and answer that it was stopped."""
-        self._task.cancel()
-        return self._task
-
-    def _done(self, task: asyncio.Task[Answer]) -> None:
-        self._ended(self)
-        if self._answered:
-            self._answered(_closed() if task.cancelled() else task.result())
 
 
 def _closed() -> TransportError:
@@ -234,10 +215,8 @@ def _failure(error: Exception, host: str) -> TransportError:
 
 def _disconnected(error: ClientConnectionError, host: str) -> TransportError:
     cause = error.__cause__
-    if isinstance(error, ClientConnectorDNSError):
-        return failure("dns", f"{host} cannot be looked up: {error.os_error.strerror}")
     if isinstance(cause, ssl.SSLError) or (
-        isinstance(error, ClientConnectorError) and isinstance(cause, OSError)
+        isinstance(cause, OSError) and isinstance(error, ClientConnectorError)
     ):
         return unreachable(cause, host)
     return failure("reset", f"{host} ended the connection before an answer")

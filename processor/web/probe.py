@@ -5,6 +5,7 @@ delivery would; it sends no HTTP.
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from contextlib import suppress
@@ -80,4 +81,6 @@ def _in_words(reason: str | None) -> str:
 
 
 def _strerror(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    return error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)

@@ -758,9 +758,9 @@ class FlowMachine(RuleBasedStateMachine):
     # To the end
 
     @precondition(lambda self: len(self.ours) == len(ALL) and self.in_calm())
+    @precondition(lambda self: not any(ours.revoked for ours in self.ours.values()))
     @rule()
     def everything_settles_when_nothing_is_in_the_way(self) -> None:
-        self.release(arrives=True)
         self.asked = {}
         rounds = max(len(log.keys) for log in self.logs.values()) + 5
         for _ in range(rounds):
@@ -780,27 +780,29 @@ class FlowMachine(RuleBasedStateMachine):
     # What always holds
 
     @invariant()
-    def calm_lasts(self) -> None:
+    def every_promise_is_kept(self) -> None:
         self.steps_in_calm += 1
+        self.the_partitions_are_those_assigned()
+        self.of_a_lane_never_two_run()
+        self.what_waits_adds_up()
+        self.no_position_goes_back_or_passes_what_is_open()
+        self.the_partitions_that_fill_the_room_are_held()
+        self.what_waits_is_bounded()
 
-    @invariant()
     def the_partitions_are_those_assigned(self) -> None:
         assert self.flow.assignment() == self.ours.keys()
 
-    @invariant()
     def of_a_lane_never_two_run(self) -> None:
         lanes = [self.lane(one) for one in self.running()]
         assert len(lanes) == len(set(lanes))
         assert sorted(self.flow.running(ALL)) == sorted(self.running())
         assert self.flow.idle(ALL) == (not lanes)
 
-    @invariant()
     def what_waits_adds_up(self) -> None:
         waiting = [one for ours in self.ours.values() for one in ours.open.values()]
         size = sum(len(one.value or b"") + RECORD_OVERHEAD_BYTES for one in waiting)
         assert self.flow.waiting() == (len(waiting), size)
 
-    @invariant()
     def no_position_goes_back_or_passes_what_is_open(self) -> None:
         standings = dict(self.flow.standings())
         for partition, ours in self.ours.items():
@@ -811,7 +813,6 @@ class FlowMachine(RuleBasedStateMachine):
             assert standing.position is None or not ours.open or standing.position == min(ours.open)
             ours.last = standing.position or 0
 
-    @invariant()
     def the_partitions_that_fill_the_room_are_held(self) -> None:
         held, fullness = self.flow.held(), self.fullness(self.ours.values())
         blocked = {partition for partition, ours in self.ours.items() if ours.blocked}
@@ -823,7 +824,6 @@ class FlowMachine(RuleBasedStateMachine):
         for partition in full:
             assert self.fullness([self.ours[partition]]) > 0.5 / len(self.ours)
 
-    @invariant()
     def what_waits_is_bounded(self) -> None:
         batch = self.BATCH * len(ALL)
         count, size = self.flow.waiting()

@@ -11,7 +11,9 @@ from processor.kafka import embedded
 from processor.kafka.embedded import EmbeddedBroker
 
 PATIENCE = 20.0
-PRODUCE, METADATA = 0, 3  # numbers of the protocol's requests
+PRODUCE = 0  # the protocol's number of the request
+
+Running = EmbeddedBroker | embedded._Configured
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def broker() -> Iterator[EmbeddedBroker]:
         yield running
 
 
-def settings(broker: EmbeddedBroker, **more: str | int | bool) -> dict[str, str | int | float | bool]:
+def settings(broker: Running, **more: str | int | bool) -> dict[str, str | int | float | bool]:
     named = {name.replace("_", "."): value for name, value in more.items()}
     return {"bootstrap.servers": broker.bootstrap_servers, "log_level": 0, **named}
 
@@ -38,11 +40,11 @@ def read(consumer: Consumer, count: int) -> list[Message]:
     return found
 
 
-def partitions(broker: EmbeddedBroker, topic: str) -> set[int]:
+def partitions(broker: Running, topic: str) -> set[int]:
     return set(AdminClient(settings(broker)).list_topics(topic, timeout=PATIENCE).topics[topic].partitions)
 
 
-def answers(broker: EmbeddedBroker) -> bool:
+def answers(broker: Running) -> bool:
     try:
         return bool(AdminClient(settings(broker)).list_topics(timeout=2).brokers)
     except KafkaException:
@@ -150,11 +152,11 @@ def test_what_would_abort_the_process_is_refused_before(broker: EmbeddedBroker) 
         EmbeddedBroker(brokers=0)
 
 
-def test_without_the_functions_of_librdkafka_there_still_is_a_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_library", lambda: None)
-    with EmbeddedBroker() as plain:
-        plain.create_topic("events", partitions=9)
-        assert partitions(plain, "events") == {0, 1, 2, 3}
-        with pytest.raises(FatalError, match="needs the C functions"):
-            plain.broker_down()
+def test_without_the_functions_of_librdkafka_there_still_is_a_broker() -> None:
+    plain = embedded._Configured(1)
+    plain.create_topic("events", partitions=9, replicas=1)
+    assert partitions(plain, "events") == {0, 1, 2, 3}
+    with pytest.raises(FatalError, match="needs the C functions"):
+        plain.call("broker_set_down", 1)
+    plain.close()
     assert not answers(plain)

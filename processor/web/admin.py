@@ -1,0 +1,108 @@
+"""The pages for operators: metrics and probes, read-only, on a port of their own.
+
+Promise: only GET and HEAD, nothing that changes anything, no state of its own: every page is asked
+for when it is read.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from aiohttp import web
+
+from processor.errors import FatalError
+from processor.sections import AdminSettings
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Server": "webhook-processor",
+    "X-Content-Type-Options": "nosniff",
+}
+_INDEX = (
+    "/metrics  Prometheus metrics\n/livez    restart the process if this is not 200\n/readyz   events flow\n"
+)
+_LARGEST_REQUEST = 1024
+_SECONDS_TO_FINISH = 1.0
+
+
+class Report(NamedTuple):
+    """The outcome of a probe: whether all is well, and each check in words."""
+
+    ok: bool
+    checks: Mapping[str, str]
+
+
+class Pages(Protocol):
+    """What there is to show. Called on the event loop: it must not wait."""
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """The metrics in the format that an `Accept` header asks for, and their content type."""
+
+    def live(self) -> Report:
+        """Whether the process works; if not, it should be restarted."""
+
+    def ready(self) -> Report:
+        """Whether events flow."""
+
+
+class Admin:
+    """A server for `/metrics`, `/livez` (also `/healthz`) and `/readyz`."""
+
+    def __init__(self, settings: AdminSettings, pages: Pages) -> None:
+        self._settings = settings
+        self._pages = pages
+        app = web.Application(client_max_size=_LARGEST_REQUEST)
+        app.add_routes(
+            [
+                web.get("/", self._index),
+                web.get("/metrics", self._metrics),
+                web.get("/livez", self._live),
+                web.get("/healthz", self._live),
+                web.get("/readyz", self._ready),
+            ]
+        )
+        app.on_response_prepare.append(_protect)
+        self._runner = web.AppRunner(
+            app, access_log=None, lingering_time=0.0, shutdown_timeout=_SECONDS_TO_FINISH
+        )
+
+    async def open(self) -> int:
+        """The port it listens on. Raises FatalError if that cannot be had."""
+        host, port = self._settings.host, self._settings.port
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise FatalError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose a free one with admin.port"
+            ) from error
+        bound: int = self._runner.addresses[0][1]
+        return bound
+
+    async def close(self) -> None:
+        """Finish the pages under way and close the port."""
+        await self._runner.cleanup()
+
+    async def _index(self, _: web.Request) -> web.Response:
+        return web.Response(text=_INDEX)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        body, content_type = self._pages.metrics(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return _answer(self._pages.live())
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        return _answer(self._pages.ready())
+
+
+def _answer(report: Report) -> web.Response:
+    body = json.dumps({"ok": report.ok, "checks": dict(report.checks)})
+    return web.Response(status=200 if report.ok else 503, text=body, content_type="application/json")
+
+
+async def _protect(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
