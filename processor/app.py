@@ -29,6 +29,8 @@ from processor.web.client import Client
 
 MEASURE_SECONDS = 10.0
 """How often the ends of the partitions are asked for."""
+REMEASURE_SECONDS = 1.0
+"""The same while some are not known."""
 WEDGED_SECONDS = 60.0
 """After so long without a round of the poll thread the process is not live."""
 CLOSE_SECONDS = 10.0
@@ -145,7 +147,8 @@ class App:
         ends = Ends(self._settings.kafka)
         while True:
             self._ends = await ends.measure(self._flow.assignment())
-            await asyncio.sleep(MEASURE_SECONDS)
+            is_complete = bool(self._ends) and self._ends.keys() >= self._flow.assignment()
+            await asyncio.sleep(MEASURE_SECONDS if is_complete else REMEASURE_SECONDS)
 
     # Pages
 

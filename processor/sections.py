@@ -34,6 +34,7 @@ OWNED = frozenset(
         "group.id",
         "group.instance.id",
         "group.protocol",
+        "heartbeat.interval.ms",
         "isolation.level",
         "max.poll.interval.ms",
         "partition.assignment.strategy",

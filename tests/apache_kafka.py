@@ -556,11 +556,13 @@ def _addresses(ports: Mapping[str, int], host: str) -> str:
 def _offsets(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
     """The first offset of a partition and the one behind its last.
 
-    In short attempts: librdkafka waits for a dead leader as long as it may, without asking for the new one.
+    The metadata is asked for anew each time: by itself librdkafka waits for a dead leader until the
+    deadline, and does not learn that there is another one (6 times of 8 within 40 s).
     """
     deadline = time.monotonic() + CHANGE_SECONDS
     while True:
         try:
+            consumer.list_topics(partition.topic, 1)
             return consumer.get_watermark_offsets(partition, 1)
         except KafkaException:
             if time.monotonic() > deadline:

@@ -262,6 +262,12 @@ def answering(*parts: bytes) -> Behaviour:
     return behave
 
 
+async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A behaviour: answer 400 to the first byte, as a port without TLS does to a handshake."""
+    await reader.read(1)
+    writer.write(Reply(400, close=True).encode())
+
+
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A behaviour: read until the other side has had enough, say nothing."""
     while await reader.read(65536):

@@ -59,6 +59,7 @@ def consumer_options(kafka: KafkaSettings) -> Options:
     if kafka.group_protocol == "classic":
         options["partition.assignment.strategy"] = "cooperative-sticky"
         options["session.timeout.ms"] = round(kafka.session_timeout * 1000)
+        options["heartbeat.interval.ms"] = round(min(kafka.session_timeout / 3, 3.0) * 1000)
     if kafka.group_instance_id:
         options["group.instance.id"] = kafka.group_instance_id
     return options

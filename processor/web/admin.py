@@ -75,8 +75,9 @@ class Admin:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
             await self._runner.cleanup()
+            why = str(error.strerror).rpartition(": ")[2]
             raise FatalError(
-                f"cannot listen on {host}:{port}: {error.strerror}; choose a free one with admin.port"
+                f"cannot listen on {host}:{port}: {why}; set admin.port, or admin.host, to what is free"
             ) from error
         bound: int = self._runner.addresses[0][1]
         return bound

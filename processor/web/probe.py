@@ -83,4 +83,4 @@ def _in_words(reason: str | None) -> str:
 def _strerror(error: Exception) -> str:
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
-    return error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
+    return str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno)

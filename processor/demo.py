@@ -1,0 +1,6 @@
+"""Stub until the demo lands."""
+
+
+def demo(keep: bool) -> int:
+    """Nothing yet."""
+    return int(keep)

@@ -1,0 +1,174 @@
+"""What operators and their machines get to see, and what nobody gets."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from processor.errors import FatalError
+from processor.sections import AdminSettings
+from processor.web.admin import Admin, Report
+from tests.endpoint import HOST
+
+
+class Shown:
+    """Pages that can be set."""
+
+    def __init__(self) -> None:
+        self.is_live = Report(True, {"loop": "turning"})
+        self.is_ready = Report(True, {"kafka": "connected", "endpoint": "answers"})
+        self.accepted: list[str] = []
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        self.accepted.append(accept)
+        return b"up 1.0\n", "text/plain; version=0.0.4; charset=utf-8"
+
+    def live(self) -> Report:
+        return self.is_live
+
+    def ready(self) -> Report:
+        return self.is_ready
+
+
+class Page:
+    """One answer, taken apart."""
+
+    def __init__(self, raw: bytes) -> None:
+        head, _, self.body = raw.partition(b"\r\n\r\n")
+        status_line, *lines = head.decode().split("\r\n")
+        self.status = int(status_line.split(" ")[1])
+        self.headers = dict(line.split(": ", 1) for line in lines)
+
+
+@asynccontextmanager
+async def listening(pages: Shown | None = None) -> AsyncIterator[int]:
+    """The port of an admin server."""
+    admin = Admin(AdminSettings(host=HOST, port=0), pages or Shown())
+    port = await admin.open()
+    try:
+        yield port
+    finally:
+        await admin.close()
+
+
+async def page(port: int, request: str, *headers: str) -> Page:
+    """The answer to a request line."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write("\r\n".join([request, "Host: x", "Connection: close", *headers, "", ""]).encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return Page(answer)
+
+
+async def test_metrics_are_given_as_they_come_from_the_pages() -> None:
+    pages = Shown()
+    async with listening(pages) as port:
+        got = await page(port, "GET /metrics HTTP/1.1", "Accept: application/openmetrics-text")
+    assert (got.status, got.body) == (200, b"up 1.0\n")
+    assert got.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert pages.accepted == ["application/openmetrics-text"]
+
+
+@pytest.mark.parametrize(
+    ("path", "checks"),
+    [
+        ("/livez", {"loop": "turning"}),
+        ("/healthz", {"loop": "turning"}),
+        ("/readyz", {"kafka": "connected", "endpoint": "answers"}),
+        ("/readyz?verbose", {"kafka": "connected", "endpoint": "answers"}),
+    ],
+)
+async def test_a_probe_that_passes_is_200(path: str, checks: dict[str, str]) -> None:
+    async with listening() as port:
+        got = await page(port, f"GET {path} HTTP/1.1")
+    assert got.status == 200
+    assert json.loads(got.body) == {"ok": True, "checks": checks}
+    assert got.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+async def test_a_probe_that_fails_is_503_and_only_that_one() -> None:
+    pages = Shown()
+    async with listening(pages) as port:
+        pages.is_ready = Report(False, {"kafka": "no broker for 30 s"})
+        ready, live = await page(port, "GET /readyz HTTP/1.1"), await page(port, "GET /livez HTTP/1.1")
+        assert (ready.status, live.status) == (503, 200)
+        assert json.loads(ready.body) == {"ok": False, "checks": {"kafka": "no broker for 30 s"}}
+        pages.is_live = Report(False, {"loop": "stuck"})
+        assert (await page(port, "GET /livez HTTP/1.1")).status == 503
+
+
+async def test_the_root_names_the_pages() -> None:
+    async with listening() as port:
+        got = await page(port, "GET / HTTP/1.1")
+    assert got.status == 200
+    assert all(path in got.body for path in (b"/metrics", b"/livez", b"/readyz"))
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/livez", "/readyz", "/healthz"])
+async def test_head_has_the_head_and_no_body(path: str) -> None:
+    async with listening() as port:
+        got = await page(port, f"HEAD {path} HTTP/1.1")
+    assert (got.status, got.body) == (200, b"")
+    assert int(got.headers["Content-Length"]) > 0
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/livez"])
+async def test_nothing_can_be_changed(method: str, path: str) -> None:
+    async with listening() as port:
+        got = await page(port, f"{method} {path} HTTP/1.1")
+    assert got.status == 405
+    assert got.headers["Allow"] == "GET,HEAD"
+
+
+@pytest.mark.parametrize("path", ["/config", "/metrics/", "/../etc/passwd", "/%2e%2e/x", "/live"])
+async def test_there_is_nothing_else(path: str) -> None:
+    async with listening() as port:
+        assert (await page(port, f"GET {path} HTTP/1.1")).status == 404
+
+
+@pytest.mark.parametrize(
+    "request_line", ["GET /livez HTTP/1.1", "GET /none HTTP/1.1", "POST / HTTP/1.1", "HEAD /metrics HTTP/1.1"]
+)
+async def test_every_page_is_kept_from_caches_sniffers_and_scripts(request_line: str) -> None:
+    async with listening() as port:
+        got = await page(port, request_line)
+    assert got.headers["Cache-Control"] == "no-store"
+    assert got.headers["X-Content-Type-Options"] == "nosniff"
+    assert got.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert got.headers["Server"] == "webhook-processor"
+
+
+async def test_a_large_body_is_not_waited_for() -> None:
+    async with listening() as port, asyncio.timeout(5):
+        assert (await page(port, "POST /livez HTTP/1.1", "Content-Length: 100000000")).status == 405
+
+
+async def test_closing_does_not_wait_for_idle_connections() -> None:
+    async with listening() as port:
+        _, writer = await asyncio.open_connection(HOST, port)
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 5
+    writer.close()
+
+
+async def test_the_port_is_free_again_after_closing() -> None:
+    async with listening() as port:
+        pass
+    admin = Admin(AdminSettings(host=HOST, port=port), Shown())
+    assert await admin.open() == port
+    await admin.close()
+
+
+async def test_a_port_that_is_taken_is_named_with_its_setting() -> None:
+    async with listening() as port:
+        with pytest.raises(FatalError, match=rf"{HOST}:{port}: address already in use; set admin\.port"):
+            await Admin(AdminSettings(host=HOST, port=port), Shown()).open()
+
+
+async def test_an_address_that_is_not_ours_is_named() -> None:
+    with pytest.raises(FatalError, match=r"192\.0\.2\.1:0: .*admin\.host"):
+        await Admin(AdminSettings(host="192.0.2.1", port=0), Shown()).open()
