@@ -555,8 +555,6 @@ class FlowMachine(RuleBasedStateMachine):
         committed = (log.committed for log in self.logs.values())
         return [position for position in committed if position and position.metadata]
 
-    @precondition(lambda self: self.recorded())
-    @rule(cut=st.integers(1, 9))
     def corrupt_metadata(self, cut: int) -> None:
         for log in self.logs.values():
             if log.committed:
@@ -622,8 +620,11 @@ class FlowMachine(RuleBasedStateMachine):
         self.forget(partitions)
 
     @precondition(lambda self: self.in_calm())
-    @rule()
-    def crash_and_come_back(self) -> None:
+    @rule(cut=st.sampled_from([0, 0, 0, 1, 8]))
+    def crash_and_come_back(self, cut: int) -> None:
+        """What the broker has is all that is known, and sometimes even that was damaged."""
+        if cut:
+            self.corrupt_metadata(cut)
         self.flow = Flow(self.policy)
         self.ours, self.late, self.asked, self.epoch = {}, [], {}, 0
         self.assign(set(BOTH))
@@ -694,13 +695,15 @@ class FlowMachine(RuleBasedStateMachine):
             self.finish_one(one)
 
     @precondition(lambda self: self.running())
-    @rule(every=st.sampled_from([1, 2]))
-    def finish_all_but_the_first(self, every: int) -> None:
+    @rule(every=st.sampled_from([1, 2]), commit=st.booleans())
+    def finish_all_but_the_first(self, every: int, commit: bool) -> None:
         """What straggles keeps the position back; what is finished beyond it has to be remembered."""
         for ours in list(self.ours.values()):
             for offset in sorted(ours.running)[1::every]:
                 self.finish_one(ours.open[offset])
         self.start(20)
+        if commit and not self.asked:
+            self.commit()
 
     @precondition(lambda self: self.running())
     @rule(data=st.data())

@@ -1,0 +1,74 @@
+"""The tables of the README that are made from the code; `make docs` writes them."""
+
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from processor import config
+from processor.core.flow import Flow, FlowPolicy
+from processor.telemetry import Snapshot, Telemetry
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def tables() -> dict[str, str]:
+    """The tables by the names of their places."""
+    return {"settings": settings_table(), "metrics": metrics_table()}
+
+
+def settings_table() -> str:
+    """Every setting with its default."""
+    lines = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in config.fields()]
+    return "\n".join(["| setting | default | meaning |", "|---|---|---|", *lines])
+
+
+def metrics_table() -> str:
+    """Every metric with its labels; all have the label `destination`."""
+    lines = [f"| `{name}` | {labels} | {text} |" for name, labels, text in metrics()]
+    return "\n".join(["| metric | labels | meaning |", "|---|---|---|", *lines])
+
+
+def metrics() -> list[tuple[str, str, str]]:
+    """Name, labels beside `destination` and meaning of every metric of our own."""
+    telemetry = Telemetry("docs")
+    telemetry.watch(lambda: Snapshot(0, 0, 0, 0, 0, 0, {}, {}, Flow(FlowPolicy()).standings(), ready=False))
+    found = []
+    for collector in telemetry.registry._collector_to_names:
+        labels = getattr(collector, "_labelnames", None)
+        for family in collector.collect():
+            if family.name.startswith("webhook_processor"):
+                named: tuple[str, ...] = labels or getattr(family, "_labelnames")  # noqa: B009
+                names = [name for name in named if name != "destination"]
+                suffix = "_total" if family.type == "counter" else ""
+                text = ", ".join(f"`{name}`" for name in names)
+                found.append((family.name + suffix, text, family.documentation))
+    return found
+
+
+def written(text: str) -> str:
+    """The README with its tables made anew."""
+    for name, table in tables().items():
+        text = re.sub(
+            f"<!-- {name} -->.*<!-- /{name} -->",
+            lambda _, n=name, t=table: f"<!-- {n} -->\n{t}\n<!-- /{n} -->",  # type: ignore[misc]
+            text,
+            flags=re.DOTALL,
+        )
+    return text
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*required*"
+    extra = field.json_schema_extra
+    value: Any = extra["default"] if isinstance(extra, dict) else field.get_default(call_default_factory=True)
+    if value in (None, {}, []):
+        return ""
+    return f"`{value.value if isinstance(value, Enum) else value}`".replace("'", "")
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
