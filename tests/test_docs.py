@@ -114,12 +114,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def test_check_and_preview_do_what_the_text_says(folder: Path) -> None:
-    for command in COMMANDS[3:5]:
-        done = subprocess.run(
-            shlex.split(command), cwd=folder, env=environment(), capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["url"] == "https://crm.example.com/hooks/rudderstack"
+    checked, previewed = (
+        subprocess.run(shlex.split(command), cwd=folder, env=environment(), capture_output=True, text=True)
+        for command in COMMANDS[3:5]
+    )
+    assert (checked.returncode, previewed.returncode) == (0, 0), checked.stderr + previewed.stderr
+    assert json.loads(previewed.stdout)["url"] == "https://crm.example.com/hooks/rudderstack"
 
 
 async def test_run_delivers_and_ends_on_sigterm(folder: Path) -> None:

@@ -183,7 +183,7 @@ class Consumer:
             self._on_error(error)  # type: ignore[arg-type]
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             self._tell(Stopped(f"{error.name()}: {error.str()}"))
         else:
             self._tell(Troubled(error.name(), error.str()))

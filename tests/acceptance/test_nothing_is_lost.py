@@ -180,3 +180,18 @@ async def test_two_that_join_and_leave_lose_nothing_and_repeat_nothing(stage: Bu
         assert repeats(endpoint) == 0
         assert in_order_per_key(endpoint)
     assert here.committed() == events
+
+
+async def test_a_process_whose_static_name_another_one_takes_ends_and_loses_nothing(stage: Build) -> None:
+    here, kafka = stage(), {"group_instance_id": "pod-0"}
+    here.produce(numbered(0, 20))
+    async with Endpoint() as endpoint:
+        async with here.processor(endpoint.url, kafka=kafka) as first:
+            await first.until("deliveries_total", "delivered", at_least=20)
+            async with here.processor(endpoint.url, kafka=kafka) as second:
+                assert await first.wait() == 1
+                assert "FENCED" in json.dumps(first.log())
+                await asyncio.to_thread(here.produce, numbered(20, 40))
+                await second.until("deliveries_total", "delivered", at_least=20)
+                assert await second.terminate() == 0
+        assert set(map(number, endpoint.requests)) == set(range(40))

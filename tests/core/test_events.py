@@ -1,0 +1,191 @@
+"""Any bytes are an event or an EventError, and what an event holds is neither rounded nor reworded."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.core.events import Event, Number, decode, json_text, parse
+from processor.errors import EventError
+from tests.builders import event
+
+LONG = "9" * 5000
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+def refusal(value: bytes | None) -> EventError:
+    with pytest.raises(EventError) as raised:
+        parse(value)
+    return raised.value
+
+
+def plain(value: Any) -> Any:
+    """With numbers as Python reads them."""
+    return json.loads(json_text(value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b" ",
+        b"{",
+        b"}",
+        b'{"a"}',
+        b'{"a":}',
+        b'{"a":1,}',
+        b"{'a':1}",
+        b'{"a":1}{}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":-Infinity}',
+        b'{"a":01}',
+        b'{"a":1.}',
+        b'{"a":.5}',
+        b'{"a":+1}',
+        b'{"a":"\x01"}',
+        b'{"a":"\\x"}',
+        b'{"a":["\\ud800"]}',
+        b'{"\\ud800":1}',
+        b'{"a":"\\udc00"}',
+        b'{1:2}',
+        b'\xef\xbb\xbf{"a":1}',
+        '{"a":1}'.encode("utf-16"),
+        b'{"a":"\xff"}',
+        b'{"a":"\xed\xa0\x80"}',
+        b'{"a":"\xc0\xae"}',
+        b"[]",
+        b"null",
+        b"true",
+        b"5",
+        b'"text"',
+        b'[{"a":1}]',
+    ],
+)
+def test_what_is_no_json_object_in_utf8_is_an_invalid_event(value: bytes) -> None:
+    assert refusal(value).code == "invalid_event"
+
+
+def test_no_value_is_a_tombstone() -> None:
+    assert refusal(None).code == "tombstone"
+
+
+@pytest.mark.parametrize("value", [b'{"a":"s3cret', b'["s3cret"]', b'{"a":"s3cret\xff"}', b"s3cret"])
+def test_a_refusal_does_not_quote_the_event(value: bytes) -> None:
+    assert "s3cret" not in str(refusal(value))
+
+
+def test_a_refusal_tells_where_the_bytes_stop_being_text() -> None:
+    assert refusal(b'{"a":"\xff"}').message == "not UTF-8: invalid start byte at byte 6"
+
+
+@given(st.binary() | st.binary().map(lambda inner: b'{"a":"' + inner + b'"}'))
+def test_any_bytes_are_an_event_or_an_event_error(value: bytes) -> None:
+    try:
+        parsed = parse(value)
+    except EventError as error:
+        assert error.code == "invalid_event"
+    else:
+        assert parsed.value == value
+        assert {name: plain(parsed.get(name)) for name in parsed.members} == json.loads(value)
+
+
+@given(st.dictionaries(st.text(), json_values), st.booleans(), st.sampled_from([None, 1]))
+def test_every_json_object_is_an_event(members: dict[str, Any], ascii_only: bool, indent: int | None) -> None:
+    parsed = parse(json.dumps(members, ensure_ascii=ascii_only, indent=indent).encode())
+    assert {name: plain(parsed.get(name)) for name in parsed.members} == members
+
+
+@given(st.sampled_from("[{"), st.integers(1, 3000))
+def test_deep_nesting_is_an_event_or_refused_and_nothing_else(bracket: str, depth: int) -> None:
+    opening, closing = ("[", "]") if bracket == "[" else ('{"a":', "}")
+    value = ('{"a":' + opening * depth + "1" + closing * depth + "}").encode()
+    try:
+        assert parse(value).get("a") is not None
+    except EventError as error:
+        assert error.code == "invalid_event"
+
+
+def test_nesting_without_end_is_refused() -> None:
+    assert refusal(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}").message == "nested too deeply"
+
+
+def test_what_can_be_split_but_is_too_deep_to_be_read_is_refused() -> None:
+    deep = msgspec.Raw(b"[" * 100_000 + b"]" * 100_000)
+    with pytest.raises(EventError, match="nested too deeply"):
+        Event(b"", {"a": deep}).get("a")
+
+
+def test_an_absent_member_and_a_null_one_are_the_same() -> None:
+    assert event().get("a") is None
+    assert event(a=None).get("a") is None
+
+
+def test_of_members_with_one_name_the_last_counts() -> None:
+    assert parse(b'{"a":1,"a":"two"}').get("a") == "two"
+
+
+def test_a_name_is_known_however_it_is_written() -> None:
+    assert parse(b'{"\\u0061":true}').get("a") is True
+
+
+@pytest.mark.parametrize("number", [LONG, f"-0.{LONG}", f"1{LONG}e400", "1E+05", "-0", "1.0", "1e999"])
+def test_a_number_keeps_its_text(number: str) -> None:
+    value = parse(f'{{"a":[{number}]}}'.encode()).get("a")
+    assert isinstance(value[0], Number)
+    assert value == [number]
+    assert json_text(value) == f"[{number}]"
+
+
+@pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"-Infinity"])
+def test_constants_that_are_not_json_are_refused_wherever_they_come_from(constant: bytes) -> None:
+    with pytest.raises(EventError, match="is not JSON"):
+        decode(msgspec.Raw(constant))
+
+
+@pytest.mark.parametrize(
+    ("value", "has_nulls"),
+    [
+        (b'{"a":null}', True),
+        (b'{"a": null }', True),
+        (b'{"a":1,"b":null}', True),
+        (b'{"a":null,"a":1}', False),
+        (b'{"a":"null"}', False),
+        (b'{"null":1}', False),
+        (b'{"a":{"b":null}}', False),
+        (b'{"a":[null]}', False),
+        (b"{}", False),
+    ],
+)
+def test_only_top_level_nulls_are_nulls(value: bytes, has_nulls: bool) -> None:
+    assert parse(value).has_nulls() == has_nulls
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (False, "false"),
+        (Number("1.50"), "1.50"),
+        ("ü \"q\"", '"ü \\"q\\""'),
+        ([], "[]"),
+        ({}, "{}"),
+        ({"a": [Number("1"), None, {"b": "c"}]}, '{"a":[1,null,{"b":"c"}]}'),
+    ],
+)
+def test_a_value_is_written_as_json_without_white_space(value: Any, text: str) -> None:
+    assert json_text(value) == text
+
+
+@given(json_values)
+def test_what_is_written_reads_the_same(value: Any) -> None:
+    assert json.loads(json_text(event(a=value).get("a"))) == value

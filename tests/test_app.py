@@ -1,0 +1,95 @@
+"""The rooms together: opened in order, closed in reverse, whatever fails."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from urllib.request import urlopen
+
+import confluent_kafka
+import pytest
+
+from processor import config
+from processor.app import App
+from processor.errors import ConfigError, FatalError
+from processor.kafka.embedded import EmbeddedBroker
+from processor.settings import Settings
+from tests.endpoint import Endpoint, Reply
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as broker:
+        for topic in ("events", "events.dlq"):
+            broker.create_topic(topic)
+        yield broker
+
+
+def settings(broker: EmbeddedBroker, url: str, **more: str) -> Settings:
+    """Settings for the embedded broker; more by the names of their variables."""
+    said = {
+        "KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+        "KAFKA__GROUP_ID": "group",
+        "KAFKA__TOPICS": "events",
+        "DEAD_LETTER__TOPIC": "events.dlq",
+        "DESTINATION__URL": url,
+        "ADMIN__HOST": "127.0.0.1",
+        "ADMIN__PORT": "0",
+        **more,
+    }
+    return config.load(None, {f"WEBHOOK_PROCESSOR__{name}": value for name, value in said.items()})
+
+
+async def test_it_delivers_until_it_is_stopped_and_its_pages_answer_meanwhile(broker: EmbeddedBroker) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
+    for n in range(50):
+        producer.produce("events", json.dumps({"n": n}))
+    assert producer.flush(10) == 0
+    async with Endpoint() as endpoint:
+        app, stop = App(settings(broker, endpoint.url)), asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(app.run(stop))
+        await endpoint.received(50, within=30)
+        for path in ("/livez", "/readyz", "/metrics"):
+            answer = await asyncio.to_thread(urlopen, f"http://127.0.0.1:{app.admin_port}{path}", timeout=5)
+            assert answer.status == 200
+            answer.close()
+        stop.set_result(None)
+        await running
+    assert len(endpoint.requests) == 50
+
+
+async def test_an_admin_port_that_is_taken_is_named_and_everything_is_closed_again(
+    broker: EmbeddedBroker,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        app = App(settings(broker, "http://127.0.0.1:9", ADMIN__PORT=port))
+        with pytest.raises(FatalError, match=r"admin\.port"):
+            await app.run(asyncio.get_running_loop().create_future())
+
+
+async def test_an_event_that_is_refused_without_a_dead_letter_topic_turns_readiness_red(
+    broker: EmbeddedBroker,
+) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
+    producer.produce("events", "{}")
+    assert producer.flush(10) == 0
+    more = {"DEAD_LETTER__TOPIC": "missing", "DEAD_LETTER__WRITE_TIMEOUT": "1"}
+    async with Endpoint(lambda _: Reply(400)) as endpoint:
+        app, stop = App(settings(broker, endpoint.url, **more)), asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(app.run(stop))
+        await endpoint.received(1, within=30)
+        async with asyncio.timeout(30):
+            while app.ready().ok:
+                await asyncio.sleep(0.05)
+        assert app.ready().checks["dead_letters"] == "1 cannot be written"
+        assert app.live().ok
+        stop.set_result(None)
+        await running
+
+
+def test_options_that_the_library_does_not_know_are_refused_before_anything_is_connected(
+    broker: EmbeddedBroker,
+) -> None:
+    with pytest.raises(ConfigError, match=r"kafka\.client: .*no\.such\.option"):
+        App(settings(broker, "http://127.0.0.1:9", KAFKA__CLIENT='{"no.such.option": 1}'))
