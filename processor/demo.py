@@ -1,6 +1,322 @@
-"""Stub until the demo lands."""
+"""The whole house on this machine: an embedded broker, an endpoint, the processor, some hundred events.
+
+What it says has to add up: the records produced, the requests that came out at the endpoint, the dead
+letters and positions as read back from the broker, and what the processor says of itself.
+"""
+
+import asyncio
+import signal
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from itertools import islice
+from random import Random
+from typing import NamedTuple, cast
+
+from aiohttp import ClientError, ClientSession
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from processor import config, logs
+from processor.app import App
+from processor.core.dead_letter import OURS
+from processor.demo_endpoint import (
+    Account,
+    Endpoint,
+    Facts,
+    Metrics,
+    Sample,
+    Visit,
+    altered,
+    discrepancies,
+    disordered,
+    read,
+    samples,
+    title,
+)
+from processor.demo_screen import Counts, Mood, Row, Screen
+from processor.errors import FatalError
+from processor.kafka.embedded import EmbeddedBroker
+from processor.settings import PREFIX, Settings
+
+TOPIC, DEAD_LETTER_TOPIC, GROUP = "events", "events.dlq", "demo"
+PARTITIONS = 6
+TICK_SECONDS = 0.1
+TICKS, EVENTS_A_TICK, BURST = 70, 7, 310
+TRICKLE_TICKS = 3
+"""With --keep an event is produced every so many ticks."""
+PATIENCE_SECONDS = 10.0
+"""How long anything may take before it counts as not happening."""
+INTERRUPTED = 130
+PAGES = ("/livez", "/readyz", "/metrics")
+
+
+class Letter(NamedTuple):
+    """A dead letter as it was read back; `reason` is the code with the status, if there was one."""
+
+    key: str
+    value: bytes | None
+    reason: str
+    attempts: int
+
+
+class Positions(NamedTuple):
+    """Where the topic ends and what the group has committed, by partition; where the dead letters end."""
+
+    ends: dict[int, int]
+    committed: dict[int, int]
+    letters: int
+
+    def are_reached(self, letters: int) -> bool:
+        """Whether all is committed, and so many dead letters are all."""
+        return self.committed == self.ends and letters >= self.letters
+
+
+class _Topics:
+    """The demo's own view of the broker."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._options = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
+        self._producer = Producer(self._options)
+        self._letters = self._consumer("demo-screen")
+        self._letters.assign([TopicPartition(DEAD_LETTER_TOPIC, 0, 0)])
+
+    def close(self) -> None:
+        self._letters.close()
+        self._producer.close()
+
+    def produce(self, sample: Sample) -> None:
+        self._producer.produce(TOPIC, key=sample.key, value=sample.value)
+        self._producer.poll(0)
+
+    def letters(self) -> Iterator[Letter]:
+        """The dead letters that came since they were asked for."""
+        for message in self._letters.consume(500, 0):
+            if message.error() is None:
+                yield _letter(message)
+
+    def positions(self) -> Positions:
+        """What the broker says by now; blocks until it has answered."""
+        partitions = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
+        dead = TopicPartition(DEAD_LETTER_TOPIC, 0)
+        with self._consumer(GROUP) as consumer:
+            ends = [consumer.get_watermark_offsets(p, PATIENCE_SECONDS)[1] for p in (*partitions, dead)]
+            committed = consumer.committed(partitions, PATIENCE_SECONDS)
+        return Positions(
+            ends=dict(enumerate(ends[:-1])),
+            committed={each.partition: max(0, each.offset) for each in committed},
+            letters=ends[-1],
+        )
+
+    def _consumer(self, group: str) -> Consumer:
+        return Consumer({**self._options, "group.id": group, "enable.auto.commit": False})
+
+
+def _letter(message: Message) -> Letter:
+    found = dict(cast("list[tuple[str, bytes]]", message.headers() or ()))
+    code, status, attempts = (
+        found.get(f"{OURS}{name}", b"").decode() for name in ("error.code", "status", "attempts")
+    )
+    key = message.key() or b""
+    value = message.value()
+    return Letter(key.decode(), value, f"{code} {status}".strip(), int(attempts))
+
+
+class _Demo:
+    """One showing."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._samples = samples(Random())  # noqa: S311
+        self._produced = 0
+        self._due: dict[str, tuple[Sample, float]] = {}
+        self._sent: deque[Sample] = deque()
+        self._visits: deque[Visit] = deque()
+        self._letters: deque[Letter] = deque()
+        self._metrics: Metrics = {}
+
+    async def open(self, rooms: AsyncExitStack) -> asyncio.Task[None]:
+        """Start everything, wait until the processor is ready, and return it; `rooms` closes all."""
+        broker = rooms.enter_context(EmbeddedBroker())
+        broker.create_topic(TOPIC, PARTITIONS)
+        broker.create_topic(DEAD_LETTER_TOPIC, 1)
+        self._topics = _Topics(broker.bootstrap_servers)
+        rooms.callback(self._topics.close)
+        endpoint = Endpoint(self._visited, Random())  # noqa: S311
+        rooms.push_async_callback(endpoint.close)
+        app = App(_settings(broker.bootstrap_servers, await endpoint.open()))
+        self._session = await rooms.enter_async_context(ClientSession())
+        processor = _start(app, rooms)
+        while not (processor.done() or await self._is_ready(app)):  # noqa: ASYNC110
+            await asyncio.sleep(TICK_SECONDS)
+        return processor
+
+    async def play(self, *, keep: bool) -> int:
+        """Show everything; the exit status."""
+        with self._screen:
+            self._screen.says_where(f"{self._address} has {' '.join(PAGES)}")
+            await self._produce()
+            await self._settle()
+        facts = await self._facts()
+        problems = discrepancies(facts)
+        self._screen.conclude(facts, problems, self._address, keep=keep)
+        if keep and not problems:
+            with self._screen:
+                await self._trickle()
+        return 1 if problems else 0
+
+    async def _produce(self) -> None:
+        for _ in range(TICKS):
+            for _ in range(EVENTS_A_TICK):
+                self._send(1)
+                await asyncio.sleep(TICK_SECONDS / EVENTS_A_TICK)
+            await self._look()
+        self._send(BURST)
+
+    async def _settle(self) -> None:
+        """Wait until everything is settled, committed and read back, or patience ends."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            await asyncio.sleep(TICK_SECONDS)
+            await self._look()
+            self._positions = await asyncio.to_thread(self._topics.positions)
+            is_settled = self._metrics["deliveries_total"].total() >= self._produced
+            if is_settled and self._positions.are_reached(len(self._letters)):
+                break
+
+    async def _trickle(self) -> None:
+        """Go on for ever, and remember nothing."""
+        self._sent, self._visits, self._letters = deque(maxlen=0), deque(maxlen=0), deque(maxlen=0)
+        while True:
+            self._send(1)
+            for _ in range(TRICKLE_TICKS):
+                await asyncio.sleep(TICK_SECONDS)
+                await self._look()
+
+    def _send(self, number: int) -> None:
+        for sample in islice(self._samples, number):
+            self._topics.produce(sample)
+            self._sent.append(sample)
+            self._produced += 1
+            if sample.value is not None:
+                self._due[sample.id] = (sample, time.monotonic())
+
+    async def _look(self) -> None:
+        self._metrics = read((await self._page("/metrics"))[1])
+        for letter in self._topics.letters():
+            self._came_back(letter)
+        self._screen.count(Counts.of(self._produced, self._metrics))
+
+    def _visited(self, visit: Visit) -> None:
+        self._visits.append(visit)
+        now = time.monotonic()
+        _, since = self._due.get(visit.id, (None, now))
+        self._screen.show(visit.id, Row.of_visit(visit, now - since))
+        if visit.status == 200:
+            self._due.pop(visit.id, None)
+
+    def _came_back(self, letter: Letter) -> None:
+        self._letters.append(letter)
+        for sample, _ in list(self._due.values()):
+            if sample.value == letter.value:
+                del self._due[sample.id]
+                name = title(sample.event) or "(not JSON)"
+                status = f"→ {letter.reason}"
+                self._screen.show(sample.id, Row(name, letter.key, letter.attempts, status, None, Mood.NEVER))
+
+    async def _facts(self) -> Facts:
+        deliveries = Counter(visit.id for visit in self._visits if visit.status == 200)
+        found = Account(
+            delivered=len(deliveries),
+            dead_letters=Counter(letter.reason for letter in self._letters),
+            skipped=self._metrics["records_skipped_total"]["tombstone"],
+            retried=len(self._visits) - len({visit.id for visit in self._visits}),
+        )
+        return Facts(
+            produced=self._produced,
+            keys=len({sample.key for sample in self._sent}),
+            expected=Account.expected(self._sent, self._visits),
+            found=found,
+            reported=Account.reported(self._metrics),
+            repeated=deliveries.total() - len(deliveries),
+            altered=altered(self._sent, self._visits, [letter.value for letter in self._letters]),
+            disordered=disordered(self._sent, self._visits),
+            ends=self._positions.ends,
+            committed=self._positions.committed,
+            statuses={page: (await self._page(page))[0] for page in PAGES},
+        )
+
+    async def _is_ready(self, app: App) -> bool:
+        if not hasattr(app, "admin_port"):
+            return False
+        self._address = f"http://127.0.0.1:{app.admin_port}"
+        return (await self._page("/readyz"))[0] == 200
+
+    async def _page(self, path: str) -> tuple[int, str]:
+        async with self._session.get(self._address + path) as response:
+            return response.status, await response.text()
+
+
+def _settings(bootstrap_servers: str, url: str) -> Settings:
+    said = {
+        "KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
+        "KAFKA__GROUP_ID": GROUP,
+        "KAFKA__TOPICS": TOPIC,
+        "KAFKA__CLIENT": '{"fetch.wait.max.ms": 5}',  # the embedded broker answers a fetch no sooner
+        "DEAD_LETTER__TOPIC": DEAD_LETTER_TOPIC,
+        "DESTINATION__URL": url,
+        "DELIVERY__DRAIN_TIMEOUT": "5",
+        "RETRY__INITIAL_BACKOFF": "0.2",
+        "ADMIN__HOST": "127.0.0.1",
+        "ADMIN__PORT": "0",
+    }
+    return config.load(None, {PREFIX + name: value for name, value in said.items()})
+
+
+def _start(app: App, rooms: AsyncExitStack) -> asyncio.Task[None]:
+    """The running processor; `rooms` stops it, and raises what it died of."""
+    stop = asyncio.get_running_loop().create_future()
+    processor = asyncio.create_task(app.run(stop))
+
+    async def leave() -> None:
+        stop.set_result(None)
+        await processor
+
+    rooms.push_async_callback(leave)
+    return processor
+
+
+async def _run(screen: Screen, keep: bool) -> int:
+    screen.introduce()
+    async with AsyncExitStack() as rooms:
+        showing = _Demo(screen)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            processor = await showing.open(rooms)
+        play = asyncio.create_task(showing.play(keep=keep))
+        rooms.push_async_callback(_cancelled, play)
+        await asyncio.wait((play, processor), return_when=asyncio.FIRST_COMPLETED)
+        if not play.done():
+            raise FatalError("the processor stopped by itself")
+        return play.result()
+
+
+async def _cancelled(task: asyncio.Task[int]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 def demo(keep: bool) -> int:
-    """Nothing yet."""
-    return int(keep)
+    """Show it; the exit status: 0 everything adds up, 1 it does not, 130 Ctrl-C (with `keep` 0)."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    logs.configure("error", "text")
+    screen = Screen()
+    try:
+        return asyncio.run(_run(screen, keep))
+    except KeyboardInterrupt:
+        return 0 if keep else INTERRUPTED
+    except (ClientError, FatalError) as error:
+        reason = str(error)
+    except TimeoutError:
+        reason = "nothing answered in time"
+    screen.say(f"The demo could not go on: {reason}", "bold red")
+    return 1

@@ -16,10 +16,10 @@ def configure(level: str, form: Literal["auto", "json", "text"], secrets: Sequen
     """Set up structlog, and the standard library's logging behind it, for this process."""
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         Struck(secrets),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: Processor = structlog.processors.JSONRenderer()
     if as_text:
@@ -41,6 +41,7 @@ def _route_standard_logging(level: str, processors: list[Processor]) -> None:
             foreign_pre_chain=[structlog.stdlib.add_logger_name],
         )
     )
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # requests to the pages that are no HTTP
     root = logging.getLogger()
     root.handlers = [lines]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
@@ -57,9 +58,13 @@ class Struck:
         return {name: self._strike(value) for name, value in line.items()}
 
     def _strike(self, value: Any) -> Any:
-        if isinstance(value, str):
-            for secret in self._secrets:
-                value = value.replace(secret, "***")
-        elif isinstance(value, (list, tuple)):
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, dict):
+            return {self._strike(name): self._strike(item) for name, item in value.items()}
+        if isinstance(value, (list, tuple)):
             return [self._strike(item) for item in value]
-        return value
+        text = value if isinstance(value, str) else repr(value)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text

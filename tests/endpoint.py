@@ -40,18 +40,22 @@ class Reply(NamedTuple):
     delay: float = 0.0
     close: bool = False
 
-    def encode(self, *, with_body: bool = True) -> bytes:
-        """The bytes on the wire."""
-        phrase = HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else ""
-        lines = [f"HTTP/1.1 {self.status} {phrase}", *(f"{name}: {value}" for name, value in self.headers)]
+    def encode(self) -> bytes:
+        """The head on the wire."""
+        lines = [f"HTTP/1.1 {self.status} {_PHRASES.get(self.status, '')}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
         if self.status != 204:
             lines.append(f"Content-Length: {len(self.body)}")
         if self.close:
             lines.append("Connection: close")
-        return "\r\n".join([*lines, "", ""]).encode() + (self.body if with_body else b"")
+        return "\r\n".join([*lines, "", ""]).encode()
 
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 Script = Callable[[Arrival], Reply | Awaitable[Reply]]
+"""What to answer. A script that raises ConnectionError drops the connection without an answer."""
+
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -154,7 +158,11 @@ class _Connection(asyncio.Protocol):
     def _go_on(self) -> None:
         while not self._answering and (arrival := self._next()):
             self._endpoint.arrived(arrival)
-            reply = self._endpoint.script(arrival)
+            try:
+                reply = self._endpoint.script(arrival)
+            except ConnectionError:
+                self._drop()
+                return
             if isinstance(reply, Reply) and not reply.delay:
                 self._write(arrival, reply)
             else:
@@ -179,17 +187,20 @@ class _Connection(asyncio.Protocol):
         try:
             said = reply if isinstance(reply, Reply) else await reply
             await asyncio.sleep(said.delay)
-        except BaseException:
-            self._endpoint.in_flight -= 1
-            self._transport.abort()
-            raise
+        except (ConnectionError, asyncio.CancelledError):
+            self._drop()
+            return
         self._answering = None
         self._write(arrival, said)
         self._go_on()
 
+    def _drop(self) -> None:
+        self._endpoint.in_flight -= 1
+        self._transport.abort()
+
     def _write(self, arrival: Arrival, reply: Reply) -> None:
         self._endpoint.in_flight -= 1
-        self._transport.write(reply.encode(with_body=arrival.method != "HEAD"))
+        self._transport.write(reply.encode() + (reply.body if arrival.method != "HEAD" else b""))
         if reply.close:
             self._transport.close()
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from zlib import crc32
 
 PREFIX = "kwp1:"
-LIMIT = 4096
-"""Kafka's default `offset.metadata.max.bytes`."""
+LIMIT = 4095
+"""Kafka's default `offset.metadata.max.bytes` is 4,096, and the client sends a NUL behind the text."""
 
 
 class Span(NamedTuple):

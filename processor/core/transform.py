@@ -43,7 +43,7 @@ FRAMING = frozenset(
 
 _INTEGRATIONS = ("Webhook", "webhook", "WebHook", "WEBHOOK")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FORBIDDEN_IN_VALUE = re.compile(r"[\r\n\0]")
+_FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _EMPTY = (b"null", b'""')
 
 
@@ -137,7 +137,9 @@ def _checked(headers: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
         if not _NAME.fullmatch(name):
             raise EventError("invalid_header", "a header name is empty or has a character it may not have")
         if _FORBIDDEN_IN_VALUE.search(value):
-            raise EventError("invalid_header", f"the value of header {name} has a line break or NUL")
+            raise EventError(
+                "invalid_header", f"the value of header {name} has a line break, NUL or control character"
+            )
         checked[name.lower()] = (name, value)
     return checked
 

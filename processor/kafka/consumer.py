@@ -231,7 +231,7 @@ class Consumer:
             except KafkaException as error:
                 self._tell(Troubled(error.args[0].name(), f"committed offsets: {error.args[0].str()}"))
                 continue
-            return {_partition(c): Position(c.offset, c.metadata or "") for c in found if c.offset >= 0}
+            return {_partition(c): Position(c.offset, _metadata(c)) for c in found if c.offset >= 0}
         return {}
 
     # Commands
@@ -304,6 +304,14 @@ class Consumer:
 
 def _partition(each: TopicPartition) -> Partition:
     return Partition(each.topic, each.partition)
+
+
+def _metadata(each: TopicPartition) -> str:
+    """Empty where another client wrote it: without the NUL that this library expects, it reads too far."""
+    try:
+        return each.metadata or ""
+    except UnicodeDecodeError:
+        return ""
 
 
 def _start(each: TopicPartition, committed: Position | None) -> TopicPartition:

@@ -1,8 +1,8 @@
 """Writes records and waits for the acknowledgement.
 
 Promise: every `write` is answered exactly once on the event loop, unless `fatal` was called, and
-with None only after all in-sync replicas have the record. A write that timed out may still arrive: written again it is
-there twice, never not at all.
+with None only after all in-sync replicas have the record. A write that timed out may still arrive:
+written again it is there twice, never not at all.
 """
 
 import asyncio

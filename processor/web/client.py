@@ -125,12 +125,12 @@ class Client:
                 data=_payload(request.body),
                 allow_redirects=False,
             )
+            try:
+                return await _read(response, host)
+            finally:
+                response.close()
         except Exception as error:  # noqa: BLE001  (every request gets an answer)
             return _failure(error, host)
-        try:
-            return await _read(response, host)
-        finally:
-            response.close()
 
 
 def _closed() -> TransportError:

@@ -4,7 +4,6 @@ The examples say what each fact and question means; `FlowMachine` tries every or
 a broker and a model made of plain sets.
 """
 
-from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 

@@ -6,7 +6,7 @@ from itertools import accumulate
 from zlib import crc32
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.core.offset_codec import LIMIT, Span, decode, encode
@@ -16,7 +16,7 @@ GOLDEN_BASE = 42
 GOLDEN_SPANS = (Span(44, 47), Span(1000, 5000))
 
 bases = st.integers(0, 2**63 - 1)
-runs = st.integers(1, 200) | st.integers(1, 2**40)
+runs = st.sampled_from([1, 2, 127, 128, 2**40]) | st.integers(1, 200)
 edits = st.sampled_from(["replace", "insert", "delete"])
 
 
@@ -63,6 +63,7 @@ def longest_that_fits(base: int, spans: Sequence[Span], limit: int) -> int:
     return max(count for count, size in enumerate(sizes) if size <= limit)
 
 
+@settings(max_examples=300)
 @given(histories(max_size=12), st.integers(0, 80))
 def test_a_limit_keeps_the_longest_prefix_that_fits_and_says_so(
     history: tuple[int, list[Span]], limit: int
@@ -124,6 +125,12 @@ def test_a_change_of_one_character_is_never_read_as_something_else(
 def test_every_changed_character_of_this_one_is_refused(index: int, character: str) -> None:
     changed = edited(GOLDEN, "replace", index, character)
     assert changed == GOLDEN or decode(GOLDEN_BASE, changed) == ()
+
+
+@pytest.mark.parametrize("index", range(len(GOLDEN) + 1))
+@pytest.mark.parametrize("character", "0A:= \n\0")
+def test_a_character_more_is_refused(index: int, character: str) -> None:
+    assert decode(GOLDEN_BASE, edited(GOLDEN, "insert", index, character)) == ()
 
 
 @given(histories(), bases)

@@ -112,7 +112,9 @@ def test_an_event_without_a_type_sends_its_properties() -> None:
     ],
 )
 def test_identify_sends_its_traits_or_else_those_of_its_context(traits: Any, pairs: dict[str, str]) -> None:
-    identify = event(type="identify", traits=traits, context={"traits": {"a": "context"}}, properties={"p": 1})
+    identify = event(
+        type="identify", traits=traits, context={"traits": {"a": "context"}}, properties={"p": 1}
+    )
     assert parameters(identify) == pairs
 
 

@@ -55,8 +55,12 @@ def locked(key: Path, password: bytes) -> None:
 def refuse(listener: socket.socket, context: ssl.SSLContext) -> None:
     """Take one connection, refuse the client with an alert, which asyncio's servers do not send."""
     connection, _ = listener.accept()
-    with connection, pytest.raises(ssl.SSLError), context.wrap_socket(connection, server_side=True):
-        pass
+    with connection, connection.dup() as wire:
+        with pytest.raises(ssl.SSLError):
+            context.wrap_socket(connection, server_side=True)
+        wire.shutdown(socket.SHUT_WR)
+        while wire.recv(65536):
+            pass
 
 
 class TestAnEndpoint:

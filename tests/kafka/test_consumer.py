@@ -1,0 +1,88 @@
+"""What only the real consumer meets: committed metadata that another client wrote."""
+
+import asyncio
+import socket
+import struct
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from processor.model import Position, Stopped, Troubled
+from tests.apache_kafka import Broker
+from tests.kafka.test_source_contract import RealRig
+
+OFFSET_COMMIT, VERSION = 8, 2
+
+
+def text(value: str) -> bytes:
+    """A string of Kafka's protocol."""
+    encoded = value.encode()
+    return struct.pack(">h", len(encoded)) + encoded
+
+
+def commit_as_java_does(broker: Broker, group: str, topic: str, offsets: dict[int, tuple[int, str]]) -> None:
+    """Commit with metadata that no NUL ends, by a request of our own.
+
+    https://kafka.apache.org/protocol#The_Messages_OffsetCommit
+    """
+    partitions = b"".join(
+        struct.pack(">iq", number, at) + text(said) for number, (at, said) in offsets.items()
+    )
+    request = (
+        struct.pack(">hhi", OFFSET_COMMIT, VERSION, 1)
+        + text("test")
+        + text(group)
+        + struct.pack(">i", -1)
+        + text("")
+        + struct.pack(">qi", -1, 1)
+        + text(topic)
+        + struct.pack(">i", len(offsets))
+        + partitions
+    )
+    host, _, port = broker.bootstrap_servers.partition(",")[0].partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        answer = connection.recv(65536)
+    assert answer[-2:] == b"\0\0"
+
+
+def has_read(rig: RealRig, *counts: int) -> bool:
+    """Whether so many records came of each partition."""
+    return tuple(len(rig.of(number)) for number in range(len(counts))) == counts
+
+
+@pytest.mark.kafka
+async def test_metadata_of_another_client_is_no_reason_to_stop_and_nothing_is_skipped(
+    apache_kafka: Broker,
+) -> None:
+    topic, group = f"foreign-{uuid4()}", f"group-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    rig = RealRig(apache_kafka.bootstrap_servers, topic, group)
+    rig.produce(0, 5)
+    rig.produce(1, 5)
+    await rig.start()
+    await rig.until(lambda: len(rig.of(0)) == len(rig.of(1)) == 5)
+    await rig.close()
+    for _ in range(3):
+        commit_as_java_does(apache_kafka, group, topic, {0: (2, "java"), 1: (3, "")})
+        heir = rig.heir()
+        await heir.start()
+        await heir.until(partial(has_read, heir, 3, 2))
+        assert [record.offset for record in heir.of(0)] == [2, 3, 4]
+        assert not any(isinstance(event, Stopped) for event in heir.events)
+        assert heir.assigned()[heir.partitions[1]] == Position(3)
+        await heir.close()
+
+
+@pytest.mark.kafka
+async def test_the_thread_says_that_it_goes_round_also_when_nothing_comes(apache_kafka: Broker) -> None:
+    topic = f"idle-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    rig = RealRig(apache_kafka.bootstrap_servers, topic)
+    await rig.start()
+    await rig.until(lambda: len(rig.assigned()) == 2)
+    await asyncio.sleep(0)
+    assert rig.source.silence() < 5
+    assert not any(isinstance(event, Troubled | Stopped) for event in rig.events)
+    await rig.close()

@@ -1,0 +1,439 @@
+"""Every fact moves its metric, every scrape asks how the process stands, and no label grows with the data.
+
+Log lines say where a record stood, never what it held, and a flood of failures is no flood of lines.
+"""
+
+from collections.abc import Callable, Iterable
+from time import time
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
+from structlog.testing import capture_logs
+
+from processor.core.dead_letter import Failure, of_event
+from processor.core.flow import Flow, FlowPolicy, Hold
+from processor.errors import EventError, TransportError, WriteError
+from processor.model import Position, Record
+from processor.telemetry import LINES_PER_SECOND, Snapshot, Telemetry
+from tests.builders import FIRST, SECOND, THIRD, assigned, record, records, response
+
+PREFIX = "webhook_processor_"
+LABELS = {
+    "destination",
+    "error",
+    "kind",
+    "le",
+    "outcome",
+    "partition",
+    "python",
+    "reason",
+    "result",
+    "topic",
+    "version",
+}
+PAYLOAD = "personal-data-of-somebody"
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+
+Series = dict[tuple[str, ...], float]
+
+
+class Clock:
+    """A wall clock, moved by hand."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def series(telemetry: Telemetry) -> Series:
+    """Samples by short name and label values, sorted by label, the destination left out."""
+    text, _ = telemetry.exposition("")
+    return {
+        (
+            sample.name.removeprefix(PREFIX),
+            *(text for name, text in sorted(sample.labels.items()) if name != "destination"),
+        ): sample.value
+        for family in prometheus(text.decode())
+        for sample in family.samples
+    }
+
+
+def moved(telemetry: Telemetry, fact: Callable[[], None]) -> Series:
+    """What a fact adds, histogram buckets and creation times left out."""
+    before = series(telemetry)
+    fact()
+    return {
+        key: value - before.get(key, 0.0)
+        for key, value in series(telemetry).items()
+        if value != before.get(key, 0.0)
+        and not key[0].endswith(("_bucket", "_created"))
+        and not key[0].startswith("process_")
+    }
+
+
+def snapshot(**more: Any) -> Snapshot:
+    """How a process stands that has nothing to do."""
+    idle = Snapshot(0, 0, 0, 0, 0, 0, held={}, ends={}, standings=(), ready=False)
+    return idle._replace(**more)
+
+
+def watched(now: Callable[[], float] = time, **more: Any) -> Series:
+    """What is scraped from a process that stands so."""
+    telemetry = Telemetry("crm", now)
+    telemetry.watch(lambda: snapshot(**more))
+    return series(telemetry)
+
+
+FAILURE = Failure("refused", "the endpoint answered 400", "DELIVERY", "x", attempts=3)
+
+FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
+    (
+        lambda t: t.consumed({"a": 3, "b": 2}),
+        {("records_consumed_total", "a"): 3, ("records_consumed_total", "b"): 2},
+    ),
+    (
+        lambda t: t.attempted(response(204), 0.25),
+        {
+            ("attempts_total", "2xx"): 1,
+            ("request_duration_seconds_count",): 1,
+            ("request_duration_seconds_sum",): 0.25,
+        },
+    ),
+    (
+        lambda t: t.attempted(TransportError("timeout", "no answer"), 10),
+        {
+            ("attempts_total", "timeout"): 1,
+            ("request_duration_seconds_count",): 1,
+            ("request_duration_seconds_sum",): 10,
+        },
+    ),
+    (lambda t: t.retried(record(), response(503), 1, 0.5), {("retries_total",): 1}),
+    (
+        lambda t: t.delivered(1.5),
+        {
+            ("deliveries_total", "delivered"): 1,
+            ("end_to_end_latency_seconds_count",): 1,
+            ("end_to_end_latency_seconds_sum",): 1.5,
+        },
+    ),
+    (
+        lambda t: t.skipped("tombstone"),
+        {("deliveries_total", "skipped"): 1, ("records_skipped_total", "tombstone"): 1},
+    ),
+    (
+        lambda t: t.dead_lettered(record(), FAILURE),
+        {("deliveries_total", "dead_lettered"): 1, ("dead_letters_total", "refused"): 1},
+    ),
+    (
+        lambda t: t.dead_letter_failed(record(), WriteError("timed_out", "no answer")),
+        {("dead_letter_write_failures_total", "timed_out"): 1},
+    ),
+    (lambda t: t.dropped_headers(2), {("event_headers_dropped_total",): 2}),
+    (lambda t: t.came_late(), {("late_results_total",): 1}),
+    (
+        lambda t: t.committed({FIRST: None, SECOND: "refused", THIRD: None}),
+        {
+            ("commits_total", "acknowledged"): 2,
+            ("commits_total", "failed"): 1,
+            ("last_commit_timestamp_seconds",): 1_000_000.0,
+        },
+    ),
+    (lambda t: t.committed({FIRST: "refused"}), {("commits_total", "failed"): 1}),
+    (lambda t: t.commit_unanswered(30), {("commits_total", "unanswered"): 1}),
+    (lambda t: t.rebalanced("revoked", [FIRST, SECOND]), {("rebalances_total", "revoked"): 1}),
+    (
+        lambda t: t.troubled("_ALL_BROKERS_DOWN", "all are down"),
+        {("source_errors_total", "_ALL_BROKERS_DOWN"): 1},
+    ),
+]
+
+
+@pytest.mark.parametrize(("fact", "expected"), FACTS)
+def test_a_fact_moves_its_metrics_and_no_others(fact: Callable[[Telemetry], None], expected: Series) -> None:
+    telemetry = Telemetry("crm", Clock())
+    with capture_logs():
+        assert moved(telemetry, lambda: fact(telemetry)) == expected
+        again = {key: value for key, value in expected.items() if not key[0].startswith("last_commit")}
+        assert moved(telemetry, lambda: fact(telemetry)) == again
+
+
+def test_seconds_are_counted_in_the_bucket_they_belong_to() -> None:
+    telemetry = Telemetry("crm", Clock())
+    telemetry.attempted(response(), 0.3)
+    telemetry.delivered(20)
+    found = series(telemetry)
+    assert found["request_duration_seconds_bucket", "0.25"] == 0
+    assert found["request_duration_seconds_bucket", "0.5"] == 1
+    assert found["end_to_end_latency_seconds_bucket", "10.0"] == 0
+    assert found["end_to_end_latency_seconds_bucket", "30.0"] == 1
+
+
+# Snapshots
+
+
+def test_a_scrape_asks_how_the_process_stands() -> None:
+    found = watched(
+        in_flight=1,
+        in_flight_limit=2,
+        retries_waiting=3,
+        dead_letters_blocked=4,
+        waiting_records=5,
+        waiting_bytes=6,
+        ready=True,
+    )
+    names = (
+        "in_flight",
+        "in_flight_limit",
+        "retries_waiting",
+        "dead_letters_blocked",
+        "waiting_records",
+        "waiting_bytes",
+        "ready",
+    )
+    assert [found[name,] for name in names] == [1, 2, 3, 4, 5, 6, 1]
+
+
+def test_every_scrape_asks_anew() -> None:
+    telemetry = Telemetry("crm", Clock())
+    counts = iter(range(10))
+    telemetry.watch(lambda: snapshot(in_flight=next(counts)))
+    first, second = (series(telemetry)["in_flight",] for _ in range(2))
+    assert second == first + 1
+
+
+def test_partitions_are_shown_as_flow_sees_them() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST, SECOND, committed=Position(100)))
+    flow.received(records(range(100, 110)))
+    flow.received([record(100, partition=SECOND, timestamp=clock.now - 60)])
+    for each in flow.start(10)[3:8]:
+        flow.finished(each)
+    waiting, size = flow.waiting()
+    found = watched(
+        clock,
+        waiting_records=waiting,
+        waiting_bytes=size,
+        ends={FIRST: 120, THIRD: 7},
+        standings=list(flow.standings()),
+    )
+    assert found["assigned_partitions",] == 2
+    assert found["waiting_records",] == 6
+    assert found["lag_records", "0", "events"] == 20
+    assert found["commit_gap_records", "0", "events"] == 8
+    assert found["commit_gap_records", "1", "events"] == 0
+    assert ("lag_records", "1", "events") not in found
+    assert ("lag_records", "2", "events") not in found
+
+
+def test_the_age_is_that_of_the_oldest_record_that_is_not_settled() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST, SECOND))
+    first = record(0, timestamp=clock.now - 60)
+    flow.received([first, record(0, partition=SECOND, timestamp=clock.now - 20)])
+    flow.start(10)
+    assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 60
+    flow.finished(first)
+    assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 20
+
+
+def test_the_age_is_never_negative_and_zero_where_nothing_waits() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST))
+    assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 0
+    flow.received([record(0, timestamp=clock.now + 60)])
+    assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 0
+
+
+def test_paused_partitions_are_counted_for_every_reason() -> None:
+    found = watched(held={FIRST: Hold.BYTES, SECOND: Hold.BYTES, THIRD: Hold.DEAD_LETTER})
+    expected = {reason.value: 0 for reason in Hold} | {"bytes": 2, "dead_letter": 1}
+    assert {key[1]: value for key, value in found.items() if key[0] == "paused_partitions"} == expected
+
+
+def test_the_lag_is_never_negative() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST, committed=Position(100)))
+    flow.received(records(range(100, 103)))
+    assert watched(ends={FIRST: 50}, standings=list(flow.standings()))["lag_records", "0", "events"] == 0
+
+
+def test_partitions_that_went_are_not_shown_any_more() -> None:
+    flow = Flow(FlowPolicy())
+    telemetry = Telemetry("crm", Clock())
+    telemetry.watch(lambda: snapshot(ends={FIRST: 9, SECOND: 9}, standings=list(flow.standings())))
+    flow.assigned(assigned(FIRST, SECOND))
+    flow.received([record(0), record(0, partition=SECOND)])
+    assert {key[1] for key in series(telemetry) if key[0] == "lag_records"} == {"0", "1"}
+    flow.released([FIRST])
+    assert {key[1] for key in series(telemetry) if key[0] == "lag_records"} == {"1"}
+
+
+# The format
+
+
+def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
+    """Every fact, with data that differs from seed to seed."""
+    for seed in seeds:
+        one = record(seed, b"%d" % seed, b"{%d}" % seed, headers=((f"h{seed}", b"v"),), timestamp=seed)
+        telemetry.consumed({"events": seed})
+        telemetry.attempted(response(200 + seed % 400, body=b"%d" % seed), seed / 100)
+        telemetry.attempted(TransportError("reset", f"message {seed}"), seed)
+        telemetry.retried(one, response(500 + seed % 100), seed, seed)
+        telemetry.delivered(seed)
+        telemetry.skipped("tombstone")
+        telemetry.dead_lettered(one, of_event(EventError("invalid_url", f"message {seed}")))
+        telemetry.dead_letter_failed(one, WriteError("broker", f"message {seed}"))
+        telemetry.dropped_headers(seed)
+        telemetry.came_late()
+        telemetry.committed({FIRST: None, SECOND: f"error {seed}"})
+        telemetry.commit_unanswered(seed)
+        telemetry.rebalanced("assigned", [FIRST._replace(number=seed)])
+        telemetry.troubled("_TRANSPORT", f"message {seed}")
+
+
+def busy() -> Telemetry:
+    """Metrics of which each has a sample."""
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST))
+    flow.received([record(0)])
+    telemetry = Telemetry("crm", Clock())
+    telemetry.watch(
+        lambda: snapshot(held={FIRST: Hold.BYTES}, ends={FIRST: 9}, standings=list(flow.standings()))
+    )
+    with capture_logs():
+        everything(telemetry)
+    return telemetry
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "parse"),
+    [
+        ("", "text/plain", prometheus),
+        ("*/*", "text/plain", prometheus),
+        ("text/plain; version=0.0.4", "text/plain", prometheus),
+        (OPEN_METRICS, "application/openmetrics-text", open_metrics),
+        (f"{OPEN_METRICS},text/plain;version=0.0.4;q=0.5", "application/openmetrics-text", open_metrics),
+    ],
+)
+def test_the_exposition_is_in_the_format_that_was_asked_for(
+    accept: str, content_type: str, parse: Callable[[str], Iterable[Any]]
+) -> None:
+    text, said = busy().exposition(accept)
+    assert said.startswith(content_type)
+    families = list(parse(text.decode()))
+    assert all(family.samples and family.documentation for family in families)
+    assert len(families) > 30
+
+
+def test_every_name_is_ours_or_the_process_and_every_label_is_known() -> None:
+    text, _ = busy().exposition("")
+    for family in prometheus(text.decode()):
+        assert family.name.startswith((PREFIX, "process_"))
+        for sample in family.samples:
+            assert set(sample.labels) <= LABELS
+            assert family.name.startswith("process_") or sample.labels["destination"] == "crm"
+
+
+def test_names_tell_the_unit() -> None:
+    text, _ = busy().exposition("")
+    for family in prometheus(text.decode()):
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds")
+        assert not family.name.endswith(("_ms", "_kb", "_mb"))
+
+
+def test_series_do_not_grow_with_the_data() -> None:
+    telemetry = busy()
+    with capture_logs():
+        everything(telemetry, range(400))
+        count = len(series(telemetry))
+        everything(telemetry, range(400, 2_000))
+    assert len(series(telemetry)) == count
+    assert {key[1] for key in series(telemetry) if key[0] == "attempts_total"} == {
+        *("2xx", "3xx", "4xx", "5xx"),
+        "reset",
+    }
+
+
+def test_counters_without_labels_are_there_from_the_start() -> None:
+    found = series(Telemetry("crm"))
+    assert [found[f"{name}_total",] for name in ("retries", "late_results", "event_headers_dropped")] == [
+        0
+    ] * 3
+
+
+def test_two_processors_in_one_process_do_not_share_metrics() -> None:
+    first, second = Telemetry("crm"), Telemetry("crm")
+    first.delivered(1)
+    assert series(second)["deliveries_total", "delivered"] == 0
+
+
+def test_the_metrics_of_the_process_itself_are_there() -> None:
+    assert ("process_resident_memory_bytes",) in series(Telemetry("crm"))
+
+
+# Log lines
+
+
+def private(offset: int = 7) -> Record:
+    """A record full of what may not be logged."""
+    data = PAYLOAD.encode()
+    return record(offset, data, data, headers=((PAYLOAD, data),))
+
+
+def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
+    telemetry = Telemetry("crm", Clock())
+    with capture_logs() as lines:
+        telemetry.retried(private(), response(500, body=PAYLOAD.encode()), 1, 0.12345)
+        telemetry.dead_lettered(private(), FAILURE._replace(response=response(400, body=PAYLOAD.encode())))
+        telemetry.dead_letter_failed(private(), WriteError("broker", "no leader"))
+    assert PAYLOAD not in repr(lines)
+    assert all(line["partition"] == "events/0" and line["offset"] == 7 for line in lines)
+    assert lines[0] == {
+        "event": "attempt failed",
+        "log_level": "debug",
+        "partition": "events/0",
+        "offset": 7,
+        "result": 500,
+        "attempts": 1,
+        "retry_in": 0.123,
+    }
+    assert (lines[1]["code"], lines[1]["attempts"], lines[2]["reason"]) == ("refused", 3, "broker")
+
+
+def test_what_is_wrong_with_commits_and_brokers_is_said() -> None:
+    telemetry = Telemetry("crm", Clock())
+    with capture_logs() as lines:
+        telemetry.committed({FIRST: None, SECOND: "rebalance in progress"})
+        telemetry.commit_unanswered(30)
+        telemetry.rebalanced("lost", [SECOND, FIRST])
+        telemetry.troubled("_TRANSPORT", "broker down")
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("commit failed", "warning"),
+        ("commit was not answered", "warning"),
+        ("rebalanced", "info"),
+        ("kafka client", "warning"),
+    ]
+    assert lines[0]["partition"] == "events/1"
+    assert lines[2]["partitions"] == ["events/0", "events/1"]
+
+
+def test_a_flood_of_failures_is_so_many_lines_a_second_and_counted_all_the_same() -> None:
+    clock = Clock()
+    telemetry = Telemetry("crm", clock)
+    with capture_logs() as lines:
+        for _ in range(100):
+            telemetry.dead_lettered(record(), FAILURE)
+            telemetry.dead_letter_failed(record(), WriteError("broker", "x"))
+            telemetry.troubled("_TRANSPORT", "x")
+        assert len(lines) == LINES_PER_SECOND
+        clock.now += 1
+        for _ in range(100):
+            telemetry.dead_lettered(record(), FAILURE)
+        assert len(lines) == 2 * LINES_PER_SECOND
+    assert series(telemetry)["dead_letters_total", "refused"] == 200
+    assert series(telemetry)["source_errors_total", "_TRANSPORT"] == 100
