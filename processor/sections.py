@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from processor.core.endpoint import Endpoint
+from processor.core.endpoint import Endpoint, is_host
 from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
 from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
@@ -231,6 +231,15 @@ class DestinationSettings(Section):
         except EventError as error:
             raise ValueError(error.message) from None
         return url
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: list[str]) -> list[str]:
+        if wrong := [host for host in hosts if not is_host(host)]:
+            raise ValueError(
+                f"{wrong[0]!r} is no host: write `host` or `host:port`, without scheme, path or wildcard"
+            )
+        return hosts
 
     @field_validator("method", mode="before")
     @classmethod

@@ -20,6 +20,7 @@ CONNECT = "__connect.errors."
 OURS = "__webhook_processor."
 BODY_BYTES = 4096
 TEXT_BYTES = 1024
+NAME_BYTES = 256
 
 
 class Detail(IntEnum):
@@ -78,14 +79,15 @@ def write_down(
 def _texts(
     policy: DeadLetterPolicy, record: Record, failure: Failure, detail: Detail
 ) -> Iterable[tuple[str, str | None]]:
-    yield from _coordinates(record, failure)
-    if detail >= Detail.SHORT:
-        yield from _short(policy, record, failure)
-    if detail >= Detail.FULL:
-        yield from ((name, _struck(policy, text, limit)) for name, text, limit in _long(failure))
+    for name, text in _coordinates(record, failure):
+        yield name, _cut(text, NAME_BYTES)
+    for name, short in _short(policy, record, failure) if detail >= Detail.SHORT else ():
+        yield name, short and _cut(short, NAME_BYTES)
+    for name, text, limit in _long(failure) if detail >= Detail.FULL else ():
+        yield name, _cut(_struck(policy, text), limit)
 
 
-def _coordinates(record: Record, failure: Failure) -> Iterable[tuple[str, str | None]]:
+def _coordinates(record: Record, failure: Failure) -> Iterable[tuple[str, str]]:
     yield CONNECT + "topic", record.partition.topic
     yield CONNECT + "partition", str(record.partition.number)
     yield CONNECT + "offset", str(record.offset)
@@ -121,10 +123,14 @@ def _headers(texts: Iterable[tuple[str, str | None]]) -> RecordHeaders:
     return tuple((name, text.encode()) for name, text in texts if text is not None)
 
 
-def _struck(policy: DeadLetterPolicy, text: str, limit: int) -> str:
-    """`text` without secrets, at most `limit` bytes of UTF-8, no character halved."""
+def _struck(policy: DeadLetterPolicy, text: str) -> str:
     for secret in policy.secrets:
         text = text.replace(secret, "***")
+    return text
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most `limit` bytes of UTF-8, no character halved."""
     return text.encode(errors="replace")[:limit].decode(errors="ignore")
 
 

@@ -8,6 +8,7 @@ normalises first would judge another URL than the one that is sent.
 
 import re
 from collections.abc import Iterable
+from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -17,7 +18,7 @@ _URL = re.compile(
     r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?", re.DOTALL
 )
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{0,5}))?")
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PORTS = {"http": 80, "https": 443}
 _PATH_SAFE = "/:@!$&'()*+,;=~%"
@@ -48,7 +49,7 @@ class Endpoint:
 
     def __init__(self, url: str, allowed_hosts: Iterable[str] = ()) -> None:
         self._base = url
-        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+        self._allowed_hosts = frozenset(map(_allowed, allowed_hosts))
         self.origin, path, query = _split(url)
         self.url = f"{self.origin}{path}{query}"
 
@@ -62,7 +63,7 @@ class Endpoint:
         return f"{origin}{path}{query}"
 
     def _allows(self, origin: Origin) -> bool:
-        return not self._allowed_hosts.isdisjoint((origin.host, f"{origin.host}:{origin.port}"))
+        return not self._allowed_hosts.isdisjoint(((origin.host, None), (origin.host, origin.port)))
 
 
 def _split(url: str) -> tuple[Origin, str, str]:
@@ -85,7 +86,22 @@ def _origin(scheme: str, authority: str) -> Origin:
     return Origin(scheme, host, port)
 
 
+def is_host(entry: str) -> bool:
+    """Whether `entry` can stand among the allowed hosts: `host` or `host:port`."""
+    return _allowed(entry)[0] is not None
+
+
+def _allowed(entry: str) -> tuple[str | None, int | None]:
+    """Host and port of an entry of `allowed_hosts`; an IPv6 address may stand with or without brackets."""
+    parts = _AUTHORITY.fullmatch(entry) or _AUTHORITY.fullmatch(f"[{entry}]")
+    if not parts:
+        return None, None
+    return _ascii_host(parts["host"]), int(parts["port"]) if parts["port"] else None
+
+
 def _ascii_host(host: str) -> str | None:
+    if host.startswith("["):
+        return _ipv6_host(host[1:-1])
     try:
         text = host.lower() if host.isascii() else host.encode("idna").decode("ascii").lower()
     except UnicodeError:
@@ -93,8 +109,15 @@ def _ascii_host(host: str) -> str | None:
     return text if _HOST.fullmatch(text) else None
 
 
+def _ipv6_host(address: str) -> str | None:
+    try:
+        return f"[{IPv6Address(address).compressed}]"
+    except AddressValueError:
+        return None
+
+
 def _climbs(path: str) -> bool:
-    for _ in range(_DECODING_ROUNDS):
+    for _ in range(_DECODING_ROUNDS + 1):
         if any(segment.partition(";")[0] in (".", "..") for segment in re.split(r"[/\\]", path)):
             return True
         path = unquote(path)

@@ -46,6 +46,9 @@ class Hold(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
+_CROWDS = frozenset((Hold.RECORDS, Hold.BYTES))
+
+
 class Standing(NamedTuple):
     """How a partition stands: offsets, counts of records, `oldest` as a record timestamp in seconds."""
 
@@ -84,6 +87,7 @@ class Flow:
         self._bytes = 0
         self._held: dict[Partition, Hold] = {}
         self._look_again = False
+        self._is_full = False
 
     # Facts
 
@@ -111,7 +115,8 @@ class Flow:
     def reached(self, ends: Mapping[Partition, int]) -> None:
         """All records of these partitions below these offsets were received."""
         for partition, end in ends.items():
-            if assignment := self._assignments.get(partition):
+            assignment = self._assignments.get(partition)
+            if assignment and not assignment.revoked:
                 assignment.offsets.reached(end)
 
     def finished(self, record: Record) -> bool:
@@ -126,7 +131,7 @@ class Flow:
         following = assignment.lanes.finished(record)
         if following and not assignment.revoked:
             self._ready.append(following)
-        self._look_again |= assignment.hold is not None and self._relieved(assignment)
+        self._look_again |= self._is_full and self._relieved(assignment)
         return True
 
     def abandoned(self, record: Record) -> None:
@@ -202,6 +207,7 @@ class Flow:
             for assignment in self._assignments.values():
                 assignment.hold = self._hold(assignment)
             self._held = {p: a.hold for p, a in self._assignments.items() if a.hold}
+            self._is_full = not _CROWDS.isdisjoint(self._held.values())
         return self._held
 
     def waiting(self) -> tuple[int, int]:
@@ -246,7 +252,7 @@ class Flow:
             return Hold.DEAD_LETTER
         if assignment.crowded:
             return Hold.METADATA
-        if assignment.hold in (Hold.RECORDS, Hold.BYTES):
+        if assignment.hold in _CROWDS:
             return None if self._relieved(assignment) else assignment.hold
         share = self._share(assignment)
         if self._fullness() < 1 or share < 1 / len(self._assignments):

@@ -45,7 +45,7 @@ def encode(base: int, finished: Iterable[Span], limit: int = LIMIT) -> tuple[str
         at = span.end
     if not runs:
         return "", whole
-    return f"{PREFIX}{_checksum(base, bytes(runs))}:{b64encode(runs).decode('ascii')}", whole
+    return _written(_checksum(base, bytes(runs)), bytes(runs)), whole
 
 
 def decode(base: int, metadata: str) -> tuple[Span, ...]:
@@ -55,9 +55,13 @@ def decode(base: int, metadata: str) -> tuple[Span, ...]:
         runs = b64decode(text, validate=True)
     except (Base64Error, ValueError):
         return ()
-    if not metadata.startswith(PREFIX) or head != _checksum(base, runs):
+    if metadata != _written(head, runs) or head != _checksum(base, runs):
         return ()
     return tuple(_spans(base, list(_lengths(runs))))
+
+
+def _written(checksum: str, runs: bytes) -> str:
+    return f"{PREFIX}{checksum}:{b64encode(runs).decode('ascii')}"
 
 
 def _spans(base: int, lengths: list[int]) -> Iterator[Span]:

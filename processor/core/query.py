@@ -19,15 +19,15 @@ def parameters(event: Event) -> dict[str, str]:
 def flatten(value: Json) -> dict[str, str]:
     """Every leaf of `value` by its path, in the order in which they are written."""
     flat: dict[str, str] = {}
-    pending = [("", value)]
+    pending: list[tuple[str | None, Json]] = [(None, value)]
     while pending:
         path, node = pending.pop()
-        if isinstance(node, dict) and (node or not path):
+        if isinstance(node, dict) and (node or path is None):
             pending += [(f"{path}.{name}" if path else name, item) for name, item in reversed(node.items())]
         elif isinstance(node, list) and node:
-            pending += [(f"{path}[{i}]", node[i]) for i in reversed(range(len(node)))]
+            pending += [(f"{path or ''}[{i}]", node[i]) for i in reversed(range(len(node)))]
         else:
-            flat[path] = str(node) if isinstance(node, str) else json_text(node)
+            flat[path or ""] = str(node) if isinstance(node, str) else json_text(node)
     return flat
 
 

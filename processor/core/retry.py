@@ -6,6 +6,7 @@ a record that may not be retried any more is given up, whatever `Retry-After` sa
 
 import math
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -106,7 +107,8 @@ def seconds_from(retry_after: str, now: float) -> float | None:
 
 def _seconds_until(date: str, now: float) -> float:
     try:
-        return parsedate_to_datetime(date).timestamp() - now
+        moment = parsedate_to_datetime(date)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now
     except (ValueError, OverflowError):
         return math.nan
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from processor.core.endpoint import Endpoint, Origin
+from processor.core.endpoint import Endpoint, Origin, is_host
 from processor.errors import EventError
 
 BASE = "https://h.example/base"
@@ -360,3 +360,18 @@ def test_a_resolved_url_belongs_to_the_configured_origin_or_an_allowed_host(
     assert "#" not in url
     assert all("!" <= character <= "~" for character in url)
     assert not {".", ".."} & segments(urlsplit(url).path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("h.example", True),
+        ("h.example:443", True),
+        ("::1", True),
+        ("https://h.example", False),
+        ("*.h", False),
+        ("", False),
+    ],
+)
+def test_what_may_stand_among_the_allowed_hosts_is_a_host(entry: str, *, expected: bool) -> None:
+    assert is_host(entry) is expected

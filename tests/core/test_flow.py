@@ -4,7 +4,7 @@ The examples say what each fact and question means; `FlowMachine` tries every or
 a broker and a model made of plain sets.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -492,6 +492,7 @@ class Ours:
     cursor: int
     seen: int
     last: int
+    acknowledged: Position | None
     open: dict[int, Record] = field(default_factory=dict)
     running: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
@@ -518,12 +519,13 @@ class FlowMachine(RuleBasedStateMachine):
         self.settled: set[tuple[Partition, int]] = set()
         self.late: list[Record] = []
         self.asked: dict[Partition, tuple[int, Position]] = {}
+        self.full: set[Partition] = set()
         self.epoch = 0
         self.steps_in_calm = 0
 
     @initialize(order=st.sampled_from(Order), metadata=st.sampled_from([18, 22, 4096]))
     def begin(self, order: Order, metadata: int) -> None:
-        self.policy = FlowPolicy(order, 10, 10 * 1000, metadata)
+        self.policy = FlowPolicy(order, 8, 8 * 1000, metadata)
         self.flow = Flow(self.policy)
         for partition in BOTH:
             self.produce(partition, [0] * 8, [b"a", b"b", None, None, b"a", None, b"", None], 2)
@@ -577,7 +579,7 @@ class FlowMachine(RuleBasedStateMachine):
     def beginning(self, log: Log) -> Ours:
         at = log.committed.offset if log.committed else 0
         done = covered_by(log.committed, log) if log.committed else set()
-        return Ours(self.epoch, done, cursor=at, seen=at, last=at)
+        return Ours(self.epoch, done, cursor=at, seen=at, last=at, acknowledged=log.committed)
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
@@ -726,9 +728,9 @@ class FlowMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.running())
     @rule(data=st.data())
     def block(self, data: st.DataObject) -> None:
-        blocked = data.draw(st.sampled_from(self.running()))
-        self.flow.blocked(blocked)
-        self.ours[blocked.partition].blocked.add(blocked.offset)
+        for blocked in data.draw(st.sets(st.sampled_from(self.running()), min_size=1, max_size=3)):
+            self.flow.blocked(blocked)
+            self.ours[blocked.partition].blocked.add(blocked.offset)
 
     @precondition(lambda self: self.of_earlier_assignments())
     @rule(data=st.data(), what=st.sampled_from(["finished", "blocked", "abandoned"]))
@@ -754,6 +756,11 @@ class FlowMachine(RuleBasedStateMachine):
             assert {(partition, offset) for offset in covered} <= self.settled
             assert len(position.metadata) <= self.policy.max_metadata_bytes
             assert covered == ours.done or partition in self.flow.held()
+        for partition, standing in self.flow.standings():
+            known = self.ours[partition].acknowledged
+            assert (
+                partition in asked or standing.position == (known and known.offset) or partitions is not None
+            )
         return asked
 
     @precondition(lambda self: not self.asked)
@@ -769,9 +776,9 @@ class FlowMachine(RuleBasedStateMachine):
         ]
         for partition in current if arrives else []:
             self.logs[partition].committed = self.asked[partition][1]
-        if arrives and answered:
-            self.flow.committed(current)
-            assert not self.asked.keys() & self.flow.commits(()).keys()
+        for partition in current if arrives and answered else []:
+            self.flow.committed([partition])
+            self.ours[partition].acknowledged = self.asked[partition][1]
         self.asked = {}
 
     @precondition(lambda self: not self.asked)
@@ -844,12 +851,21 @@ class FlowMachine(RuleBasedStateMachine):
         held, fullness = self.flow.held(), self.fullness(self.ours.values())
         blocked = {partition for partition, ours in self.ours.items() if ours.blocked}
         assert blocked == {partition for partition, why in held.items() if why is Hold.DEAD_LETTER}
-        full = {partition for partition, why in held.items() if why in (Hold.RECORDS, Hold.BYTES)}
         assert held.keys() <= self.ours.keys()
         assert held or fullness < 1
+        self.who_is_held_is_full_and_stays_so_until_there_is_room(held, fullness)
+
+    def who_is_held_is_full_and_stays_so_until_there_is_room(
+        self, held: Mapping[Partition, Hold], fullness: float
+    ) -> None:
+        share = {partition: self.fullness([ours]) * len(self.ours) for partition, ours in self.ours.items()}
+        full = {partition for partition, why in held.items() if why in (Hold.RECORDS, Hold.BYTES)}
         assert not full or fullness > 0.5
-        for partition in full:
-            assert self.fullness([self.ours[partition]]) > 0.5 / len(self.ours)
+        assert all(share[partition] > 0.5 for partition in full)
+        assert all(share[partition] >= 1 - 1e-9 for partition in full - self.full)
+        for partition in (self.full & self.ours.keys()) - held.keys():
+            assert fullness <= 0.5 or share[partition] <= 0.5
+        self.full = full
 
     def what_waits_is_bounded(self) -> None:
         batch = self.BATCH * len(BOTH)
