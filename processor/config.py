@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from processor.errors import ConfigError, Problem
-from processor.sections import Section
+from processor.setting_types import Section
 from processor.settings import PREFIX, Settings
 
 FILE_SUFFIX = "_FILE"

@@ -5,26 +5,18 @@ Times are seconds, sizes bytes.
 
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    FilePath,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validator, model_validator
 
 from processor.core.endpoint import Endpoint, is_host
 from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
 from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
 from processor.errors import EventError
+from processor.setting_types import ClientOptions, Seconds, Section, Statuses, Texts, mapping
 
 OWNED = frozenset(
     (
+        "allow.auto.create.topics",
         "auto.offset.reset",
         "bootstrap.servers",
         "client.id",
@@ -43,33 +35,17 @@ OWNED = frozenset(
 )
 """librdkafka options that are settings of their own, or that our promises rest on."""
 
-OWNED_BY_PRODUCER = frozenset(("acks", "bootstrap.servers", "enable.idempotence", "message.max.bytes"))
-
-
-def _items(value: Any) -> Any:
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
-
-
-def _mapping(value: Any) -> Any:
-    """A mapping written as one text, as an environment variable holds it."""
-    try:
-        return yaml.safe_load(value) if isinstance(value, str) else value
-    except yaml.YAMLError:
-        raise ValueError("must be a mapping, as JSON or YAML") from None
-
-
-def _statuses(value: Any) -> Any:
-    """`[404, "5xx"]` as the statuses it names."""
-    named: set[int] = set()
-    for item in _items(value) if isinstance(value, (list, str)) else [value]:
-        text = str(item).lower()
-        if len(text) == 3 and text[0] in "12345" and text[1:] == "xx":
-            named.update(range(int(text[0]) * 100, int(text[0]) * 100 + 100))
-        elif text.isdecimal() and 100 <= int(text) <= 599:
-            named.add(int(text))
-        else:
-            raise ValueError(f"{text!r} is no status: write 404, or 5xx for all from 500 to 599")
-    return frozenset(named)
+OWNED_BY_PRODUCER = frozenset(
+    (
+        "acks",
+        "allow.auto.create.topics",
+        "bootstrap.servers",
+        "enable.idempotence",
+        "message.max.bytes",
+        "message.timeout.ms",
+        "topic.metadata.propagation.max.ms",
+    )
+)
 
 
 def _not_owned(client: dict[str, Any], owned: frozenset[str]) -> dict[str, Any]:
@@ -78,20 +54,6 @@ def _not_owned(client: dict[str, Any], owned: frozenset[str]) -> dict[str, Any]:
             f"{', '.join(taken)} cannot be set here: it has a setting of its own or is needed as it is"
         )
     return client
-
-
-Texts = Annotated[list[str], BeforeValidator(_items)]
-Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
-ClientOptions = Annotated[dict[str, str | int | float | bool], BeforeValidator(_mapping)]
-Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
-
-
-class Section(BaseModel):
-    """A part of the settings; names that are none of it are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True
-    )
 
 
 class KafkaSettings(Section):
@@ -203,7 +165,7 @@ class DestinationSettings(Section):
     method: Method = Field(
         Method.POST, description="POST, PUT, PATCH (a JSON body), GET or DELETE (a query)."
     )
-    headers: Annotated[dict[str, SecretStr], BeforeValidator(_mapping)] = Field(
+    headers: Annotated[dict[str, SecretStr], BeforeValidator(mapping)] = Field(
         default_factory=dict,
         description="Sent with every request; values may be `{from_env: NAME}` or `{from_file: PATH}`.",
     )

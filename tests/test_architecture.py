@@ -16,6 +16,7 @@ FLOORS = {
     "errors": 0,
     "model": 0,
     "core": 1,
+    "setting_types": 2,
     "sections": 2,
     "settings": 2,
     "config": 2,
@@ -36,8 +37,9 @@ FLOORS = {
 
 ALONGSIDE = {
     "model": {"errors"},
+    "sections": {"setting_types"},
     "settings": {"sections"},
-    "config": {"sections", "settings"},
+    "config": {"setting_types", "settings"},
     "core.flow": {"core.lanes", "core.offsets", "core.offset_codec"},
     "core.offsets": {"core.offset_codec"},
     "core.transform": {"core.endpoint", "core.events", "core.query"},
@@ -58,9 +60,9 @@ DOORS = {
     "socket": {"web"},
     "prometheus_client": {"telemetry"},
     "structlog": {"logs", "telemetry", "app", "cli"},
-    "pydantic": {"sections", "settings", "config"},
+    "pydantic": {"setting_types", "sections", "settings", "config"},
     "pydantic_settings": {"settings", "config"},
-    "yaml": {"sections", "config"},
+    "yaml": {"setting_types", "config"},
     "msgspec": {"core"},
     "random": {"app", "demo", "demo_endpoint"},
     "typer": {"cli"},
@@ -85,6 +87,7 @@ UNDECIDED = {
 COVERED_BY = {
     "main": "cli",
     "sections": "config",
+    "setting_types": "config",
     "settings": "config",
     "errors": "config",
     "model": "architecture",

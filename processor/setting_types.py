@@ -1,0 +1,46 @@
+"""What settings are made of: how lists, mappings, statuses and seconds are written."""
+
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _items(value: Any) -> Any:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def mapping(value: Any) -> Any:
+    """A mapping written as one text, as an environment variable holds it."""
+    try:
+        return yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        raise ValueError("must be a mapping, as JSON or YAML") from None
+
+
+def _statuses(value: Any) -> Any:
+    """`[404, "5xx"]` as the statuses it names."""
+    named: set[int] = set()
+    for item in _items(value) if isinstance(value, (list, str)) else [value]:
+        text = str(item).lower()
+        if len(text) == 3 and text[0] in "12345" and text[1:] == "xx":
+            named.update(range(int(text[0]) * 100, int(text[0]) * 100 + 100))
+        elif text.isdecimal() and 100 <= int(text) <= 599:
+            named.add(int(text))
+        else:
+            raise ValueError(f"{text!r} is no status: write 404, or 5xx for all from 500 to 599")
+    return frozenset(named)
+
+
+Texts = Annotated[list[str], BeforeValidator(_items)]
+Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
+ClientOptions = Annotated[dict[str, str | int | float | bool], BeforeValidator(mapping)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+
+
+class Section(BaseModel):
+    """A part of the settings; names that are none of it are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True
+    )
