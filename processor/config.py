@@ -17,8 +17,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from processor.errors import ConfigError, Problem
-from processor.setting_types import Section
-from processor.settings import PREFIX, Settings
+from processor.sections import DeliverySettings, KafkaSettings
+from processor.setting_types import Section, mapping
+from processor.settings import PREFIX, Settings, misfits
 
 FILE_SUFFIX = "_FILE"
 
@@ -37,14 +38,15 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
     """The settings. Raises ConfigError with everything that is wrong with them."""
     problems: list[Problem] = []
     said = _said(file, environ, problems)
+    settings = None
     try:
         settings = Settings(**said)
     except ValidationError as error:
-        found = [_problem(details) for details in error.errors(include_url=False, include_input=False)]
-        raise ConfigError([*problems, *found]) from None
+        problems += [_problem(details) for details in error.errors(include_url=False, include_input=False)]
     except TypeError:
-        raise ConfigError([*problems, Problem(str(file), "section names must be text")]) from None
-    if problems:
+        problems.append(Problem(str(file), "section names must be text"))
+    problems += [Problem("settings", misfit) for misfit in _misfits(said)]
+    if problems or settings is None:
         raise ConfigError(problems)
     return settings
 
@@ -75,9 +77,9 @@ def read_yaml(file: Path) -> Raw:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError([Problem(f"{file}{line}", f"is not YAML: {error.problem}")]) from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(
-            [Problem(str(file), "is not YAML: it holds a character that may not be there")]
+            [Problem(str(file), "is not YAML: it holds something that cannot be read")]
         ) from None
     if content is not None and not isinstance(content, dict):
         raise ConfigError([Problem(str(file), "must be a mapping of sections", "start with `kafka:`")])
@@ -94,28 +96,57 @@ def merged(below: Raw, above: Raw) -> Raw:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A remedy that names the setting meant, or an empty text."""
+    """A remedy that names the setting meant: one beside it, one of this name elsewhere, or a near one."""
     candidates = list(names)
-    leaf = name.rpartition(".")[2]
-    match = [candidate for candidate in candidates if candidate.rpartition(".")[2] == leaf]
-    match = match or get_close_matches(name, candidates, n=1, cutoff=0.6)
+    parent, _, leaf = name.rpartition(".")
+    beside = {each.rpartition(".")[2]: each for each in candidates if each.rpartition(".")[0] == parent}
+    match = [beside[near] for near in get_close_matches(leaf, beside, n=1)]
+    match = match or [each for each in candidates if each.rpartition(".")[2] == leaf]
+    match = match or get_close_matches(name, candidates, n=1)
     return f"did you mean {match[0]}?" if match else ""
 
 
 def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]) -> Raw:
     """All that was said, the environment over the file."""
     variables = _variables({variable(name) for name, _ in fields()}, environ, problems)
-    said = merged(read_yaml(file) if file else {}, _Environment(Settings, variables)())
+    try:
+        below = read_yaml(file) if file else {}
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *problems]) from None
+    said = _without_empty_sections(merged(below, _Environment(Settings, variables)()), Settings)
     destination = said.get("destination")
-    if isinstance(destination, dict) and isinstance(destination.get("headers"), dict):
+    if isinstance(destination, dict) and "headers" in destination:
         destination["headers"] = _resolved(destination["headers"], environ, problems)
     return said
+
+
+def _without_empty_sections(said: Raw, section: type[BaseModel]) -> Raw:
+    """A section whose lines are all commented out reads as null, and means nothing."""
+    kept = {}
+    for name, value in said.items():
+        field = section.model_fields.get(name)
+        kind = field and field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            if isinstance(value, dict):
+                kept[name] = _without_empty_sections(value, kind)
+            elif value is not None:
+                kept[name] = value
+        else:
+            kept[name] = value
+    return kept
+
+
+def _misfits(said: Raw) -> list[str]:
+    try:
+        return misfits(DeliverySettings(**said.get("delivery", {})), KafkaSettings(**said["kafka"]))
+    except (ValidationError, TypeError, KeyError):
+        return []
 
 
 def _problem(details: ErrorDetails) -> Problem:
     path = ".".join(map(str, details["loc"])) or "settings"
     if details["type"] == "extra_forbidden":
-        return Problem(path, "is no setting", nearest(path, (name for name, _ in fields())))
+        return Problem(path, "is no setting", nearest(path, _names()))
     if details["type"] == "missing":
         needed = [
             name for name, field in fields() if f"{name}.".startswith(f"{path}.") and field.is_required()
@@ -124,6 +155,12 @@ def _problem(details: ErrorDetails) -> Problem:
             path, "is missing", "set " + ", ".join(f"{name} or {variable(name)}" for name in needed)
         )
     return Problem(path, details["msg"].removeprefix("Value error, "))
+
+
+def _names() -> list[str]:
+    """The dotted names of all settings and of their sections."""
+    names = [name for name, _ in fields()]
+    return names + sorted({name.rpartition(".")[0] for name in names} - {""})
 
 
 def _variables(known: set[str], environ: Mapping[str, str], problems: list[Problem]) -> dict[str, str]:
@@ -143,12 +180,19 @@ def _variables(known: set[str], environ: Mapping[str, str], problems: list[Probl
     return found
 
 
-def _resolved(headers: Raw, environ: Mapping[str, str], problems: list[Problem]) -> Raw:
+def _resolved(headers: Any, environ: Mapping[str, str], problems: list[Problem]) -> Any:
+    """The headers with references replaced; what is no mapping is left to be judged."""
+    try:
+        said = mapping(headers)
+    except ValueError:
+        return headers
+    if not isinstance(said, dict):
+        return headers
     return {
         name: _reference(value, f"destination.headers.{name}", environ, problems)
         if isinstance(value, dict)
         else value
-        for name, value in headers.items()
+        for name, value in said.items()
     }
 
 

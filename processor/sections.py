@@ -12,7 +12,16 @@ from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
 from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
 from processor.errors import EventError
-from processor.setting_types import ClientOptions, Seconds, Section, Statuses, Texts, mapping
+from processor.setting_types import (
+    ClientOptions,
+    Limit,
+    Seconds,
+    Section,
+    Statuses,
+    Texts,
+    TimeLimit,
+    mapping,
+)
 
 OWNED = frozenset(
     (
@@ -56,6 +65,17 @@ def _not_owned(client: dict[str, Any], owned: frozenset[str]) -> dict[str, Any]:
     return client
 
 
+def _fault_of_header(name: str, value: SecretStr) -> str:
+    """What keeps a header from being sent, or nothing."""
+    if name.lower() in FRAMING - {"host"}:
+        return f"{name} belongs to the connection and cannot be set"
+    try:
+        Transform(RequestPolicy("http://localhost", headers=((name, value.get_secret_value()),)))
+    except EventError as error:
+        return f"{name!r}: {error.message}"
+    return ""
+
+
 class KafkaSettings(Section):
     """Where the events are read."""
 
@@ -84,11 +104,11 @@ class KafkaSettings(Section):
     isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
         "read_committed", description="Whether records of open or aborted transactions are read."
     )
-    session_timeout: Seconds = Field(
+    session_timeout: Hour = Field(
         45.0,
         description="After so long without a heartbeat others get the partitions (classic only).",
     )
-    max_poll_interval: Seconds = Field(
+    max_poll_interval: Day = Field(
         300.0, description="After so long without a poll the process leaves the group."
     )
     security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
@@ -105,6 +125,7 @@ class KafkaSettings(Section):
     sasl_password: SecretStr | None = Field(None, description="The user's password.")
     client: ClientOptions = Field(
         default_factory=dict,
+        repr=False,
         description="Further librdkafka options for every client, such as `client.rack`.",
     )
 
@@ -130,6 +151,7 @@ class DeadLetterSettings(Section):
     max_message_bytes: int = Field(
         10 * 1024 * 1024,
         ge=1000,
+        le=1_000_000_000,
         description="The largest dead letter to send; the topic's own limit still counts.",
     )
     write_timeout: Seconds = Field(
@@ -137,6 +159,7 @@ class DeadLetterSettings(Section):
     )
     client: ClientOptions = Field(
         default_factory=dict,
+        repr=False,
         description="Further librdkafka options for the producer, over those of `kafka.client`.",
     )
 
@@ -211,13 +234,8 @@ class DestinationSettings(Section):
     @field_validator("headers")
     @classmethod
     def _are_sendable_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        if framing := [name for name in headers if name.lower() in FRAMING - {"host"}]:
-            raise ValueError(f"{', '.join(framing)} belongs to the connection and cannot be set")
-        for name, value in headers.items():
-            try:
-                Transform(RequestPolicy("http://localhost", headers=((name, value.get_secret_value()),)))
-            except EventError as error:
-                raise ValueError(f"{name!r}: {error.message}") from None
+        if wrong := [fault for each in headers.items() if (fault := _fault_of_header(*each))]:
+            raise ValueError("; ".join(wrong))
         return headers
 
 
@@ -255,10 +273,10 @@ class RetrySettings(Section):
         description="Answers worth another attempt; all others are final.",
         json_schema_extra={"default": [408, 425, 429, "5xx"]},
     )
-    max_attempts: int | None = Field(
-        20, ge=1, description="Attempts per event before it is a dead letter; null: no limit."
+    max_attempts: Limit = Field(
+        20, description="Attempts per event before it is a dead letter; null: no limit."
     )
-    max_elapsed: Seconds | None = Field(
+    max_elapsed: TimeLimit = Field(
         3600.0, description="Time per event from its first attempt; null: no limit."
     )
     initial_backoff: Seconds = Field(

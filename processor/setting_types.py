@@ -32,10 +32,26 @@ def _statuses(value: Any) -> Any:
     return frozenset(named)
 
 
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str | int | float):
+        raise ValueError("must be text, a number, true or false")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
+def _nullable(value: Any) -> Any:
+    """`null` as an environment variable has to write it."""
+    return None if value == "null" else value
+
+
 Texts = Annotated[list[str], BeforeValidator(_items)]
 Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
-ClientOptions = Annotated[dict[str, str | int | float | bool], BeforeValidator(mapping)]
+Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
+ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(mapping)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+Hour = Annotated[float, Field(gt=0, le=3600)]
+Day = Annotated[float, Field(gt=0, le=24 * 3600)]
+Limit = Annotated[int | None, Field(ge=1), BeforeValidator(_nullable)]
+TimeLimit = Annotated[Seconds | None, BeforeValidator(_nullable)]
 
 
 class Section(BaseModel):

@@ -1,8 +1,8 @@
 """All settings together, and the policies that are made of them."""
 
-from typing import Self
+import re
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processor import __version__
@@ -25,8 +25,9 @@ PREFIX = "WEBHOOK_PROCESSOR__"
 """How the environment variables of settings begin."""
 
 _HARMLESS = frozenset(("accept", "accept-language", "content-type", "user-agent"))
+_SECRET_OPTION = re.compile("password|secret|token|jaas|key.pem")
 SHORTEST_SECRET = 6
-"""Words of a header's value this long are struck out on their own: the token behind `Bearer`."""
+"""A header's value, and a word of it (the token behind `Bearer`), is a secret from this length on."""
 
 
 class Settings(BaseSettings):
@@ -62,12 +63,6 @@ class Settings(BaseSettings):
         """Only what `load` brought together."""
         return (init_settings,)
 
-    @model_validator(mode="after")
-    def _drains_before_the_group_gives_up(self) -> Self:
-        if self.delivery.drain_timeout >= self.kafka.max_poll_interval:
-            raise ValueError("delivery.drain_timeout must be shorter than kafka.max_poll_interval")
-        return self
-
     def flow_policy(self) -> FlowPolicy:
         """What keeps its order, and how much may wait."""
         delivery = self.delivery
@@ -97,9 +92,21 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """The texts that may stand nowhere but in a request or a login, the longest first."""
-        kafka, tls = self.kafka, self.destination.tls
-        hidden = [kafka.ssl_key_password, kafka.sasl_password, tls.key_password]
-        named = [value for name, value in self.destination.headers.items() if name.lower() not in _HARMLESS]
-        texts = {secret.get_secret_value() for secret in (*hidden, *named) if secret}
-        parts = {part for text in texts for part in text.split() if len(part) >= SHORTEST_SECRET}
-        return sorted(texts | parts, key=len, reverse=True)
+        kafka, tls, headers = self.kafka, self.destination.tls, self.destination.headers
+        passwords = _texts(kafka.ssl_key_password, kafka.sasl_password, tls.key_password)
+        options = kafka.client | self.dead_letter.client
+        passwords |= {str(value) for name, value in options.items() if _SECRET_OPTION.search(name)}
+        values = _texts(*(value for name, value in headers.items() if name.lower() not in _HARMLESS))
+        words = {word for text in values for word in (text, *text.split()) if len(word) >= SHORTEST_SECRET}
+        return sorted(passwords | words, key=len, reverse=True)
+
+
+def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:
+    """What is wrong with settings of several sections together."""
+    if delivery.drain_timeout < kafka.max_poll_interval:
+        return []
+    return ["delivery.drain_timeout must be shorter than kafka.max_poll_interval"]
+
+
+def _texts(*secrets: SecretStr | None) -> set[str]:
+    return {secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()}

@@ -39,7 +39,7 @@ ALONGSIDE = {
     "model": {"errors"},
     "sections": {"setting_types"},
     "settings": {"sections"},
-    "config": {"setting_types", "settings"},
+    "config": {"setting_types", "sections", "settings"},
     "core.flow": {"core.lanes", "core.offsets", "core.offset_codec"},
     "core.offsets": {"core.offset_codec"},
     "core.transform": {"core.endpoint", "core.events", "core.query"},
