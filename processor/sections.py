@@ -14,6 +14,8 @@ from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
 from processor.errors import EventError
 from processor.setting_types import (
     ClientOptions,
+    Day,
+    Hour,
     Limit,
     Seconds,
     Section,
