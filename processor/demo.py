@@ -15,7 +15,7 @@ from random import Random
 from typing import NamedTuple, cast
 
 from aiohttp import ClientError, ClientSession
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from processor import config, logs
 from processor.app import App
@@ -117,9 +117,7 @@ def _letter(message: Message) -> Letter:
     code, status, attempts = (
         found.get(f"{OURS}{name}", b"").decode() for name in ("error.code", "status", "attempts")
     )
-    key = message.key() or b""
-    value = message.value()
-    return Letter(key.decode(), value, f"{code} {status}".strip(), int(attempts))
+    return Letter((message.key() or b"").decode(), message.value(), f"{code} {status}".strip(), int(attempts))
 
 
 class _Demo:
@@ -210,8 +208,8 @@ class _Demo:
     def _visited(self, visit: Visit) -> None:
         self._visits.append(visit)
         now = time.monotonic()
-        _, since = self._due.get(visit.id, (None, now))
-        self._screen.show(visit.id, Row.of_visit(visit, now - since))
+        _, produced_at = self._due.get(visit.id, (None, now))
+        self._screen.show(visit.id, Row.of_visit(visit, now - produced_at))
         if visit.status == 200:
             self._due.pop(visit.id, None)
 
@@ -221,8 +219,8 @@ class _Demo:
             if sample.value == letter.value:
                 del self._due[sample.id]
                 name = title(sample.event) or "(not JSON)"
-                status = f"→ {letter.reason}"
-                self._screen.show(sample.id, Row(name, letter.key, letter.attempts, status, None, Mood.NEVER))
+                row = Row(name, letter.key, letter.attempts, f"→ {letter.reason}", None, Mood.NEVER)
+                self._screen.show(sample.id, row)
 
     async def _facts(self) -> Facts:
         deliveries = Counter(visit.id for visit in self._visits if visit.status == 200)
@@ -314,7 +312,7 @@ def demo(keep: bool) -> int:
         return asyncio.run(_run(screen, keep))
     except KeyboardInterrupt:
         return 0 if keep else INTERRUPTED
-    except (ClientError, FatalError) as error:
+    except (ClientError, FatalError, KafkaException) as error:
         reason = str(error)
     except TimeoutError:
         reason = "nothing answered in time"

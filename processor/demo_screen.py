@@ -222,7 +222,11 @@ def _summary(facts: Facts) -> Table:
             facts.keys - len(facts.disordered),
             "keys; no event was sent before the earlier of its key",
         ),
-        ("committed", sum(facts.committed.values()), "of the topic's end, as read back from the group"),
+        (
+            "committed",
+            sum(facts.committed.values()),
+            f"of {sum(facts.ends.values())}: the group's positions, read back",
+        ),
     ):
         table.add_row(what, str(number), Text(words))
     return table

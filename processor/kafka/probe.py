@@ -18,10 +18,12 @@ def probe(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> list[Finding
     brokers = f"brokers {kafka.bootstrap_servers}"
     errors: list[str] = []
     options = client_options(kafka) | {"error_cb": lambda error: errors.append(error.str())}
+    client = AdminClient(options, logger=LOGGER)
     try:
-        cluster = AdminClient(options, logger=LOGGER).list_topics(timeout=ANSWER_SECONDS)
+        cluster = client.list_topics(timeout=ANSWER_SECONDS)
     except KafkaException as error:
-        return [Finding(brokers, False, errors[-1] if errors else error.args[0].str())]
+        client.poll(0)
+        return [Finding(brokers, False, errors[0] if errors else error.args[0].str())]
     return [
         Finding(brokers, True, f"{len(cluster.brokers)} in the cluster"),
         *_topics(cluster, kafka.topics),
