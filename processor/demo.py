@@ -7,19 +7,16 @@ letters and positions as read back from the broker, and what the processor says 
 import asyncio
 import signal
 import time
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import deque
 from contextlib import AsyncExitStack
 from itertools import islice
 from random import Random
-from typing import NamedTuple, cast
 
 from aiohttp import ClientError, ClientSession
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaException
 
 from processor import config, logs
 from processor.app import App
-from processor.core.dead_letter import OURS
 from processor.demo_endpoint import (
     Account,
     Endpoint,
@@ -35,12 +32,11 @@ from processor.demo_endpoint import (
     title,
 )
 from processor.demo_screen import Counts, Mood, Row, Screen
+from processor.demo_topics import DEAD_LETTER_TOPIC, GROUP, PARTITIONS, TOPIC, Letter, Topics
 from processor.errors import FatalError
 from processor.kafka.embedded import EmbeddedBroker
 from processor.settings import PREFIX, Settings
 
-TOPIC, DEAD_LETTER_TOPIC, GROUP = "events", "events.dlq", "demo"
-PARTITIONS = 6
 TICK_SECONDS = 0.1
 TICKS, EVENTS_A_TICK, BURST = 70, 7, 310
 TRICKLE_TICKS = 3
@@ -49,75 +45,6 @@ PATIENCE_SECONDS = 10.0
 """How long anything may take before it counts as not happening."""
 INTERRUPTED = 130
 PAGES = ("/livez", "/readyz", "/metrics")
-
-
-class Letter(NamedTuple):
-    """A dead letter as it was read back; `reason` is the code with the status, if there was one."""
-
-    key: str
-    value: bytes | None
-    reason: str
-    attempts: int
-
-
-class Positions(NamedTuple):
-    """Where the topic ends and what the group has committed, by partition; where the dead letters end."""
-
-    ends: dict[int, int]
-    committed: dict[int, int]
-    letters: int
-
-    def are_reached(self, letters: int) -> bool:
-        """Whether all is committed, and so many dead letters are all."""
-        return self.committed == self.ends and letters >= self.letters
-
-
-class _Topics:
-    """The demo's own view of the broker."""
-
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._options = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
-        self._producer = Producer(self._options)
-        self._letters = self._consumer("demo-screen")
-        self._letters.assign([TopicPartition(DEAD_LETTER_TOPIC, 0, 0)])
-
-    def close(self) -> None:
-        self._letters.close()
-        self._producer.close()
-
-    def produce(self, sample: Sample) -> None:
-        self._producer.produce(TOPIC, key=sample.key, value=sample.value)
-        self._producer.poll(0)
-
-    def letters(self) -> Iterator[Letter]:
-        """The dead letters that came since they were asked for."""
-        for message in self._letters.consume(500, 0):
-            if message.error() is None:
-                yield _letter(message)
-
-    def positions(self) -> Positions:
-        """What the broker says by now; blocks until it has answered."""
-        partitions = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
-        dead = TopicPartition(DEAD_LETTER_TOPIC, 0)
-        with self._consumer(GROUP) as consumer:
-            ends = [consumer.get_watermark_offsets(p, PATIENCE_SECONDS)[1] for p in (*partitions, dead)]
-            committed = consumer.committed(partitions, PATIENCE_SECONDS)
-        return Positions(
-            ends=dict(enumerate(ends[:-1])),
-            committed={each.partition: max(0, each.offset) for each in committed},
-            letters=ends[-1],
-        )
-
-    def _consumer(self, group: str) -> Consumer:
-        return Consumer({**self._options, "group.id": group, "enable.auto.commit": False})
-
-
-def _letter(message: Message) -> Letter:
-    found = dict(cast("list[tuple[str, bytes]]", message.headers() or ()))
-    code, status, attempts = (
-        found.get(f"{OURS}{name}", b"").decode() for name in ("error.code", "status", "attempts")
-    )
-    return Letter((message.key() or b"").decode(), message.value(), f"{code} {status}".strip(), int(attempts))
 
 
 class _Demo:
@@ -138,7 +65,7 @@ class _Demo:
         broker = rooms.enter_context(EmbeddedBroker())
         broker.create_topic(TOPIC, PARTITIONS)
         broker.create_topic(DEAD_LETTER_TOPIC, 1)
-        self._topics = _Topics(broker.bootstrap_servers)
+        self._topics = Topics(broker.bootstrap_servers)
         rooms.callback(self._topics.close)
         endpoint = Endpoint(self._visited, Random())  # noqa: S311
         rooms.push_async_callback(endpoint.close)
@@ -223,20 +150,16 @@ class _Demo:
                 self._screen.show(sample.id, row)
 
     async def _facts(self) -> Facts:
-        deliveries = Counter(visit.id for visit in self._visits if visit.status == 200)
-        found = Account(
-            delivered=len(deliveries),
-            dead_letters=Counter(letter.reason for letter in self._letters),
-            skipped=self._metrics["records_skipped_total"]["tombstone"],
-            retried=len(self._visits) - len({visit.id for visit in self._visits}),
-        )
+        delivered = sum(visit.status == 200 for visit in self._visits)
+        skipped = self._metrics["records_skipped_total"]["tombstone"]
+        found = Account.found(self._visits, [letter.reason for letter in self._letters], skipped)
         return Facts(
             produced=self._produced,
             keys=len({sample.key for sample in self._sent}),
             expected=Account.expected(self._sent, self._visits),
             found=found,
             reported=Account.reported(self._metrics),
-            repeated=deliveries.total() - len(deliveries),
+            repeated=delivered - found.delivered,
             altered=altered(self._sent, self._visits, [letter.value for letter in self._letters]),
             disordered=disordered(self._sent, self._visits),
             ends=self._positions.ends,

@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import count
@@ -198,6 +198,13 @@ class Account(NamedTuple):
         reasons = Counter(sample.outcome for sample in sent)
         delivered, skipped = reasons.pop("delivered", 0), reasons.pop("tombstone", 0)
         return cls(delivered, reasons, skipped, sum(visit.status == 503 for visit in visits))
+
+    @classmethod
+    def found(cls, visits: Collection[Visit], reasons: Iterable[str], skipped: int) -> Self:
+        """What came out; who looks from outside cannot see what was skipped, and has to be told."""
+        delivered = {visit.id for visit in visits if visit.status == 200}
+        retried = len(visits) - len({visit.id for visit in visits})
+        return cls(len(delivered), Counter(reasons), skipped, retried)
 
     @classmethod
     def reported(cls, metrics: Metrics) -> Self:

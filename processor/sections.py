@@ -31,6 +31,7 @@ OWNED = frozenset(
         "auto.offset.reset",
         "bootstrap.servers",
         "client.id",
+        "default.topic.config",
         "enable.auto.commit",
         "enable.auto.offset.store",
         "enable.partition.eof",
@@ -40,8 +41,10 @@ OWNED = frozenset(
         "heartbeat.interval.ms",
         "isolation.level",
         "max.poll.interval.ms",
+        "metadata.broker.list",
         "partition.assignment.strategy",
         "session.timeout.ms",
+        "transactional.id",
     )
 )
 """librdkafka options that are settings of their own, or that our promises rest on."""
@@ -51,10 +54,15 @@ OWNED_BY_PRODUCER = frozenset(
         "acks",
         "allow.auto.create.topics",
         "bootstrap.servers",
+        "default.topic.config",
+        "delivery.timeout.ms",
         "enable.idempotence",
         "message.max.bytes",
         "message.timeout.ms",
+        "metadata.broker.list",
+        "request.required.acks",
         "topic.metadata.propagation.max.ms",
+        "transactional.id",
     )
 )
 

@@ -14,7 +14,7 @@ def mapping(value: Any) -> Any:
     """A mapping written as one text, as an environment variable holds it."""
     try:
         return yaml.safe_load(value) if isinstance(value, str) else value
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ValueError("must be a mapping, as JSON or YAML") from None
 
 

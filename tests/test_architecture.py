@@ -30,6 +30,7 @@ FLOORS = {
     "demo": 5,
     "demo_endpoint": 5,
     "demo_screen": 5,
+    "demo_topics": 5,
     "cli": 6,
     "__main__": 7,
 }
@@ -44,13 +45,14 @@ ALONGSIDE = {
     "core.offsets": {"core.offset_codec"},
     "core.transform": {"core.endpoint", "core.events", "core.query"},
     "core.query": {"core.events"},
-    "demo": {"demo_endpoint", "demo_screen"},
+    "demo": {"demo_endpoint", "demo_screen", "demo_topics"},
+    "demo_topics": {"demo_endpoint"},
     "demo_screen": {"demo_endpoint"},
 }
 """The imports within a floor that are meant; kafka and web may also import within their own folder."""
 
 DOORS = {
-    "confluent_kafka": {"kafka", "demo"},
+    "confluent_kafka": {"kafka", "demo", "demo_topics"},
     "ctypes": {"kafka"},
     "threading": {"kafka"},
     "queue": {"kafka"},

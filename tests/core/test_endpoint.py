@@ -305,8 +305,8 @@ def test_an_international_host_is_allowed_in_either_spelling(allowed: str) -> No
         assert endpoint.resolve(url, "") == "https://xn--bcher-kva.example/"
 
 
-def test_an_allowed_ipv6_address_is_written_in_brackets() -> None:
-    for allowed in ("[::1]", "[0:0::1]", "[::1]:443"):
+def test_an_allowed_ipv6_address_may_stand_in_brackets_and_in_any_spelling() -> None:
+    for allowed in ("[::1]", "[0:0::1]", "[::1]:443", "::1"):
         assert Endpoint(BASE, [allowed]).resolve("https://[::1]/x", "") == "https://[::1]/x"
 
 

@@ -109,7 +109,7 @@ def test_whatever_stands_under_a_right_checksum_never_leads_below_the_offset(
 
 
 @given(histories(), edits, st.data())
-def test_a_change_of_one_character_is_never_read_as_something_else(
+def test_a_change_of_one_character_is_refused(
     history: tuple[int, list[Span]], edit: str, data: st.DataObject
 ) -> None:
     base, spans = history
@@ -117,7 +117,7 @@ def test_a_change_of_one_character_is_never_read_as_something_else(
     index = data.draw(st.integers(0, max(0, len(metadata) - 1)))
     character = data.draw(st.sampled_from("AQgz019af:+/=k \n\0é"))
     changed = edited(metadata, edit, index, character)
-    assert decode(base, changed) in ((), tuple(spans))
+    assert decode(base, changed) == (tuple(spans) if changed == metadata else ())
 
 
 @pytest.mark.parametrize("index", range(len(GOLDEN)))
@@ -146,4 +146,4 @@ def test_metadata_that_was_moved_to_another_offset_is_refused(
 def test_metadata_that_was_cut_is_refused(history: tuple[int, list[Span]], length: int) -> None:
     base, spans = history
     metadata, _ = encode(base, spans)
-    assert decode(base, metadata[:length]) in ((), tuple(spans) if length >= len(metadata) else ())
+    assert decode(base, metadata[:length]) == (tuple(spans) if length >= len(metadata) else ())

@@ -134,6 +134,8 @@ class OffsetsMachine(RuleBasedStateMachine):
         self.start = self.end = start
         self.limit = limit
         self.restore()
+        self.produce([0, 0, 1, 0, 0, 2, 0, 0])
+        self.receive(6)
 
     def restore(self) -> None:
         """A new assignment: what the broker has is all that is known."""
@@ -176,6 +178,19 @@ class OffsetsMachine(RuleBasedStateMachine):
         self.offsets.finished(offset)
         self.running.remove(offset)
         self.done.add(offset)
+
+    @precondition(lambda self: self.running)
+    @rule(every=st.sampled_from([1, 2, 3]), restart=st.booleans())
+    def finish_all_but_the_first(self, every: int, restart: bool) -> None:
+        """What straggles keeps the position back; what is finished beyond it has to be remembered."""
+        for offset in sorted(self.running)[1::every]:
+            self.offsets.finished(offset)
+            self.running.remove(offset)
+            self.done.add(offset)
+        self.commit(acknowledged=True)
+        if restart:
+            self.restore()
+            self.receive(2)
 
     @rule(acknowledged=st.booleans())
     def commit(self, acknowledged: bool) -> None:

@@ -194,6 +194,11 @@ def test_a_value_with_a_line_break_or_nul_is_an_invalid_header(value: str) -> No
     assert code_of(event(header={"X-A": value})) == "invalid_header"
 
 
+@pytest.mark.parametrize("character", [chr(code) for code in (*range(32), 127) if chr(code) != "\t"])
+def test_a_value_with_a_control_character_is_an_invalid_header(character: str) -> None:
+    assert code_of(event(header={"X-A": f"a{character}b"})) == "invalid_header"
+
+
 def test_a_refused_header_is_named_without_its_value() -> None:
     with pytest.raises(EventError) as raised:
         request_for(event(header={"X-A": "s3cret\n"}))
