@@ -38,7 +38,9 @@ from processor.kafka.embedded import EmbeddedBroker
 from processor.settings import PREFIX, Settings
 
 TICK_SECONDS = 0.1
-TICKS, EVENTS_A_TICK, BURST = 70, 7, 310
+FIRST, FIRST_TICKS = 3, 8
+"""The events of the documentation, and how long they are alone, to be seen."""
+TICKS, EVENTS_A_TICK, BURST = 70, 7, 307
 TRICKLE_TICKS = 3
 """With --keep an event is produced every so many ticks."""
 PATIENCE_SECONDS = 10.0
@@ -91,6 +93,8 @@ class _Demo:
         return 1 if problems else 0
 
     async def _produce(self) -> None:
+        self._send(FIRST)
+        await self._watch(FIRST_TICKS)
         for _ in range(TICKS):
             for _ in range(EVENTS_A_TICK):
                 self._send(1)
@@ -102,8 +106,7 @@ class _Demo:
         """Wait until everything is settled, committed and read back, or patience ends."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            await asyncio.sleep(TICK_SECONDS)
-            await self._look()
+            await self._watch(1)
             self._positions = await asyncio.to_thread(self._topics.positions)
             is_settled = self._metrics["deliveries_total"].total() >= self._produced
             if is_settled and self._positions.are_reached(len(self._letters)):
@@ -114,9 +117,12 @@ class _Demo:
         self._sent, self._visits, self._letters = deque(maxlen=0), deque(maxlen=0), deque(maxlen=0)
         while True:
             self._send(1)
-            for _ in range(TRICKLE_TICKS):
-                await asyncio.sleep(TICK_SECONDS)
-                await self._look()
+            await self._watch(TRICKLE_TICKS)
+
+    async def _watch(self, ticks: int) -> None:
+        for _ in range(ticks):
+            await asyncio.sleep(TICK_SECONDS)
+            await self._look()
 
     def _send(self, number: int) -> None:
         for sample in islice(self._samples, number):

@@ -7,8 +7,9 @@ one (`epoch`) is recognised here, and only here, and changes nothing.
 Promises, with those of `lanes` and `offsets`:
 - nothing of a revoked or lost partition is started;
 - nothing of a released or lost partition is committed;
-- what is received and not finished stays below twice the limits of the policy plus one batch,
-  because `held()` names the partitions that fill it.
+- what is received and not finished stays below twice the limits of the policy, and what comes
+  before a hold is carried out: above the limits `held()` names the partitions that have more than
+  their share, above twice the limits all of them.
 """
 
 from collections import deque
@@ -88,6 +89,7 @@ class Flow:
         self._held: dict[Partition, Hold] = {}
         self._look_again = False
         self._is_full = False
+        self._was_over = False
 
     # Facts
 
@@ -131,7 +133,8 @@ class Flow:
         following = assignment.lanes.finished(record)
         if following and not assignment.revoked:
             self._ready.append(following)
-        self._look_again |= self._is_full and self._relieved(assignment)
+        if self._is_full:
+            self._look_again |= self._relieved(assignment) or (self._was_over and self._fullness() < 1.5)
         return True
 
     def abandoned(self, record: Record) -> None:
@@ -207,6 +210,7 @@ class Flow:
             for assignment in self._assignments.values():
                 assignment.hold = self._hold(assignment)
             self._held = {p: a.hold for p, a in self._assignments.items() if a.hold}
+            self._was_over = self._fullness() >= 1.5
             self._is_full = not _CROWDS.isdisjoint(self._held.values())
         return self._held
 
@@ -254,16 +258,17 @@ class Flow:
             return Hold.METADATA
         if assignment.hold in _CROWDS:
             return None if self._relieved(assignment) else assignment.hold
-        share = self._share(assignment)
-        if self._fullness() < 1 or share < 1 / len(self._assignments):
+        share, fullness = self._share(assignment), self._fullness()
+        if fullness < 1 or (fullness < 2 and share < 1 / len(self._assignments)):
             return None
         policy = self._policy
-        by_records = share == assignment.offsets.unfinished() / policy.max_waiting_records
+        by_records = self._records / policy.max_waiting_records >= self._bytes / policy.max_waiting_bytes
         return Hold.RECORDS if by_records else Hold.BYTES
 
     def _relieved(self, assignment: _Assignment) -> bool:
         """Well below the high water: a pause throws away what was fetched already, so they should be few."""
-        return self._fullness() <= 0.5 or self._share(assignment) <= 0.5 / len(self._assignments)
+        fullness = self._fullness()
+        return fullness <= 0.5 or (fullness < 1.5 and self._share(assignment) <= 0.5 / len(self._assignments))
 
     def _fullness(self) -> float:
         policy = self._policy

@@ -32,7 +32,9 @@ class Ends:
         ends = {}
         for each, answer in answers.items():
             try:
-                ends[Partition(each.topic, each.partition)] = (await asyncio.wrap_future(answer)).offset
+                end = (await asyncio.wrap_future(answer)).offset
             except KafkaException:
                 continue
+            if end >= 0:  # else no leader answered
+                ends[Partition(each.topic, each.partition)] = end
         return ends

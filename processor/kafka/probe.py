@@ -34,12 +34,19 @@ def probe(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> list[Finding
 def _topics(cluster: ClusterMetadata, topics: list[str]) -> Iterator[Finding]:
     for topic in topics:
         if topic.startswith("^"):
-            found = [name for name in cluster.topics if re.match(topic, name)]
-            yield Finding(f"topics {topic}", bool(found), f"{len(found)} match")
+            yield _pattern(cluster, topic)
         elif topic in cluster.topics:
             yield Finding(f"topic {topic}", True, f"{len(cluster.topics[topic].partitions)} partitions")
         else:
             yield Finding(f"topic {topic}", False, "is not there, or may not be seen with this login")
+
+
+def _pattern(cluster: ClusterMetadata, pattern: str) -> Finding:
+    try:
+        found = [name for name in cluster.topics if re.match(pattern, name)]
+    except re.error as error:
+        return Finding(f"topics {pattern}", False, f"is no regular expression: {error}")
+    return Finding(f"topics {pattern}", bool(found), f"{len(found)} match")
 
 
 def _dead_letter_topic(cluster: ClusterMetadata, topic: str) -> Finding:

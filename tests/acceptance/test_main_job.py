@@ -334,3 +334,26 @@ async def test_a_broker_that_wants_tls_and_a_login_is_served(
         assert broker.password not in json.dumps(processor.log())
         assert await processor.terminate() == 0
     assert here.committed() == 2
+
+
+async def test_reading_pauses_while_much_waits_and_then_goes_on_without_a_gap(stage: Build) -> None:
+    opened = asyncio.Event()
+
+    async def script(_: Arrival) -> Reply:
+        await opened.wait()
+        return Reply()
+
+    here, limit, batch = stage(partitions=2), 200, 500
+    here.produce(numbered(8000, 50))
+    async with Endpoint(script) as endpoint:
+        delivery = {"max_waiting_records": limit, "max_in_flight": 32}
+        async with here.processor(endpoint.url, delivery=delivery) as processor:
+            await processor.until("paused_partitions", "records", at_least=2)
+            most = (await processor.metrics())["waiting_records",]
+            await asyncio.sleep(3)
+            assert (await processor.metrics())["waiting_records",] <= most < 2 * limit + 4 * batch
+            opened.set()
+            await processor.until("deliveries_total", "delivered", at_least=8000)
+            assert await processor.terminate() == 0
+        assert Counter(json.loads(arrival.body)["n"] for arrival in endpoint.requests) == Counter(range(8000))
+    assert here.committed() == 8000

@@ -380,7 +380,24 @@ def test_a_new_assignment_adds_no_more_than_its_share() -> None:
         for offset in range(30):
             if partition not in flow.held():
                 flow.received([record(offset, None, partition=partition, epoch=epoch)])
-    assert flow.waiting()[0] == 12 + 6 + 4 + 3 + 3 + 2
+    assert flow.waiting()[0] == 12 + 6 + 4 + 2 + 1 + 1
+
+
+def test_above_twice_the_limit_all_are_held_until_half_of_it_is_gone() -> None:
+    flow = Flow(FlowPolicy(max_waiting_records=100))
+    partitions = [Partition("many", number) for number in range(50)]
+    flow.assigned(assigned(*partitions))
+    for partition in partitions:
+        if partition not in flow.held():
+            flow.received([record(offset, None, partition=partition) for offset in range(30)])
+    assert flow.waiting()[0] == 210
+    assert set(flow.held()) == set(partitions)
+    started = flow.start(1000)
+    for one in started[:60]:
+        flow.finished(one)
+        assert len(flow.held()) == 50
+    flow.finished(started[60])
+    assert set(flow.held()) == set(partitions[2:7])
 
 
 def many_holes() -> list[Record]:
@@ -749,6 +766,7 @@ class FlowMachine(RuleBasedStateMachine):
 
     def commits(self, partitions: Iterable[Partition] | None = None) -> dict[Partition, Position]:
         asked = self.flow.commits(partitions if partitions is None else list(partitions))
+        assert asked.keys() <= (self.ours.keys() if partitions is None else set(partitions))
         for partition, position in asked.items():
             log, ours = self.logs[partition], self.ours[partition]
             covered = covered_by(position, log)

@@ -1,35 +1,124 @@
-"""How far the topics go, as the brokers say it."""
+"""How far the topics go, as the brokers say it; what cannot be learned is left out and stops nobody."""
 
+import asyncio
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
+import confluent_kafka
 import pytest
 
+from processor.kafka import ends
+from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.ends import Ends
 from processor.model import Partition
 from processor.sections import KafkaSettings
 from tests.apache_kafka import Broker
+from tests.endpoint import HOST, unused_port
 
-pytestmark = pytest.mark.kafka
+PATIENCE = 20.0
 
-
-def ends_of(broker: Broker) -> Ends:
-    return Ends(KafkaSettings(bootstrap_servers=broker.bootstrap_servers, group_id="g", topics=["t"]))
-
-
-async def test_the_end_is_the_offset_behind_the_last_record(apache_kafka: Broker) -> None:
-    topic = f"ends-{uuid4()}"
-    apache_kafka.create_topic(topic, 2)
-    apache_kafka.produce(topic, [(None, b"v", ())] * 3, partition=1)
-    asked = [Partition(topic, 0), Partition(topic, 1)]
-    assert await ends_of(apache_kafka).measure(asked) == {asked[0]: 0, asked[1]: 3}
+Create = Callable[[str, int], None]
 
 
-async def test_partitions_that_cannot_be_learned_are_left_out(apache_kafka: Broker) -> None:
+class Site:
+    """A broker to ask, and topics to make there."""
+
+    def __init__(self, bootstrap_servers: str, create: Create) -> None:
+        self.bootstrap_servers = bootstrap_servers
+        self._create = create
+
+    def topic(self, partitions: int) -> str:
+        """A new topic."""
+        name = f"ends-{uuid4()}"
+        self._create(name, partitions)
+        return name
+
+    def produce(self, topic: str, partition: int, count: int) -> None:
+        """Append records."""
+        producer = confluent_kafka.Producer({"bootstrap.servers": self.bootstrap_servers})
+        for _ in range(count):
+            producer.produce(topic, b"value", partition=partition)
+        assert producer.flush(PATIENCE) == 0
+
+
+def of(bootstrap_servers: str, isolation_level: str = "read_committed") -> Ends:
+    """Somebody who asks."""
+    said = {"bootstrap_servers": bootstrap_servers, "group_id": "g", "topics": ["t"]}
+    return Ends(KafkaSettings.model_validate(said | {"isolation_level": isolation_level}))
+
+
+async def until(one: Ends, expected: dict[Partition, int]) -> None:
+    """Ask until this is the answer; TimeoutError when it never is."""
+    async with asyncio.timeout(PATIENCE):
+        while await one.measure(expected) != expected:
+            continue
+
+
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """Both brokers, one after the other."""
+    if request.param == "embedded":
+        with EmbeddedBroker() as embedded:
+            yield Site(embedded.bootstrap_servers, embedded.create_topic)
+    else:
+        apache: Broker = request.getfixturevalue("apache_kafka")
+        yield Site(apache.bootstrap_servers, apache.create_topic)
+
+
+async def test_the_end_is_the_offset_behind_the_last_record(site: Site) -> None:
+    first, second = site.topic(2), site.topic(1)
+    site.produce(first, 1, 3)
+    asked = [Partition(first, 0), Partition(first, 1), Partition(second, 0)]
+    one = of(site.bootstrap_servers)
+    assert await one.measure(asked) == dict(zip(asked, (0, 3, 0), strict=True))
+    site.produce(second, 0, 2)
+    assert await one.measure(asked) == dict(zip(asked, (0, 3, 2), strict=True))
+
+
+async def test_partitions_that_cannot_be_learned_are_left_out(site: Site) -> None:
+    known = Partition(site.topic(1), 0)
+    asked = [known, known._replace(number=7), Partition(f"missing-{uuid4()}", 0)]
+    assert await of(site.bootstrap_servers).measure(asked) == {known: 0}
+
+
+async def test_nothing_is_asked_where_nothing_is_assigned() -> None:
+    assert await of(f"{HOST}:{unused_port()}").measure([]) == {}
+
+
+async def test_nothing_is_known_while_no_broker_can_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ends, "ANSWER_SECONDS", 0.5)
+    async with asyncio.timeout(PATIENCE):
+        assert await of(f"{HOST}:{unused_port()}").measure([Partition("events", 0)]) == {}
+
+
+async def test_a_broker_that_comes_back_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ends, "ANSWER_SECONDS", 0.5)
+    with EmbeddedBroker() as broker:
+        broker.create_topic("events")
+        known = Partition("events", 0)
+        one = of(broker.bootstrap_servers)
+        assert await one.measure([known]) == {known: 0}
+        broker.broker_down()
+        assert await one.measure([known]) == {}
+        broker.broker_up()
+        await until(one, {known: 0})
+
+
+@pytest.mark.kafka
+async def test_records_of_an_open_transaction_count_only_where_they_are_read(apache_kafka: Broker) -> None:
     topic = f"ends-{uuid4()}"
     apache_kafka.create_topic(topic)
     known = Partition(topic, 0)
-    assert await ends_of(apache_kafka).measure([known, Partition(topic, 7)]) == {known: 0}
-
-
-async def test_nothing_is_asked_where_nothing_is_assigned(apache_kafka: Broker) -> None:
-    assert await ends_of(apache_kafka).measure([]) == {}
+    producer = confluent_kafka.Producer(
+        {"bootstrap.servers": apache_kafka.bootstrap_servers, "transactional.id": topic}
+    )
+    producer.init_transactions(PATIENCE)
+    producer.begin_transaction()
+    producer.produce(topic, b"value")
+    assert producer.flush(PATIENCE) == 0
+    committed = of(apache_kafka.bootstrap_servers)
+    uncommitted = of(apache_kafka.bootstrap_servers, "read_uncommitted")
+    assert await committed.measure([known]) == {known: 0}
+    assert await uncommitted.measure([known]) == {known: 1}
+    producer.abort_transaction(PATIENCE)
+    await until(committed, {known: 2})

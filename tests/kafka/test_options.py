@@ -254,6 +254,13 @@ def test_what_is_refused_does_not_quote_a_secret(client: dict[str, Any]) -> None
     assert SECRET not in str(problems(kafka(client={**client, "no.such.option": 1}), dead_letter()))
 
 
+@pytest.mark.parametrize("pattern", ["^(", "^[z-a]", "^*"])
+def test_a_pattern_of_topics_that_librdkafka_cannot_read_is_refused(pattern: str) -> None:
+    (found,) = problems(kafka(topics=["events", "^ev.*s$", pattern]), dead_letter())
+    assert found.path == "kafka.topics"
+    assert pattern in found.message
+
+
 def test_nothing_is_connected_to_find_that_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as broker:
         address = f"127.0.0.1:{broker.getsockname()[1]}"

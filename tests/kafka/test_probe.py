@@ -1,66 +1,148 @@
-"""What a look at the broker finds, and says, before anything is read."""
+"""What a look at the broker finds, and says, before anything is read; nothing is created by it."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
+from processor.kafka import probe as module
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.probe import probe
+from processor.model import Finding
 from processor.sections import DeadLetterSettings, KafkaSettings
 from tests.apache_kafka import Broker, SecureBroker
-from tests.endpoint import unused_port
+from tests.endpoint import HOST, unused_port
+
+WRONG = "hunter2-correct-horse"
+
+Place = tuple[str, Callable[[str, int], None]]
 
 
-def found(
-    bootstrap_servers: str, topics: list[str], dead_letters: str, **more: object
-) -> list[tuple[bool, str]]:
-    """Whether, and what, for the brokers, every topic and the dead-letter topic."""
-    kafka = KafkaSettings.model_validate(
-        {"bootstrap_servers": bootstrap_servers, "group_id": "g", "topics": topics, **more}
-    )
-    return [(finding.ok, finding.detail) for finding in probe(kafka, DeadLetterSettings(topic=dead_letters))]
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Both brokers, one after the other: where they listen, and how a topic is made."""
+    if request.param == "embedded":
+        with EmbeddedBroker() as embedded:
+            yield embedded.bootstrap_servers, embedded.create_topic
+    else:
+        apache: Broker = request.getfixturevalue("apache_kafka")
+        yield apache.bootstrap_servers, apache.create_topic
 
 
-def test_topics_that_are_there_are_told_with_their_partitions() -> None:
-    with EmbeddedBroker() as broker:
-        broker.create_topic("events", 3)
-        broker.create_topic("events.dlq", 1)
-        assert found(broker.bootstrap_servers, ["events", "^ev.*s$"], "events.dlq") == [
-            (True, "1 in the cluster"),
-            (True, "3 partitions"),
-            (True, "1 match"),
-            (True, "1 partitions"),
-        ]
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what will not be answered."""
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 1.5)
 
 
-@pytest.mark.kafka
-def test_topics_that_are_missing_are_told_with_a_remedy(apache_kafka: Broker) -> None:
+def look(bootstrap_servers: str, topics: list[str], dead_letters: str, **more: Any) -> list[Finding]:
+    """What is found for the brokers, every topic and the dead-letter topic."""
+    least = {"bootstrap_servers": bootstrap_servers, "group_id": "g", "topics": topics}
+    return probe(KafkaSettings.model_validate(least | more), DeadLetterSettings(topic=dead_letters))
+
+
+def found(bootstrap_servers: str, topics: list[str], dead_letters: str) -> list[tuple[bool, str]]:
+    """The same, without what it is about."""
+    return [(finding.ok, finding.detail) for finding in look(bootstrap_servers, topics, dead_letters)]
+
+
+def test_topics_that_are_there_are_told_with_their_partitions(place: Place) -> None:
+    servers, create = place
+    topic = f"probe-{uuid4()}"
+    create(topic, 3)
+    create(f"{topic}.dlq", 1)
+    assert look(servers, [topic, f"^{topic}$"], f"{topic}.dlq") == [
+        Finding(f"brokers {servers}", True, "1 in the cluster"),
+        Finding(f"topic {topic}", True, "3 partitions"),
+        Finding(f"topics ^{topic}$", True, "1 match"),
+        Finding(f"dead-letter topic {topic}.dlq", True, "1 partitions"),
+    ]
+
+
+def test_topics_that_are_missing_are_told_with_a_remedy_and_not_created(place: Place) -> None:
+    servers, _ = place
     missing = f"missing-{uuid4()}"
-    brokers, topic, pattern, dead_letters = found(
-        apache_kafka.bootstrap_servers, [missing, f"^{missing}.*"], f"{missing}.dlq"
-    )
+    brokers, topic, pattern, dead_letters = found(servers, [missing, f"^{missing}.*"], f"{missing}.dlq")
     assert (brokers[0], topic[0], pattern, dead_letters[0]) == (True, False, (False, "0 match"), False)
     assert "create it" in dead_letters[1]
+    known = AdminClient({"bootstrap.servers": servers}).list_topics(timeout=10).topics
+    assert not [name for name in known if name.startswith(missing)]
 
 
-def test_brokers_that_cannot_be_reached_are_the_only_finding() -> None:
-    ((ok, detail),) = found(f"127.0.0.1:{unused_port()}", ["events"], "events.dlq")
-    assert not ok
-    assert detail
+@pytest.mark.parametrize("pattern", ["^(", "^[z-a]", "^*"])
+def test_a_pattern_that_cannot_be_read_is_a_finding_and_no_crash(pattern: str) -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic("events")
+        _, topics, _ = look(broker.bootstrap_servers, [pattern], "events.dlq")
+    assert (topics.what, topics.ok) == (f"topics {pattern}", False)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_brokers_that_cannot_be_reached_are_the_only_finding_and_the_reason_is_told() -> None:
+    servers = f"{HOST}:{unused_port()}"
+    (finding,) = look(servers, ["events"], "events.dlq")
+    assert (finding.what, finding.ok) == (f"brokers {servers}", False)
+    assert "Connection refused" in finding.detail
+
+
+def secured(broker: SecureBroker, **more: str) -> list[Finding]:
+    """What is found at a broker that wants TLS and a password."""
+    said = {
+        "security_protocol": "sasl_ssl",
+        "ssl_ca_file": str(broker.ca_file),
+        "sasl_mechanism": "PLAIN",
+        "sasl_username": broker.username,
+        "sasl_password": broker.password,
+    }
+    return look(broker.bootstrap_servers, ["events"], "events.dlq", **said | more)
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("right", [True, False])
-def test_a_login_is_tried(secure_kafka: SecureBroker, *, right: bool) -> None:
-    brokers, *_ = found(
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+def test_a_login_with_the_right_password_sees_the_topics(secure_kafka: SecureBroker, mechanism: str) -> None:
+    brokers, topic, dead_letters = secured(secure_kafka, sasl_mechanism=mechanism)
+    assert (brokers.ok, brokers.detail) == (True, "1 in the cluster")
+    assert (topic.ok, dead_letters.ok) == (False, False)
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("impatient")
+def test_a_login_with_a_wrong_password_is_told_as_such_and_the_password_is_not(
+    secure_kafka: SecureBroker,
+) -> None:
+    (finding,) = secured(secure_kafka, sasl_password=WRONG)
+    assert not finding.ok
+    assert "uthentication" in finding.detail
+    assert WRONG not in finding.detail
+
+
+@pytest.mark.kafka
+@pytest.mark.usefixtures("impatient")
+def test_a_broker_whose_certificate_nobody_vouches_for_is_told_as_such(secure_kafka: SecureBroker) -> None:
+    said = {"security_protocol": "sasl_ssl", "sasl_mechanism": "PLAIN"}
+    (finding,) = look(
         secure_kafka.bootstrap_servers,
         ["events"],
         "events.dlq",
-        security_protocol="sasl_ssl",
-        ssl_ca_file=str(secure_kafka.ca_file),
-        sasl_mechanism="PLAIN",
+        **said,
         sasl_username=secure_kafka.username,
-        sasl_password=secure_kafka.password if right else "wrong",
+        sasl_password=secure_kafka.password,
     )
-    assert brokers[0] is right
-    assert right or "uthentication" in brokers[1]
+    assert not finding.ok
+    assert "certificate" in finding.detail
+
+
+@pytest.mark.kafka
+def test_a_client_certificate_is_a_login(secure_kafka: SecureBroker) -> None:
+    brokers, *_ = look(
+        secure_kafka.servers("SSL"),
+        ["events"],
+        "events.dlq",
+        security_protocol="ssl",
+        ssl_ca_file=str(secure_kafka.ca_file),
+        ssl_certificate_file=str(secure_kafka.client_file),
+        ssl_key_file=str(secure_kafka.client_file),
+    )
+    assert brokers.ok
