@@ -16,12 +16,13 @@ from processor.app import App
 from processor.core import events
 from processor.core.transform import Transform
 from processor.demo import demo as run_demo
-from processor.errors import ConfigError, EventError, FatalError, TransportError
+from processor.errors import ConfigError, EventError, FatalError, Problem, TransportError
 from processor.kafka.options import refuse_unknown
 from processor.kafka.probe import probe as probe_kafka
 from processor.model import Finding
 from processor.settings import Settings
 from processor.web.probe import probe as probe_endpoint
+from processor.web.tls import ssl_context
 
 if sys.platform != "win32":
     from uvloop import new_event_loop
@@ -146,11 +147,21 @@ def main() -> None:
 
 
 def _settings(file: Path | None) -> Settings:
+    problems: list[Problem] = []
     try:
         settings = config.load(file, os.environ)
-        refuse_unknown(settings.kafka, settings.dead_letter)
     except ConfigError as error:
         _refuse(error)
+    for judge in (
+        lambda: refuse_unknown(settings.kafka, settings.dead_letter),
+        lambda: ssl_context(settings.destination.tls),
+    ):
+        try:
+            judge()
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        _refuse(ConfigError(problems))
     return settings
 
 

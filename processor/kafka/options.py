@@ -83,17 +83,44 @@ def producer_options(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> O
 
 
 def refuse_unknown(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> None:
-    """Raise ConfigError for options that librdkafka does not take; nothing is connected."""
-    problems = []
-    for path, make, options in (
-        ("kafka", Consumer, consumer_options(kafka)),
-        ("dead_letter", Producer, producer_options(kafka, dead_letter)),
-    ):
-        try:
-            make(options | {"bootstrap.servers": ""}, logger=LOGGER)
-        except KafkaException as error:
-            problems.append(Problem(f"{path}.client", error.args[0].str()))
-        except TypeError as error:
-            problems.append(Problem(f"{path}.client", str(error)))
+    """Raise ConfigError for all options and patterns that librdkafka does not take; nothing is connected."""
+    plain = kafka.model_copy(update={"client": {}})
+    silent = dead_letter.model_copy(update={"client": {}})
+    problems = [
+        *_refused("kafka.client", kafka.client, consumer_options(plain), Consumer),
+        *_refused("dead_letter.client", dead_letter.client, producer_options(plain, silent), Producer),
+        *_refused_patterns(kafka),
+    ]
+    if not problems:
+        problems += _refused("kafka.client", {"": None}, consumer_options(kafka), Consumer)
+        problems += _refused("dead_letter.client", {"": None}, producer_options(kafka, dead_letter), Producer)
     if problems:
         raise ConfigError(problems)
+
+
+def _refused(
+    path: str, added: Options, base: Options, make: type[Consumer] | type[Producer]
+) -> list[Problem]:
+    """The options of `added` that cannot be put over `base`, one by one; a name "" tries `base` alone."""
+    problems = []
+    for name, value in added.items():
+        options = base | ({name: value} if name else {}) | {"bootstrap.servers": ""}
+        try:
+            make(options, logger=LOGGER)
+        except KafkaException as error:
+            problems.append(Problem(path, error.args[0].str()))
+        except TypeError as error:
+            problems.append(Problem(path, str(error)))
+    return problems
+
+
+def _refused_patterns(kafka: KafkaSettings) -> list[Problem]:
+    """The topics that are no regular expression as librdkafka reads them."""
+    client = Consumer({"bootstrap.servers": "", "group.id": "none"}, logger=LOGGER)
+    problems = []
+    for topic in kafka.topics:
+        try:
+            client.subscribe([topic])
+        except KafkaException as error:
+            problems.append(Problem("kafka.topics", f"{topic} cannot be read: {error.args[0].str()}"))
+    return problems
