@@ -159,7 +159,7 @@ class Telemetry:
         """The broker answered a commit: None, or what went wrong, for each partition."""
         for partition, error in errors.items():
             self._commits.labels(self._destination, "failed" if error else "acknowledged").inc()
-            if error:
+            if error and self._quota.allows(self._now()):
                 log.warning("commit failed", partition=str(partition), error=error)
         if None in errors.values():
             self._last_commit.labels(self._destination).set(self._now())

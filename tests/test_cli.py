@@ -109,7 +109,7 @@ def test_preview_shows_a_tombstone_as_an_error_where_it_is_a_dead_letter(tmp_pat
 @pytest.mark.parametrize("command", ["run", "check", "preview"])
 def test_a_bad_configuration_is_told_whole_and_ends_with_2(tmp_path: Path, command: str) -> None:
     file = written(tmp_path, {"url": "ftp://h.example", "metod": "GET"}, delivery={"max_in_flight": 0})
-    done = typed(command, "-c", str(file))
+    done = (typed if command == "run" else asked)(command, "-c", str(file))
     assert done.returncode == 2
     assert done.stdout == ""
     for path in ("destination.url", "destination.metod", "delivery.max_in_flight"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from processor import config
 from processor.core.admission import AdmissionPolicy
@@ -21,6 +21,7 @@ from processor.core.retry import RetryPolicy
 from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
 from processor.errors import ConfigError, Problem
 from processor.pipeline import PipelinePolicy
+from processor.sections import KafkaSettings
 from processor.settings import PREFIX, Settings
 
 HERE = Path(__file__)
@@ -645,6 +646,12 @@ def test_problems_quote_no_secret(said: dict[str, str]) -> None:
     error = caught.value
     assert SECRET not in f"{error} {error!r} {error.problems}"
     assert SECRET not in "".join(traceback.format_exception(error))
+
+
+def test_the_errors_of_a_section_quote_no_secret_either() -> None:
+    with pytest.raises(ValidationError) as caught:
+        KafkaSettings.model_validate({"sasl_password": [SECRET], "client": {"ssl.key.pem": [SECRET]}})
+    assert SECRET not in f"{caught.value} {caught.value!r}"
 
 
 # Schema and policies

@@ -4,6 +4,8 @@ https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
 
 import logging
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -14,6 +16,7 @@ from processor.sections import DeadLetterSettings, KafkaSettings
 Options = dict[str, Any]
 
 LOGGER = logging.getLogger("librdkafka")
+_FAILED = re.compile("^Failed to create (consumer|producer): ")
 
 
 def client_options(kafka: KafkaSettings) -> Options:
@@ -83,44 +86,38 @@ def producer_options(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> O
 
 
 def refuse_unknown(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> None:
-    """Raise ConfigError for all options and patterns that librdkafka does not take; nothing is connected."""
-    plain = kafka.model_copy(update={"client": {}})
-    silent = dead_letter.model_copy(update={"client": {}})
-    problems = [
-        *_refused("kafka.client", kafka.client, consumer_options(plain), Consumer),
-        *_refused("dead_letter.client", dead_letter.client, producer_options(plain, silent), Producer),
-        *_refused_patterns(kafka),
-    ]
-    if not problems:
-        problems += _refused("kafka.client", {"": None}, consumer_options(kafka), Consumer)
-        problems += _refused("dead_letter.client", {"": None}, producer_options(kafka, dead_letter), Producer)
+    """Raise ConfigError with everything that librdkafka does not take; nothing is connected."""
+    found = _faults(Consumer, consumer_options(kafka), "kafka", kafka.client)
+    known = {name for name, _ in found}
+    options = producer_options(kafka, dead_letter)
+    rest = {name: value for name, value in options.items() if name not in known}
+    found += _faults(Producer, rest, "dead_letter", dead_letter.client)
+    problems = list({problem.message: problem for _, problem in reversed(found)}.values())[::-1]
+    problems += _unreadable_patterns(kafka.topics)
     if problems:
         raise ConfigError(problems)
 
 
-def _refused(
-    path: str, added: Options, base: Options, make: type[Consumer] | type[Producer]
-) -> list[Problem]:
-    """The options of `added` that cannot be put over `base`, one by one; a name "" tries `base` alone."""
-    problems = []
-    for name, value in added.items():
-        options = base | ({name: value} if name else {}) | {"bootstrap.servers": ""}
-        try:
-            make(options, logger=LOGGER)
-        except KafkaException as error:
-            problems.append(Problem(path, error.args[0].str()))
-        except TypeError as error:
-            problems.append(Problem(path, str(error)))
-    return problems
+def _faults(
+    make: type[Consumer | Producer], options: Options, path: str, said: Options
+) -> list[tuple[str, Problem]]:
+    """What is wrong, each with the option that it names; that one is left out of the next try."""
+    try:
+        make(options | {"bootstrap.servers": ""}, logger=LOGGER)
+    except (KafkaException, TypeError) as error:
+        text = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+    else:
+        return []
+    named = next((name for name in said if name in text), "")
+    problem = Problem(f"{path}.client" if named else path, _FAILED.sub("", text).strip())
+    rest = {name: value for name, value in options.items() if name != named}
+    return [(named, problem), *(_faults(make, rest, path, said) if named else [])]
 
 
-def _refused_patterns(kafka: KafkaSettings) -> list[Problem]:
-    """The topics that are no regular expression as librdkafka reads them."""
-    client = Consumer({"bootstrap.servers": "", "group.id": "none"}, logger=LOGGER)
-    problems = []
-    for topic in kafka.topics:
+def _unreadable_patterns(topics: Sequence[str]) -> Iterator[Problem]:
+    consumer = Consumer({"bootstrap.servers": "", "group.id": "none"}, logger=LOGGER)
+    for topic in topics:
         try:
-            client.subscribe([topic])
-        except KafkaException as error:
-            problems.append(Problem("kafka.topics", f"{topic} cannot be read: {error.args[0].str()}"))
-    return problems
+            consumer.subscribe([topic])
+        except KafkaException:
+            yield Problem("kafka.topics", f"{topic} is no regular expression that can be read")

@@ -522,6 +522,9 @@ def covered_by(position: Position, log: Log) -> set[int]:
     return {o for o in log.keys if o < position.offset or any(s.first <= o < s.end for s in spans)}
 
 
+MOSTLY = st.sampled_from([True, True, False])
+
+
 class FlowMachine(RuleBasedStateMachine):
     """A broker, a source and workers do what they may in any order; the model knows what is settled."""
 
@@ -537,15 +540,20 @@ class FlowMachine(RuleBasedStateMachine):
         self.late: list[Record] = []
         self.asked: dict[Partition, tuple[int, Position]] = {}
         self.full: set[Partition] = set()
+        self.owned = 0
         self.epoch = 0
         self.steps_in_calm = 0
 
-    @initialize(order=st.sampled_from(Order), metadata=st.sampled_from([18, 22, 4096]))
-    def begin(self, order: Order, metadata: int) -> None:
+    @initialize(
+        order=st.sampled_from(Order),
+        metadata=st.sampled_from([18, 22, 4096]),
+        size=st.sampled_from([2, 2, 2500]),
+    )
+    def begin(self, order: Order, metadata: int, size: int) -> None:
         self.policy = FlowPolicy(order, 8, 8 * 1000, metadata)
         self.flow = Flow(self.policy)
         for partition in BOTH:
-            self.produce(partition, [0] * 8, [b"a", b"b", None, None, b"a", None, b"", None], 2)
+            self.produce(partition, [0] * 8, [b"a", b"b", None, None, b"a", None, b"", None], size)
         self.assign(set(BOTH))
         self.receive(self.BATCH, end=False)
         self.start(20)
@@ -604,12 +612,16 @@ class FlowMachine(RuleBasedStateMachine):
                 self.late += [ours.open[offset] for offset in sorted(ours.running)]
 
     @precondition(lambda self: self.ours and self.in_calm())
-    @rule(data=st.data())
-    def revoke(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), drain=st.booleans())
+    def revoke(self, data: st.DataObject, drain: bool) -> None:
+        """What runs may be finished, but nothing follows it."""
         partitions = data.draw(st.sets(st.sampled_from(sorted(self.ours)), min_size=1))
         self.flow.revoked(partitions)
         for partition in partitions:
             self.ours[partition].revoked = True
+        for one in self.running(revoked=True) if drain else ():
+            self.finish_one(one)
+        self.start(20)
 
     @precondition(lambda self: any(ours.revoked and ours.running for ours in self.ours.values()))
     @rule(data=st.data())
@@ -786,7 +798,7 @@ class FlowMachine(RuleBasedStateMachine):
     def ask(self) -> None:
         self.asked = {p: (self.ours[p].epoch, position) for p, position in self.commits().items()}
 
-    @rule(arrives=st.booleans(), answered=st.booleans())
+    @rule(arrives=MOSTLY, answered=MOSTLY)
     def answer(self, arrives: bool, answered: bool) -> None:
         """The broker takes it or not, and says so or not; of a lost partition it takes nothing."""
         current = [
@@ -800,10 +812,10 @@ class FlowMachine(RuleBasedStateMachine):
         self.asked = {}
 
     @precondition(lambda self: not self.asked)
-    @rule()
-    def commit(self) -> None:
+    @rule(arrives=MOSTLY, answered=MOSTLY)
+    def commit(self, arrives: bool = True, answered: bool = True) -> None:
         self.ask()
-        self.answer(arrives=True, answered=True)
+        self.answer(arrives, answered)
 
     # To the end
 
@@ -879,11 +891,13 @@ class FlowMachine(RuleBasedStateMachine):
         share = {partition: self.fullness([ours]) * len(self.ours) for partition, ours in self.ours.items()}
         full = {partition for partition, why in held.items() if why in (Hold.RECORDS, Hold.BYTES)}
         assert not full or fullness > 0.5
-        assert all(share[partition] > 0.5 for partition in full)
-        assert all(share[partition] >= 1 - 1e-9 for partition in full - self.full)
+        assert fullness >= 1.5 or all(share[partition] > 0.5 for partition in full)
+        if fullness < 2 and len(self.ours) == self.owned:
+            assert all(share[partition] >= 1 - 1e-9 for partition in full - self.full)
         for partition in (self.full & self.ours.keys()) - held.keys():
-            assert fullness <= 0.5 or share[partition] <= 0.5
-        self.full = full
+            assert fullness <= 0.5 or (share[partition] <= 0.5 and fullness < 1.5)
+        assert fullness < 2 or held.keys() == self.ours.keys()
+        self.full, self.owned = full, len(self.ours)
 
     def what_waits_is_bounded(self) -> None:
         batch = self.BATCH * len(BOTH)
@@ -898,4 +912,4 @@ class FlowMachine(RuleBasedStateMachine):
 
 
 def test_no_order_of_events_breaks_a_promise() -> None:
-    run_state_machine_as_test(FlowMachine, settings=settings(max_examples=400, stateful_step_count=50))
+    run_state_machine_as_test(FlowMachine, settings=settings(max_examples=300, stateful_step_count=50))

@@ -160,6 +160,12 @@ def test_the_producers_own_options_win_over_those_of_every_client() -> None:
 # What is ours
 
 
+def test_what_the_promises_rest_on_is_ours() -> None:
+    membership = {"partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms"}
+    assert {*PROMISED_TO_CONSUMER, *membership, "group.protocol", "group.instance.id"} <= OWNED
+    assert set(PROMISED_TO_PRODUCER) <= OWNED_BY_PRODUCER
+
+
 @pytest.mark.parametrize("option", [*sorted(OWNED), *ALIASES])
 def test_an_option_of_ours_cannot_be_said_for_every_client(option: str) -> None:
     with pytest.raises(ValidationError, match=f"{option} cannot be set here"):
@@ -204,6 +210,24 @@ def test_a_producers_promises_win_whatever_was_said() -> None:
 )
 def test_options_that_librdkafka_takes_are_accepted(settings: KafkaSettings) -> None:
     refuse_unknown(settings, dead_letter())
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        {"fetch.max.bytes": 200_000_000, "receive.message.max.bytes": 200_001_000},
+        {
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.token.endpoint.url": "http://127.0.0.1:1/token",
+            "sasl.oauthbearer.client.id": "me",
+            "sasl.oauthbearer.client.secret": SECRET,
+        },
+    ],
+)
+def test_options_that_are_right_only_together_are_accepted(client: dict[str, Any]) -> None:
+    oauth = "sasl.oauthbearer.method" in client
+    login = {"security_protocol": "sasl_plaintext", "sasl_mechanism": "OAUTHBEARER"} if oauth else {}
+    refuse_unknown(kafka(client=client, **login), dead_letter())
 
 
 @pytest.mark.parametrize(
