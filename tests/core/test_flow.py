@@ -610,6 +610,7 @@ class FlowMachine(RuleBasedStateMachine):
         for partition in partitions:
             if ours := self.ours.pop(partition, None):
                 self.late += [ours.open[offset] for offset in sorted(ours.running)]
+                self.full.discard(partition)
 
     @precondition(lambda self: self.ours and self.in_calm())
     @rule(data=st.data(), drain=st.booleans())
@@ -656,7 +657,7 @@ class FlowMachine(RuleBasedStateMachine):
         if cut:
             self.corrupt_metadata(cut)
         self.flow = Flow(self.policy)
-        self.ours, self.late, self.asked, self.epoch = {}, [], {}, 0
+        self.ours, self.late, self.asked, self.full, self.epoch = {}, [], {}, set(), 0
         self.assign(set(BOTH))
 
     # Records
@@ -894,7 +895,7 @@ class FlowMachine(RuleBasedStateMachine):
         assert fullness >= 1.5 or all(share[partition] > 0.5 for partition in full)
         if fullness < 2 and len(self.ours) == self.owned:
             assert all(share[partition] >= 1 - 1e-9 for partition in full - self.full)
-        for partition in (self.full & self.ours.keys()) - held.keys():
+        for partition in self.full - held.keys():
             assert fullness <= 0.5 or (share[partition] <= 0.5 and fullness < 1.5)
         assert fullness < 2 or held.keys() == self.ours.keys()
         self.full, self.owned = full, len(self.ours)
