@@ -23,7 +23,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVarTuple, cast
 
 import confluent_kafka
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, TopicPartition
 
 from processor.errors import FatalError
 from processor.kafka.options import LOGGER, consumer_options
@@ -45,15 +45,14 @@ from processor.sections import KafkaSettings
 BATCH = 500
 AHEAD = 2
 POLL_SECONDS = 0.05
-"""How long a command may have to wait for a poll of an idle topic."""
 PATIENCE_SECONDS = 1.0
 """Nothing is polled for so long before a held partition is paused: a pause discards what was fetched."""
 COMMITTED_SECONDS = 10.0
 COMMITTED_TRIES = 3
+RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
 
 Arguments = TypeVarTuple("Arguments")
 Errors = Mapping[Partition, str | None]
-Sink = Callable[[SourceEvent], None]
 
 
 class Consumer:
@@ -72,13 +71,14 @@ class Consumer:
         self._paused: frozenset[Partition] = frozenset()
         self._impatient_at: float | None = None
         self._dropped: set[Partition] = set()
+        self._starts: dict[Partition, int] = {}
         self._waiting_for: set[Partition] = set()
         self._closing = False
         self._beat = time.monotonic()
 
     # From the event loop
 
-    def open(self, sink: Sink) -> None:
+    def open(self, sink: Callable[[SourceEvent], None]) -> None:
         """Join the group; source events come to `sink` on the running loop from now on."""
         self._loop = asyncio.get_running_loop()
         self._sink = sink
@@ -160,6 +160,8 @@ class Consumer:
             raise FatalError(
                 f"{partition} went and came back during one read: its records cannot be told apart"
             )
+        if message.offset() < self._starts[partition]:  # type: ignore[operator]
+            raise FatalError(f"{partition} {RESET}")
         kind, milliseconds = message.timestamp()
         records.append(
             Record(
@@ -197,9 +199,13 @@ class Consumer:
             partition = Partition(each.topic, each.partition)
             self._partitions[partition] = partition
             self._epochs[partition] = self._epoch
+            self._starts[partition] = (
+                committed[partition].offset if partition in committed else OFFSET_INVALID
+            )
         self._tell(Assigned(self._epoch, {p: committed.get(p) for p in map(_partition, assigned)}))
-        starts = [_start(each, committed.get(_partition(each))) for each in assigned]
-        self._client.incremental_assign(starts)
+        self._client.incremental_assign(
+            [TopicPartition(*p, self._starts[p]) for p in map(_partition, assigned)]
+        )
 
     def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
         partitions = self._drop(revoked)
@@ -312,7 +318,3 @@ def _metadata(each: TopicPartition) -> str:
         return each.metadata or ""
     except UnicodeDecodeError:
         return ""
-
-
-def _start(each: TopicPartition, committed: Position | None) -> TopicPartition:
-    return TopicPartition(each.topic, each.partition, committed.offset) if committed else each

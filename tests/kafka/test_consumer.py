@@ -86,3 +86,18 @@ async def test_the_thread_says_that_it_goes_round_also_when_nothing_comes(apache
     assert rig.source.silence() < 5
     assert not any(isinstance(event, Troubled | Stopped) for event in rig.events)
     await rig.close()
+
+
+@pytest.mark.kafka
+async def test_a_partition_that_begins_anew_below_its_committed_offset_ends_the_source_and_skips_nothing(
+    apache_kafka: Broker,
+) -> None:
+    topic, group = f"anew-{uuid4()}", f"group-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    commit_as_java_does(apache_kafka, group, topic, {0: (100, "")})
+    rig = RealRig(apache_kafka.bootstrap_servers, topic, group)
+    rig.produce(0, 5)
+    await rig.start()
+    await rig.until(lambda: any(isinstance(event, Stopped) for event in rig.events))
+    assert "below its committed offset" in next(e.error for e in rig.events if isinstance(e, Stopped))
+    assert rig.of(0) == []
