@@ -52,6 +52,7 @@ class Endpoint:
         self._allowed_hosts = frozenset(map(_allowed, allowed_hosts))
         self.origin, path, query = _split(url)
         self.url = f"{self.origin}{path}{query}"
+        self._root = f"{self.origin}/"
 
     def resolve(self, full_path: str, append_path: str) -> str:
         """The URL for an event that brings a whole URL, text to append, or both ("" for neither)."""
@@ -61,6 +62,10 @@ class Endpoint:
         if origin != self.origin and not self._allows(origin):
             raise EventError("endpoint_not_allowed", "the event asks for a scheme, host or port not allowed")
         return f"{origin}{path}{query}"
+
+    def is_own(self, url: str) -> bool:
+        """Whether a URL as it is made here leads to the configured origin."""
+        return url.startswith(self._root)
 
     def _allows(self, origin: Origin) -> bool:
         return not self._allowed_hosts.isdisjoint(((origin.host, None), (origin.host, origin.port)))

@@ -73,10 +73,14 @@ class RequestPolicy:
 
 
 class Prepared(NamedTuple):
-    """A request, and how many headers of the event were dropped because they belong to the connection."""
+    """A request, and how many headers of the event were dropped because they belong to the connection.
+
+    `is_foreign`: the event names another origin than the configured one, an allowed one.
+    """
 
     request: Request
     dropped_headers: int
+    is_foreign: bool
 
 
 class Transform:
@@ -110,7 +114,8 @@ class Transform:
                 url = query.joined(url, pairs)
         except RecursionError:
             raise EventError("invalid_event", "nested too deeply") from None
-        return Prepared(Request(self._method.value, url, headers, body), dropped)
+        request = Request(self._method.value, url, headers, body)
+        return Prepared(request, dropped, not self._endpoint.is_own(url))
 
     def _headers_for(self, event: Event) -> tuple[Headers, int]:
         own = event.get("header") if "header" in event.members else None

@@ -268,6 +268,33 @@ def test_a_number_is_appended_as_it_was_written() -> None:
     assert request_for(b'{"appendPath":1.50E+1}').url == f"{URL}1.50E+1"
 
 
+@pytest.mark.parametrize(
+    ("members", "foreign"),
+    [
+        ({}, False),
+        ({"appendPath": "/x?y"}, False),
+        ({"fullPath": "https://H.example:443", "appendPath": "/x"}, False),
+        ({"fullPath": "https://other.example"}, True),
+        ({"fullPath": "https://other", "appendPath": ".example/https://h.example/"}, True),
+        ({"fullPath": "http://other.example:8080/base"}, True),
+        ({"integrations": {"Webhook": {"fullPath": "https://other.example/base"}}}, True),
+    ],
+)
+@pytest.mark.parametrize("method", [Method.POST, Method.GET])
+def test_an_event_that_leads_to_another_origin_is_marked(
+    members: dict[str, Any], method: Method, *, foreign: bool
+) -> None:
+    subject = event(properties={"a": "https://other.example/"}, **members)
+    assert transform(method).prepare(subject).is_foreign is foreign
+
+
+@pytest.mark.parametrize("url", ["https://other.example:8443/x", "http://other.example/x"])
+def test_another_port_or_scheme_of_the_configured_host_is_another_origin(url: str) -> None:
+    own = transform(url="https://other.example/hook")
+    assert own.prepare(event(fullPath=url)).is_foreign
+    assert not own.prepare(event(fullPath="https://other.example/x")).is_foreign
+
+
 @pytest.mark.parametrize("name", ["fullPath", "appendPath"])
 @pytest.mark.parametrize("value", [True, False, [], ["x"], {}, {"a": 1}])
 def test_a_path_that_is_neither_text_nor_a_number_is_an_invalid_url(name: str, value: Any) -> None:
