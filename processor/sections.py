@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validator, model_validator
 
-from processor.core.endpoint import Endpoint, is_host
+from processor.core.endpoint import Endpoint
 from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
 from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
@@ -15,8 +15,10 @@ from processor.errors import EventError
 from processor.setting_types import (
     ClientOptions,
     Day,
+    Hosts,
     Hour,
     Limit,
+    Networks,
     Seconds,
     Section,
     Statuses,
@@ -202,9 +204,17 @@ class DestinationSettings(Section):
         default_factory=dict,
         description="Sent with every request; values may be `{from_env: NAME}` or `{from_file: PATH}`.",
     )
-    allowed_hosts: Texts = Field(
+    allowed_hosts: Hosts = Field(
         default_factory=list,
         description="Other hosts (`host` or `host:port`) that an event's `fullPath` may name.",
+    )
+    block_private_networks: bool = Field(
+        False,
+        description="Whether also the configured host has to have a public address; hosts of events have to.",
+    )
+    allowed_networks: Networks = Field(
+        default_factory=list,
+        description="Networks, such as `10.1.0.0/16`, to which requests may go although they are not public.",
     )
     connect_timeout: Seconds = Field(
         5.0, description="For name look-up, connection and TLS handshake together."
@@ -226,15 +236,6 @@ class DestinationSettings(Section):
         except EventError as error:
             raise ValueError(error.message) from None
         return url
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _are_hosts(cls, hosts: list[str]) -> list[str]:
-        if wrong := [host for host in hosts if not is_host(host)]:
-            raise ValueError(
-                f"{wrong[0]!r} is no host: write `host` or `host:port`, without scheme, path or wildcard"
-            )
-        return hosts
 
     @field_validator("method", mode="before")
     @classmethod

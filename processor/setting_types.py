@@ -1,9 +1,12 @@
-"""What settings are made of: how lists, mappings, statuses and seconds are written."""
+"""What settings are made of: how lists, mappings, hosts, networks, statuses and seconds are written."""
 
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from processor.core.address import network
+from processor.core.endpoint import is_host
 
 
 def _items(value: Any) -> Any:
@@ -38,12 +41,28 @@ def _scalar(value: Any) -> Any:
     return value
 
 
+def _hosts(hosts: list[str]) -> list[str]:
+    if wrong := [host for host in hosts if not is_host(host)]:
+        raise ValueError(
+            f"{wrong[0]!r} is no host: write `host` or `host:port`, without scheme, path or wildcard"
+        )
+    return hosts
+
+
+def _networks(networks: list[str]) -> list[str]:
+    for each in networks:
+        network(each)
+    return networks
+
+
 def _nullable(value: Any) -> Any:
     """`null` as an environment variable has to write it."""
     return None if value == "null" else value
 
 
 Texts = Annotated[list[str], BeforeValidator(_items)]
+Hosts = Annotated[Texts, AfterValidator(_hosts)]
+Networks = Annotated[Texts, AfterValidator(_networks)]
 Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
 ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(mapping)]

@@ -20,8 +20,8 @@ from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
 from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
 from processor.errors import ConfigError, Problem
-from processor.pipeline import PipelinePolicy
 from processor.sections import KafkaSettings
+from processor.pipeline import PipelinePolicy
 from processor.settings import PREFIX, Settings
 
 HERE = Path(__file__)
@@ -74,6 +74,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         {"Authorization": SecretStr(SECRET), "X-N": SecretStr("1")},
     ),
     "destination.allowed_hosts": ("a.example,b.example:8443", ["a.example", "b.example:8443"]),
+    "destination.block_private_networks": ("true", True),
+    "destination.allowed_networks": ("10.1.0.0/16, fd00::/8", ["10.1.0.0/16", "fd00::/8"]),
     "destination.connect_timeout": ("1", 1.0),
     "destination.request_timeout": ("2", 2.0),
     "destination.keepalive_timeout": ("3", 3.0),
@@ -305,6 +307,22 @@ def test_a_url_that_cannot_be_sent_to_is_refused(url: str) -> None:
     assert SECRET not in str(found)
 
 
+@pytest.mark.parametrize(
+    "text", ["h.example", "10.0.0.0/33", "10.0.0.1/8", "10.0.0", "*", "fd00::/129", "[::1]"]
+)
+def test_what_is_no_network_is_refused_with_how_to_write_one(text: str) -> None:
+    found = problem(environ=env(DESTINATION__ALLOWED_NETWORKS=f"10.0.0.0/8, {text}"))
+    assert found.path == "destination.allowed_networks"
+    assert f"{text!r} is no network: write one such as 10.0.0.0/8 or fd00::/8" in found.message
+
+
+@pytest.mark.parametrize("text", ["169.254.169.254", "169.254.0.0/16", "fe80::/64", "fd00:ec2::254"])
+def test_a_network_of_metadata_cannot_be_allowed(text: str) -> None:
+    found = problem(environ=env(DESTINATION__ALLOWED_NETWORKS=text))
+    assert found.path == "destination.allowed_networks"
+    assert f"{text} is never allowed" in found.message
+
+
 def test_the_fragment_of_a_url_is_not_sent() -> None:
     settings = config.load(None, env(DESTINATION__URL="https://h.example/a#b"))
     assert Transform(settings.request_policy())._endpoint.url == "https://h.example/a"
@@ -331,6 +349,9 @@ BAD_VALUES = {
     "destination.url": "h.example",
     "destination.method": "HEAD",
     "destination.headers": "[1]",
+    "destination.allowed_hosts": "https://h.example",
+    "destination.block_private_networks": "private",
+    "destination.allowed_networks": "10.0.0.1/8",
     "destination.connect_timeout": "nan",
     "destination.tls.key_file": "/no/such/file",
     "delivery.order": "random",
