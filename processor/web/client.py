@@ -25,18 +25,22 @@ from aiohttp import (
     ClientTimeout,
     ConnectionTimeoutError,
     DummyCookieJar,
+    InvalidUrlClientError,
     ServerDisconnectedError,
     StreamReader,
     TCPConnector,
     ThreadedResolver,
 )
+from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
+from processor.core.endpoint import Endpoint
 from processor.errors import TransportError
 from processor.model import Answer, Request, Response
 from processor.sections import DestinationSettings
+from processor.web.guard import Guard, foreign_rule, own_rule
 from processor.web.probe import failure, unreachable
 from processor.web.tls import ssl_context
 
@@ -50,24 +54,40 @@ _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class Client:
-    """Connections to a destination, kept alive and shared by at most `max_in_flight` requests."""
+    """Connections to a destination, kept alive and shared by at most `max_in_flight` requests.
 
-    def __init__(self, destination: DestinationSettings, max_in_flight: int) -> None:
+    Hosts that events name have connections of their own, to fewer addresses than the configured one.
+    """
+
+    def __init__(
+        self, destination: DestinationSettings, max_in_flight: int, resolver: AbstractResolver | None = None
+    ) -> None:
         self._destination = destination
         self._max_in_flight = max_in_flight
-        self._session: ClientSession | None = None
+        self._resolver = resolver
+        self._endpoint = Endpoint(destination.url)
+        self._sessions: dict[bool, ClientSession] = {}
+        """By whether a request is for the configured origin."""
         self._under_way: dict[asyncio.Task[Answer], Callable[[Answer], None] | None] = {}
 
     async def open(self) -> None:
         """Raises ConfigError if the TLS files cannot be loaded; connects to nothing yet."""
+        context = ssl_context(self._destination.tls)
+        resolver = self._resolver or ThreadedResolver()
+        for is_own, rule in ((True, own_rule), (False, foreign_rule)):
+            guard = Guard(rule(self._destination), resolver)
+            self._sessions[is_own] = self._session(guard, context)
+
+    def _session(self, guard: Guard, context: ssl.SSLContext) -> ClientSession:
         destination = self._destination
-        self._session = ClientSession(
+        return ClientSession(
             connector=_Connector(
                 limit=self._max_in_flight,
                 keepalive_timeout=destination.keepalive_timeout,
                 ttl_dns_cache=_DNS_SECONDS,
-                resolver=ThreadedResolver(),
-                ssl=ssl_context(destination.tls),
+                resolver=guard,
+                socket_factory=guard.socket,
+                ssl=context,
             ),
             timeout=ClientTimeout(
                 total=destination.request_timeout,
@@ -99,8 +119,8 @@ class Client:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._session:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     def _done(self, task: asyncio.Task[Answer]) -> None:
         if answered := self._under_way.pop(task):
@@ -112,13 +132,14 @@ class Client:
             task.cancel()
 
     async def _answer(self, request: Request) -> Answer:
-        if not self._session or self._session.closed:
+        session = self._sessions.get(self._endpoint.is_own(request.url))
+        if not session or session.closed:
             return _closed()
         host = ""
         try:
             url = URL(request.url, encoded=True)
             host = url.host_port_subcomponent or ""
-            response = await self._session.request(
+            response = await session.request(
                 request.method,
                 url,
                 headers=request.headers,
@@ -210,6 +231,8 @@ def _failure(error: Exception, host: str) -> TransportError:
             return _disconnected(error, host)
         case ClientResponseError():
             return _malformed(error, host)
+        case InvalidUrlClientError():
+            return failure("blocked", f"{host} is an IPv4 address in a form that is not allowed")
     return failure("malformed", f"the request to {host} cannot be sent: {type(error).__name__}")
 
 

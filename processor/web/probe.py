@@ -1,7 +1,7 @@
 """Whether the endpoint can be reached, and what it means when it cannot.
 
-Promise: a probe looks the name up, connects and, for https, verifies the certificate, exactly as a
-delivery would; it sends no HTTP.
+Promise: a probe looks the name up, judges the addresses, connects and, for https, verifies the
+certificate, exactly as a delivery would; it sends no HTTP.
 """
 
 import asyncio
@@ -11,9 +11,13 @@ import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from aiohttp import ThreadedResolver
+from aiohttp.abc import AbstractResolver
+
 from processor.core.endpoint import Endpoint
 from processor.errors import TransportError
 from processor.sections import DestinationSettings
+from processor.web.guard import Guard, RefusedError, own_rule
 from processor.web.tls import ssl_context
 
 _ALERT_WAIT = 0.5
@@ -22,7 +26,7 @@ _ALERT_WAIT = 0.5
 _LONGEST_MESSAGE = 200
 
 
-async def probe(destination: DestinationSettings) -> str:
+async def probe(destination: DestinationSettings, resolver: AbstractResolver | None = None) -> str:
     """What was reached, such as `TCP and TLS 1.3 to h.example:443, certificate valid until 2027-01-31`.
 
     Raises TransportError, or ConfigError for TLS files that cannot be loaded.
@@ -32,7 +36,8 @@ async def probe(destination: DestinationSettings) -> str:
     where = f"{origin.host}:{origin.port}"
     try:
         async with asyncio.timeout(destination.connect_timeout):
-            reader, writer = await asyncio.open_connection(origin.host.strip("[]"), origin.port, ssl=context)
+            guard = Guard(own_rule(destination), resolver or ThreadedResolver())
+            reader, writer = await _connected(guard, origin.host.strip("[]"), origin.port, context)
         try:
             return await _reached(reader, writer, where)
         finally:
@@ -44,6 +49,8 @@ async def probe(destination: DestinationSettings) -> str:
 def unreachable(error: Exception, host: str) -> TransportError:
     """What an error before the first byte of HTTP means; `host` is named in the message."""
     match error:
+        case RefusedError():
+            return failure("blocked", f"{host} leads to {error.strerror}")
         case ssl.SSLCertVerificationError():
             return failure("certificate", f"{host} has no valid certificate: {error.verify_message}")
         case ssl.SSLError():
@@ -60,6 +67,21 @@ def unreachable(error: Exception, host: str) -> TransportError:
 def failure(reason: str, message: str) -> TransportError:
     """A TransportError whose message is short enough for logs and dead letters."""
     return TransportError(reason, message[:_LONGEST_MESSAGE])
+
+
+async def _connected(
+    guard: Guard, host: str, port: int, context: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the first address that takes one."""
+    failed: OSError = socket.gaierror(socket.EAI_NONAME, "it has no address")
+    for each in await guard.resolve(host, port):
+        try:
+            return await asyncio.open_connection(
+                each["host"], port, ssl=context, server_hostname=host if context else None
+            )
+        except OSError as error:
+            failed = error
+    raise failed
 
 
 async def _reached(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, where: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import trustme
+from aiohttp.abc import AbstractResolver
 
 from processor.errors import TransportError
 from processor.model import Answer, Headers, Request, Response
@@ -25,9 +26,11 @@ def settings(url: str, **others: Any) -> DestinationSettings:
 
 
 @asynccontextmanager
-async def opened(url: str, max_in_flight: int = 8, **others: Any) -> AsyncIterator[Client]:
+async def opened(
+    url: str, max_in_flight: int = 8, resolver: AbstractResolver | None = None, **others: Any
+) -> AsyncIterator[Client]:
     """A client that is open."""
-    client = Client(settings(url, **others), max_in_flight)
+    client = Client(settings(url, **others), max_in_flight, resolver)
     await client.open()
     try:
         yield client
@@ -36,8 +39,8 @@ async def opened(url: str, max_in_flight: int = 8, **others: Any) -> AsyncIterat
 
 
 def post(url: str, body: bytes = b"{}", headers: Headers = ()) -> Request:
-    """A request like most."""
-    return Request("POST", url, headers, body)
+    """A request like most; like all that events become it has a path."""
+    return Request("POST", url if url.count("/") > 2 else f"{url}/", headers, body)
 
 
 def send(client: Client, request: Request) -> asyncio.Future[Answer]:
