@@ -50,6 +50,10 @@ class Sent(NamedTuple):
     pushed_back: bool
 
 
+def _about(seconds: float, random: Random) -> float:
+    return seconds * random.uniform(0.9, 1.1)
+
+
 def constant(now: float, in_flight: int) -> Reply:
     """The same latency whatever is under way."""
     return Reply(BASE)
@@ -79,58 +83,71 @@ def servers(number: int, service: Callable[[float], float] = lambda now: BASE) -
 
 def shallow(random: Random) -> Link:
     """Every request under way slows all others a little."""
-    return lambda now, in_flight: Reply(BASE * (1 + in_flight / 32) * random.uniform(0.9, 1.1))
+    return lambda now, in_flight: Reply(_about(BASE * (1 + in_flight / 32), random))
 
 
-def refusing(random: Random, beyond: int = 20) -> Link:
-    """429 at once for whatever exceeds a hard limit."""
-    return lambda now, in_flight: (
-        Reply(REFUSAL, True) if in_flight > beyond else Reply(BASE * random.uniform(0.9, 1.1))
-    )
+def refusing(random: Random, capacity: int = 20, refusal: float = REFUSAL) -> Link:
+    """A hard limit: what comes while so many are served is pushed back after `refusal` seconds."""
+    busy_until: list[float] = []
+
+    def link(now: float, in_flight: int) -> Reply:
+        while busy_until and busy_until[0] <= now:
+            heapq.heappop(busy_until)
+        if len(busy_until) >= capacity:
+            return Reply(refusal, True)
+        latency = _about(BASE, random)
+        heapq.heappush(busy_until, now + latency)
+        return Reply(latency)
+
+    return link
 
 
 def collapsing(random: Random) -> Link:
     """Beyond 24 the throughput falls: latency grows with the square."""
-    return lambda now, in_flight: Reply(BASE * max(1.0, in_flight / 24) ** 2 * random.uniform(0.9, 1.1))
-
-
-def losing(random: Random) -> Link:
-    """Beyond 24 requests get lost, and time out after a second."""
-    return lambda now, in_flight: (
-        Reply(GIVEN_UP, True) if in_flight > 24 else Reply(BASE * random.uniform(0.9, 1.1))
-    )
+    return lambda now, in_flight: Reply(_about(BASE * max(1.0, in_flight / 24) ** 2, random))
 
 
 def stumbling(random: Random, share: float = 0.01) -> Link:
     """A small share of 503s that says nothing about the load."""
-    return lambda now, in_flight: Reply(BASE * random.uniform(0.9, 1.1), random.random() < share)
+    return lambda now, in_flight: Reply(_about(BASE, random), random.random() < share)
 
 
 def broken(random: Random, begin: float, end: float) -> Link:
     """503 for everything for a while."""
-    return lambda now, in_flight: (
-        Reply(REFUSAL, True) if begin <= now < end else Reply(BASE * random.uniform(0.9, 1.1))
-    )
+    return lambda now, in_flight: Reply(REFUSAL, True) if begin <= now < end else Reply(_about(BASE, random))
 
 
 def slowed(random: Random, begin: float, end: float) -> Link:
     """Five times the latency for a while, whatever is under way."""
-    return lambda now, in_flight: Reply(
-        BASE * (5 if begin <= now < end else 1) * random.uniform(0.9, 1.1)
-    )
+    return lambda now, in_flight: Reply(_about(BASE * (5 if begin <= now < end else 1), random))
 
 
 def drifting(random: Random) -> Link:
     """The latency goes up to twice and back every 20 seconds, whatever is under way."""
-    return lambda now, in_flight: Reply(
-        BASE * (1.5 + 0.5 * math.sin(now * math.tau / 20)) * random.uniform(0.9, 1.1)
-    )
+    return lambda now, in_flight: Reply(_about(BASE * (1.5 + math.sin(now * math.tau / 20) / 2), random))
 
 
-def resized(random: Random, before: int, after: int, at: float) -> Link:
+def resized(before: int, after: int, at: float) -> Link:
     """The endpoint gets another number of servers at some time."""
     links = servers(before), servers(after)
     return lambda now, in_flight: links[now >= at](now, in_flight)
+
+
+class Fixed:
+    """A limit that stays."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def limit(self) -> int:
+        """Always the same."""
+        return self._limit
+
+    def started(self, in_flight: int) -> None:
+        """Of no interest."""
+
+    def ended(self, now: float, sent_at: float, pushed_back: bool) -> None:
+        """Of no interest."""
 
 
 @dataclass
@@ -206,3 +223,90 @@ def _answered(rule: Rule, outcome: Outcome, sent: Sent) -> None:
     else:
         outcome.delivered.append(sent.answered_at)
         outcome.latencies.append(sent.answered_at - sent.sent_at)
+
+
+class Scenario(NamedTuple):
+    """An endpoint, the best limit that stays, and from when on the way up to its throughput counts."""
+
+    name: str
+    link: Callable[[Random], Link]
+    best: int
+    maximum: int = 64
+    seconds: float = 30.0
+    begin: float = 0.0
+
+    def run(self, rule: Rule, seed: int) -> Outcome:
+        """What `rule` makes of it."""
+        return run(rule, self.link(Random(seed)), self.seconds)
+
+
+def _served_at_random(random: Random) -> Link:
+    return servers(16, lambda now: random.expovariate(1 / BASE))
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("constant", lambda random: constant, 64),
+        Scenario("constant, up to 512", lambda random: constant, 512, 512, 10.0),
+        Scenario("exponential jitter", jittery, 64),
+        Scenario("lognormal jitter", heavy_tailed, 64),
+        Scenario("16 servers", lambda random: servers(16), 16),
+        Scenario("16 servers, exponential", _served_at_random, 20),
+        Scenario("slower by every request", shallow, 64),
+        Scenario("collapse beyond 24", collapsing, 24),
+        Scenario("429 beyond 20", refusing, 20),
+        Scenario("time-out of 1 s beyond 24", partial(refusing, capacity=24, refusal=GIVEN_UP), 24),
+        Scenario("503 for 1 % at random", stumbling, 64),
+        Scenario("503 for 10 s", partial(broken, begin=10.0, end=20.0), 64, seconds=40.0, begin=20.0),
+        Scenario("5 times slower for 15 s", partial(slowed, begin=15.0, end=30.0), 64, 64, 45.0),
+        Scenario("latency that drifts", drifting, 64, 64, 40.0),
+        Scenario("8 servers, then 48", lambda random: resized(8, 48, 20.0), 64, 64, 40.0, 20.0),
+        Scenario("48 servers, then 8", lambda random: resized(48, 8, 20.0), 48, 64, 40.0),
+    )
+}
+
+RULES: dict[str, Callable[[Scenario], Rule]] = {
+    "ours": lambda scenario: Concurrency(ConcurrencyPolicy(scenario.maximum)),
+    "Vector's": lambda scenario: VectorArc(scenario.maximum),
+    "the maximum": lambda scenario: Fixed(scenario.maximum),
+    "the best": lambda scenario: Fixed(scenario.best),
+}
+
+
+_ADAPTING = ("ours", "Vector's")
+_REFUSED = (*_ADAPTING, "the maximum")
+
+
+def table(seeds: range) -> str:
+    """Delivered a second · mean / p99 latency, then what else tells the rules apart, as Markdown."""
+    titles = ["endpoint", *RULES, "90 % of the best after", "pushed back"]
+    lines = [" | ".join(titles), "|".join("---" for _ in titles)]
+    for scenario in SCENARIOS.values():
+        outcomes = {
+            name: [scenario.run(rule(scenario), seed) for seed in seeds] for name, rule in RULES.items()
+        }
+        lines.append(" | ".join([scenario.name, *map(_speed, outcomes.values()), *_rest(scenario, outcomes)]))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _speed(outcomes: list[Outcome]) -> str:
+    mean = fmean(outcome.mean_latency() for outcome in outcomes) * 1000
+    p99 = fmean(outcome.p99_latency() for outcome in outcomes) * 1000
+    return f"{fmean(outcome.throughput() for outcome in outcomes):,.0f} · {mean:.0f} / {p99:.0f} ms"
+
+
+def _rest(scenario: Scenario, outcomes: dict[str, list[Outcome]]) -> tuple[str, str]:
+    wanted = 0.9 * fmean(best.throughput(scenario.begin) for best in outcomes["the best"])
+    afters = [
+        fmean(outcome.reached(wanted, scenario.begin) for outcome in outcomes[name]) for name in _ADAPTING
+    ]
+    refused = [fmean(outcome.refused_share() for outcome in outcomes[name]) for name in _REFUSED]
+    return (
+        " / ".join(f"{after:.1f} s" if after < math.inf else "never" for after in afters),
+        " / ".join(f"{share:.1%}" for share in refused),
+    )
+
+
+if __name__ == "__main__":
+    print(table(range(5)))
