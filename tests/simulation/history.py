@@ -1,0 +1,289 @@
+"""One history: a seed becomes a plan, the plan happens, and the account of it is checked to the end."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+import structlog
+
+from processor.model import Partition, Position
+from tests.simulation.clock import Call, World
+from tests.simulation.endpoint import Endpoint, Weather
+from tests.simulation.group import Group, Trouble
+from tests.simulation.ledger import History, Lane
+from tests.simulation.letters import Ink, Topic
+from tests.simulation.plan import Do, Event, Plan, Production, plan
+from tests.simulation.process import Process, Surroundings
+from tests.simulation.promises import ASKED, BrokenError, Demands, Promise
+from tests.simulation.topic import TOPIC, Item, Kind, Log
+
+PATIENCE = 4000.0
+"""Virtual seconds after the last fault within which all has to be done."""
+LAST_STOP = 60.0
+ANSWER_SECONDS = 32.0
+"""So long after trouble with commits an answer may still be waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a history ended."""
+
+    seed: int
+    broken: BrokenError | None
+    timeline: list[tuple[float, str, str, object]]
+    counts: dict[str, int]
+    fingerprint: str
+    seconds: float
+
+
+class Run:
+    """A history while it happens."""
+
+    def __init__(self, seed: int, demands: Demands) -> None:
+        self._plan: Plan = plan(Random(f"plan {seed}"))
+        self._random = random = Random(seed)
+        self.world = World(random)
+        partitions = [Partition(TOPIC, number) for number in range(len(self._plan.starts))]
+        self._logs = {p: Log(p, start) for p, start in zip(partitions, self._plan.starts, strict=True)}
+        self._partitions = partitions
+        self._items: dict[str, Item] = {}
+        self._last: dict[Lane, Item] = {}
+        self._damages = 0
+        self._calm_since = 0.0
+        self._is_calm = False
+        shape = self._plan.shape
+        self.history = History(self.world, self._logs, shape, demands)
+        self._group = Group(self.world, random, partitions, shape.session, self.history)
+        self._endpoint = Endpoint(
+            self.world, random, self._items, flaky=self._plan.flaky, slow=self._plan.latency
+        )
+        self._letters = Topic(random, self._items)
+        self._around = Surroundings(
+            self.world,
+            random,
+            self.history,
+            self._group,
+            self._endpoint,
+            self._letters,
+            shape,
+            self._damage,
+        )
+        self._slots: list[Process | None] = [None] * self._plan.processes
+        self._lives = 0
+        self._ends: dict[int, Call] = {}
+        self.history.owner = self._owner
+
+    def happen(self) -> None:
+        """From the beginning to the end."""
+        for production in self._plan.productions:
+            self.world.call_later(production.at, partial(self._produce, production))
+        for event in self._plan.events:
+            self.world.call_later(event.at, partial(self._do, event))
+        self.world.run(self._plan.ends_at, _never)
+        self._calm_down()
+        self.world.run(self.world.now + PATIENCE, self._is_done)
+        if not self._is_done():
+            self.history.fail(Promise.PROGRESS, "everybody", self._what_is_left())
+        self._end()
+
+    def _owner(self, partition: Partition) -> str | None:
+        owner = self._group.owners.get(partition)
+        return owner.name if owner is not None else None
+
+    # What happens
+
+    def _produce(self, production: Production) -> None:
+        log = self._logs[self._partitions[production.partition]]
+        item = log.append(production.key, production.kind, self.world.now)
+        item.is_terminal = item.kind is Kind.TOMBSTONE and self._plan.shape.skip_tombstones
+        log.skip(production.gap)
+        self._items[item.name] = item
+        self.history.produced(item, self._last)
+        for process in self._slots:
+            if process is not None:
+                process.source.appended(log.partition)
+
+    def _do(self, event: Event) -> None:
+        self.history.note("world", event.do.value, (event.which, round(event.seconds, 3), str(event.how)))
+        self.history.count(event.do.value)
+        process = None if event.do is Do.DISTURB else self._slots[event.which]
+        match event.do:
+            case Do.START:
+                self._start(event.which)
+            case Do.DISTURB:
+                self._group.disturb(self._partitions[event.which])
+            case Do.COORDINATOR | Do.WEATHER | Do.SLOW | Do.INK | Do.DAMAGE:
+                self._disturb_world(event)
+            case _ if process is not None and process.is_up:
+                self._disturb(process, event)
+
+    def _disturb_world(self, event: Event) -> None:
+        group, endpoint, letters = self._group, self._endpoint, self._letters
+        match event.how:
+            case Trouble():
+                group.trouble = event.how
+                self._later(event.seconds, self._coordinator_is_well)
+            case Weather():
+                endpoint.weather = event.how
+                self._later(event.seconds, partial(setattr, endpoint, "weather", Weather.WELL))
+            case Ink():
+                letters.ink = event.how
+                self._later(event.seconds, partial(setattr, letters, "ink", Ink.FLOWS))
+            case _ if event.do is Do.SLOW:
+                endpoint.is_slow = True
+                self._later(event.seconds, partial(setattr, endpoint, "is_slow", False))
+            case _:
+                self._damages = 3
+
+    def _disturb(self, process: Process, event: Event) -> None:
+        match event.do:
+            case Do.STOP:
+                process.stop()
+            case Do.CRASH:
+                process.crash(self._commits_are_fresh_since())
+            case Do.FREEZE:
+                self._later(event.seconds, process.freeze())
+            case Do.BLOCK:
+                self._later(event.seconds, process.block())
+            case Do.CUT:
+                self._later(event.seconds, process.cut(notices=event.notices))
+            case _:
+                process.wall_offset += event.by
+        if event.do in (Do.STOP, Do.CRASH):
+            self._later(event.seconds, partial(self._start, event.which))
+
+    def _later(self, seconds: float, end: Call) -> None:
+        """What began ends then, or when all faults end."""
+        token = len(self._ends)
+        self._ends[token] = end
+        self.world.call_later(seconds, partial(self._end_of, token))
+
+    def _end_of(self, token: int) -> None:
+        end = self._ends.get(token, _nothing)
+        self._ends[token] = _nothing
+        self._calm_since = self.world.now
+        end()
+
+    def _coordinator_is_well(self) -> None:
+        self._group.trouble = Trouble.NONE
+
+    def _commits_are_fresh_since(self) -> float:
+        """Nothing has been in the way of commits since then; for ever, where something is now."""
+        if any(end is not _nothing for end in self._ends.values()):
+            return self.world.now
+        return max(self._calm_since + ANSWER_SECONDS, self._group.settled_at)
+
+    def _start(self, slot: int) -> None:
+        if self._slots[slot] is None:
+            self._lives += 1
+            self._slots[slot] = Process(f"p{slot}.{self._lives}", self._around, partial(self._gone, slot))
+
+    def _gone(self, slot: int) -> None:
+        self._slots[slot] = None
+
+    def _damage(self, position: Position) -> Position | None:
+        """What the next process reads of a committed position."""
+        if self._damages == 0 or self._is_calm:
+            return position
+        self._damages -= 1
+        at = self._random.randrange(max(1, len(position.metadata)))
+        match self._random.randrange(4):
+            case 0:
+                return None
+            case 1:
+                return position._replace(metadata=position.metadata[:at])
+            case 2:
+                changed = chr(ord(position.metadata[at]) ^ 1) if position.metadata else "x"
+                return position._replace(
+                    metadata=position.metadata[:at] + changed + position.metadata[at + 1 :]
+                )
+            case _:
+                return position._replace(metadata="kwp1:00000000:AQE=")
+
+    # The end
+
+    def _calm_down(self) -> None:
+        self.history.note("world", "is calm")
+        self._is_calm = self._endpoint.is_calm = True
+        for token in list(self._ends):
+            self._end_of(token)
+        if not any(process is not None and not process.account.is_stopping for process in self._slots):
+            self._start_somewhere()
+
+    def _start_somewhere(self) -> None:
+        """A process in the first room that is free, now or soon."""
+        free = [slot for slot, process in enumerate(self._slots) if process is None]
+        if free:
+            self._start(free[0])
+        else:
+            self.world.call_later(1.0, self._start_somewhere)
+
+    def _is_done(self) -> bool:
+        committed = self._group.committed
+        return self._is_calm and all(
+            log.end == log.start or (partition in committed and committed[partition].offset == log.end)
+            for partition, log in self._logs.items()
+        )
+
+    def _what_is_left(self) -> str:
+        open_ = [item.name for item in self._items.values() if not item.is_terminal]
+        ends = {str(p): (log.end, self._group.committed.get(p)) for p, log in self._logs.items()}
+        return f"not terminal: {open_}; ends and committed: {ends}"
+
+    def _end(self) -> None:
+        """All stop; then nothing runs, nothing is kept, and every record is where it belongs."""
+        for item in self._items.values():
+            skipped = item.kind is Kind.TOMBSTONE and self._plan.shape.skip_tombstones
+            if not (skipped or item.arrivals or item.letters):
+                self.history.fail(Promise.TRUTHFUL_COMMIT, "everybody", f"{item.name} went nowhere")
+        processes = [process for process in self._slots if process is not None]
+        for process in processes:
+            process.stop()
+        self.world.run(self.world.now + LAST_STOP, lambda: not any(p.is_up for p in processes))
+        for process in processes:
+            self._is_empty(process)
+
+    def _is_empty(self, process: Process) -> None:
+        if process.is_up:
+            self.history.fail(Promise.STOP, process.name, "the last stop does not end")
+        left = (process.rooms.in_flight(), process.rooms.flow.waiting())
+        if left != (0, (0, 0)):
+            self.history.fail(Promise.IN_FLIGHT, process.name, f"{left} is left when all is over")
+
+
+def happen(seed: int, demands: Demands = ASKED) -> Outcome:
+    """The history of a seed."""
+    run = Run(seed, demands)
+    broken: BrokenError | None = None
+    with quiet():
+        try:
+            run.happen()
+        except BrokenError as error:
+            broken = error
+        except Exception as error:  # noqa: BLE001 - whatever a callback raises breaks a promise
+            broken = BrokenError(Promise.NO_EXCEPTION, f"{type(error).__name__}: {error}")
+            broken.__cause__ = error
+    history = run.history
+    return Outcome(seed, broken, history.timeline, history.counts, history.fingerprint(), run.world.now)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The product writes no log lines."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    """Nothing has to end."""

@@ -1,0 +1,439 @@
+"""The account of everything that the outside can see, and the promises checked against it.
+
+It decodes commit metadata by itself and believes nothing that the product says of itself.
+"""
+
+import hashlib
+from base64 import b64decode
+from collections.abc import Callable, Collection, Mapping
+from zlib import crc32
+
+from processor.core.lanes import Order
+from processor.errors import TransportError, WriteError
+from processor.kafka.consumer import AHEAD
+from processor.model import (
+    Answer,
+    Assigned,
+    DeadLetter,
+    Lost,
+    Partition,
+    Position,
+    Received,
+    Record,
+    Revoked,
+    SourceEvent,
+)
+from processor.pipeline import LAST_COMMIT_SECONDS
+from tests.simulation.clock import World
+from tests.simulation.group import Errors, Positions
+from tests.simulation.promises import BrokenError, Demands, Promise
+from tests.simulation.shape import Shape
+from tests.simulation.topic import REFUSALS, Item, Kind, Log
+
+LARGEST_RECORD = 600
+
+Lane = tuple[Partition, bytes | None]
+
+
+def finished_beyond(position: Position) -> list[tuple[int, int]]:
+    """The finished spans in commit metadata, decoded from the description of the format."""
+    if not position.metadata.startswith("kwp1:"):
+        return []
+    _, checksum, text = position.metadata.split(":")
+    runs = b64decode(text)
+    assert int(checksum, 16) == crc32(str(position.offset).encode() + runs)
+    at, number, shift, lengths = position.offset, 0, 0, list[int]()
+    for byte in runs:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            lengths.append(number)
+            number = shift = 0
+    spans = []
+    for unfinished, finished in zip(lengths[::2], lengths[1::2], strict=True):
+        spans.append((at + unfinished, at + unfinished + finished))
+        at += unfinished + finished
+    return spans
+
+
+def covers(position: Position | None, offset: int) -> bool:
+    """Whether a position says that the record at `offset` is finished."""
+    if position is None:
+        return False
+    return offset < position.offset or any(a <= offset < b for a, b in finished_beyond(position))
+
+
+class Tenure:
+    """One partition in one process, from its assignment to its release or loss."""
+
+    def __init__(self, owner: str, epoch: int, told: Position | None, fetched: Position | None) -> None:
+        self.owner = owner
+        self.epoch = epoch
+        self.told = told
+        honest = told if told == fetched else None
+        self.known = finished_beyond(honest) if honest else []
+        self.base = told.offset if told else -1
+        self.asked = honest
+        self.asked_at = -1.0
+        self.revoked = False
+        self.attempts: dict[int, int] = {}
+        self.settled: dict[int, float] = {}
+        self.proven: set[int] = set()
+
+    def knew(self, offset: int) -> bool:
+        """Whether the position that it began with says that `offset` is finished."""
+        return offset < self.base or any(a <= offset < b for a, b in self.known)
+
+
+class History:
+    """What all accounts share: the topic, the timeline, and how to fail."""
+
+    def __init__(self, world: World, logs: Mapping[Partition, Log], shape: Shape, demands: Demands) -> None:
+        self.world = world
+        self.logs = logs
+        self.shape = shape
+        self.demands = demands
+        self.timeline: list[tuple[float, str, str, object]] = []
+        self.counts: dict[str, int] = {}
+        self.before: dict[str, Item] = {}
+        self.owner: Callable[[Partition], str | None] = _nobody
+
+    def note(self, who: str, what: str, detail: object = "") -> None:
+        """For the timeline."""
+        self.timeline.append((self.world.now, who, what, detail))
+
+    def fail(self, promise: Promise, who: str, story: str) -> None:
+        """A promise is broken."""
+        self.note(who, "BREAKS", promise.name)
+        raise BrokenError(promise, f"{who} at {self.world.now:.3f}: {story}")
+
+    def count(self, what: str, by: int = 1) -> None:
+        """One more of these."""
+        self.counts[what] = self.counts.get(what, 0) + by
+
+    def produced(self, item: Item, last: dict[Lane, Item]) -> None:
+        """A record was written; `last` holds the last one of every lane."""
+        lane = self.lane(item)
+        if lane is None or item.kind is Kind.TOMBSTONE:
+            return
+        if lane in last:
+            self.before[item.name] = last[lane]
+        last[lane] = item
+
+    def lane(self, item: Item) -> Lane | None:
+        """What has to be kept in order with `item`."""
+        if self.shape.flow.order is Order.PARTITION:
+            return item.partition, None
+        ordered = self.shape.flow.order is Order.KEY and item.key is not None
+        return (item.partition, item.key) if ordered else None
+
+    def terminal(self, item: Item) -> None:
+        """Nothing more has to be done for a record, and its process knows."""
+        if item.is_terminal:
+            self.count("settled again")
+        item.is_terminal = True
+
+    def committed(self, member: str, positions: Positions, before: Positions) -> None:
+        """The broker has new positions."""
+        for partition, position in positions.items():
+            old = before.get(partition)
+            self.note(member, "committed", (partition.number, position.offset, position.metadata))
+            if old is not None and position.offset < old.offset:
+                self.count("regress")
+                if not self.demands.reassert:
+                    self.fail(Promise.NO_REGRESS, member, f"{partition} {old.offset} to {position.offset}")
+
+    def fingerprint(self) -> str:
+        """The same for the same history."""
+        return hashlib.sha256(repr(self.timeline).encode()).hexdigest()
+
+
+class Account:
+    """What one process does."""
+
+    def __init__(self, history: History, name: str) -> None:
+        self._history = history
+        self._name = name
+        self._limit = history.shape.admission.max_in_flight
+        self.tenures: dict[Partition, Tenure] = {}
+        self.open: dict[tuple[Partition, int], Item] = {}
+        self.lanes: dict[Lane, Item] = {}
+        self.is_stopping = False
+        self.busy_at = 0.0
+        self.waiting: Callable[[], tuple[int, int]] = _none
+
+    def _fail(self, promise: Promise, story: str) -> None:
+        self._history.fail(promise, self._name, story)
+
+    def _note(self, what: str, detail: object = "") -> None:
+        self._history.note(self._name, what, detail)
+
+    # From the source
+
+    def told(self, event: SourceEvent, fetched: Positions) -> None:
+        """The pipeline is about to take an event."""
+        match event:
+            case Received(records, ends):
+                self._note("reads", [f"{r.partition.number}:{r.offset}" for r in records] or _plain(ends))
+            case Assigned(epoch, positions):
+                self._note("is assigned", [(p.number, at and at.offset) for p, at in positions.items()])
+                for partition, told in positions.items():
+                    self.tenures[partition] = Tenure(self._name, epoch, told, fetched.get(partition))
+            case Revoked(partitions):
+                self._note("is asked for", sorted(p.number for p in partitions))
+                for partition in partitions & self.tenures.keys():
+                    self.tenures[partition].revoked = True
+            case Lost(partitions):
+                self._note("has lost", sorted(p.number for p in partitions))
+                self._history.count("lost partitions", len(partitions))
+                for partition in partitions:
+                    self.tenures.pop(partition, None)
+
+    def took(self, event: SourceEvent) -> None:
+        """The pipeline has taken it."""
+        if isinstance(event, Lost):
+            self._nothing_runs(event.partitions, Promise.NOTHING_AFTER_REVOKE)
+        elif isinstance(event, Received):
+            self._is_bounded()
+
+    def _is_bounded(self) -> None:
+        (records, size), policy = self.waiting(), self._history.shape.flow
+        ahead = (AHEAD + 1) * self._history.shape.batch
+        if records > 2 * policy.max_waiting_records + ahead:
+            self._fail(Promise.MEMORY, f"{records} records wait")
+        if size > 2 * policy.max_waiting_bytes + ahead * LARGEST_RECORD:
+            self._fail(Promise.MEMORY, f"{size} bytes wait")
+
+    def _nothing_runs(self, partitions: Collection[Partition], promise: Promise) -> None:
+        running = [item.name for item in self.open.values() if item.partition in partitions]
+        if running:
+            self._fail(promise, f"{running} still run")
+
+    def asked(self, positions: Positions) -> None:
+        """The pipeline commits."""
+        self._note("commits", [(p.number, at.offset, at.metadata) for p, at in positions.items()])
+        for partition, position in positions.items():
+            tenure = self.tenures.get(partition)
+            if tenure is None:
+                self._fail(Promise.NOTHING_COMMITTED_AFTER_LOSS, f"{partition} at {position.offset}")
+                return
+            self._truthful(partition, position)
+            self._whole(tenure, partition, position)
+            tenure.asked, tenure.asked_at = position, self._history.world.now
+
+    def _truthful(self, partition: Partition, position: Position) -> None:
+        log = self._history.logs[partition]
+        first = log.first_open()
+        if first is not None and first.offset < position.offset:
+            self._fail(Promise.TRUTHFUL_COMMIT, f"{first.name} is below {position.offset}")
+        spans = finished_beyond(position)
+        for start, end in spans:
+            for item in log.items[log.index(start) : log.index(end)]:
+                if not item.is_terminal:
+                    self._fail(Promise.TRUTHFUL_COMMIT, f"{item.name} is in {spans} of {position.offset}")
+        if max([position.offset, *(end for _, end in spans)]) > log.end:
+            self._fail(Promise.TRUTHFUL_COMMIT, f"{position} is beyond the end {log.end} of {partition}")
+
+    def _whole(self, tenure: Tenure, partition: Partition, position: Position) -> None:
+        if tenure.asked is not None and position.offset < tenure.asked.offset:
+            self._fail(Promise.WHOLE_COMMIT, f"{partition} goes back to {position.offset}")
+        if self._is_cut(position):
+            return
+        missing = [o for o in tenure.settled if not covers(position, o)]
+        if missing:
+            self._fail(Promise.WHOLE_COMMIT, f"{partition} {position} lacks {missing}")
+
+    def _is_cut(self, position: Position | None) -> bool:
+        """Whether not all that is finished may have had room in the metadata."""
+        limit = self._history.shape.flow.max_metadata_bytes
+        return limit < 1000 and (
+            position is None or len(position.metadata) > limit - 60 or not position.metadata
+        )
+
+    def acknowledged(self, errors: Errors) -> None:
+        """A commit was answered."""
+        self._note("hears of a commit", [(p.number, error) for p, error in errors.items()])
+
+    def let_go(self, partitions: Collection[Partition]) -> None:
+        """The pipeline releases revoked partitions."""
+        self._note("releases", sorted(p.number for p in partitions))
+        self._nothing_runs(partitions, Promise.WHOLE_RELEASE)
+        for partition in partitions:
+            tenure = self.tenures.pop(partition, None)
+            if tenure is not None and not self._is_cut(tenure.asked):
+                missing = [o for o in tenure.settled if not covers(tenure.asked, o)]
+                if missing:
+                    self._fail(Promise.WHOLE_RELEASE, f"{partition} goes without a commit of {missing}")
+
+    # From the sender
+
+    def sent(self, item: Item) -> None:
+        """A request leaves."""
+        self._note("sends", item.name)
+        tenure = self._may_start(item)
+        again = item.offset in tenure.attempts
+        tenure.attempts[item.offset] = tenure.attempts.get(item.offset, 0) + 1
+        if self._history.demands.quiet_drain or not again:
+            self._is_not_over(tenure, item)
+        self._is_not_done(tenure, item)
+        self._is_in_order(item)
+        self._lease_holds(item)
+        self.open[item.partition, item.offset] = item
+        if len(self.open) > self._limit:
+            self._fail(Promise.IN_FLIGHT, f"{len(self.open)} under way")
+        self._history.count("requests")
+        if item.is_terminal and not again:
+            self._history.count("repeats")
+
+    def _may_start(self, item: Item) -> Tenure:
+        tenure = self.tenures.get(item.partition)
+        if tenure is None:
+            raise BrokenError(Promise.NOTHING_AFTER_REVOKE, f"{self._name} starts {item.name}, which is gone")
+        return tenure
+
+    def _is_not_over(self, tenure: Tenure, item: Item) -> None:
+        if tenure.revoked:
+            self._fail(Promise.NOTHING_AFTER_REVOKE, f"{item.name} starts")
+        if self.is_stopping:
+            self._fail(Promise.NOTHING_AFTER_STOP, f"{item.name} starts")
+
+    def _is_not_done(self, tenure: Tenure, item: Item) -> None:
+        if item.offset in tenure.settled:
+            self._fail(Promise.SETTLED_ONCE, f"{item.name} is sent again")
+        if tenure.knew(item.offset):
+            self._fail(Promise.NO_REPEAT, f"{item.name} was in the committed position")
+
+    def _is_in_order(self, item: Item) -> None:
+        before = self._history.before.get(item.name)
+        if before is not None and not before.is_terminal:
+            self._fail(Promise.KEY_ORDER, f"{item.name} before {before.name}")
+        lane = self._history.lane(item)
+        if lane is not None:
+            if lane in self.lanes:
+                self._fail(Promise.ONE_OF_A_LANE, f"{item.name} beside {self.lanes[lane].name}")
+            self.lanes[lane] = item
+
+    def _lease_holds(self, item: Item) -> None:
+        owner = self._history.owner(item.partition)
+        if owner is not None and owner.partition("/")[0] != self._name:
+            self._history.count("zombie requests")
+            if self._history.demands.lease:
+                self._fail(Promise.LEASE, f"{item.name} belongs to {owner}")
+
+    def answered(self, item: Item, answer: Answer) -> None:
+        """The process is about to be told."""
+        self._ends(item)
+        result = answer.reason if isinstance(answer, TransportError) else answer.status
+        self._note("is answered", (item.name, result))
+        item.answers += 1
+        item.forbidden += result == 403
+        if isinstance(result, int) and 200 <= result < 300:
+            self._proves(item)
+
+    def gave_up(self, item: Item) -> None:
+        """The process called the request off."""
+        self._ends(item)
+        self._note("gives up", item.name)
+
+    def _ends(self, item: Item) -> None:
+        self.busy_at = self._history.world.now
+        del self.open[item.partition, item.offset]
+        lane = self._history.lane(item)
+        if lane is not None:
+            del self.lanes[lane]
+
+    def _proves(self, item: Item) -> None:
+        self._history.terminal(item)
+        if tenure := self.tenures.get(item.partition):
+            tenure.proven.add(item.offset)
+
+    def corrupt(self, what: str) -> None:
+        """A request that is no record's."""
+        self._fail(Promise.INTACT, what)
+
+    # From the dead-letter topic
+
+    def letter_sent(self, item: Item | None, letter: DeadLetter, code: str) -> None:
+        """A letter leaves."""
+        if item is None or (letter.key, letter.value) != (item.key, item.value):
+            self._fail(Promise.INTACT, repr(letter))
+            return
+        self._note("writes a letter", (item.name, code))
+        tenure = self._may_start(item)
+        if item.offset in tenure.settled:
+            self._fail(Promise.SETTLED_ONCE, f"{item.name} is dead-lettered too")
+        before = self._history.before.get(item.name)
+        if before is not None and not before.is_terminal:
+            self._fail(Promise.KEY_ORDER, f"letter of {item.name} before {before.name}")
+        self._is_right(tenure, item, code)
+
+    def _is_right(self, tenure: Tenure, item: Item, code: str) -> None:
+        """Records that nothing is wrong with may fail by the endpoint's fault only."""
+        if code == item.kind.value or code == REFUSALS.get(item.kind):
+            right = True
+        elif code == "refused":
+            right = item.forbidden > 0
+        else:
+            right = code == "retries_exhausted" and tenure.attempts.get(item.offset, 0) > 0
+        if not right:
+            self._fail(Promise.RIGHT_CODE, f"{item.name}, which is {item.kind.name}, is called {code}")
+        self._history.count(f"letters {code}")
+
+    def letter_answered(self, item: Item, error: WriteError | None) -> None:
+        """The process is about to be told."""
+        self._note("hears of a letter", (item.name, error and error.reason))
+        self.busy_at = self._history.world.now
+        if error is None:
+            self._proves(item)
+
+    # From the delivery
+
+    def settled(self, record: Record) -> None:
+        """Nothing more has to be done for a record, says the delivery."""
+        item = self._history.logs[record.partition].by_offset[record.offset]
+        tenure = self.tenures.get(record.partition)
+        if tenure is None or tenure.epoch != record.epoch:
+            self._note("settles late", item.name)
+            return
+        self._note("settles", item.name)
+        if record.offset in tenure.settled:
+            self._fail(Promise.SETTLED_ONCE, f"{item.name} is settled again")
+        skipped = item.kind is Kind.TOMBSTONE and self._history.shape.skip_tombstones
+        if not skipped and record.offset not in tenure.proven:
+            self._fail(Promise.SETTLED_TRUTHFULLY, f"{item.name} is called settled")
+        tenure.settled[record.offset] = self.busy_at = self._history.world.now
+
+    # At its end
+
+    def stopped(self, committed: Positions) -> None:
+        """The pipeline says that its stop is over."""
+        self._note("has stopped")
+        self._nothing_runs(self.tenures.keys(), Promise.STOP)
+        if self._history.world.now - self.busy_at >= LAST_COMMIT_SECONDS - 0.01:
+            return
+        for partition, tenure in self.tenures.items():
+            missing = [o for o in tenure.settled if not covers(committed.get(partition), o)]
+            if missing and not self._is_cut(committed.get(partition)):
+                self._fail(Promise.STOP, f"{partition} ends at {committed.get(partition)} without {missing}")
+
+    def crashed(self, committed: Positions, since: float) -> None:
+        """It is gone; what was settled before `since` has to be committed."""
+        self._note("crashes")
+        for partition, tenure in self.tenures.items():
+            missing = [o for o, at in tenure.settled.items() if not covers(committed.get(partition), o)]
+            self._history.count("settled and not committed at a crash", len(missing))
+            old = [o for o in missing if tenure.settled[o] < since]
+            if old and not self._is_cut(committed.get(partition)):
+                self._fail(Promise.FRESH_COMMIT, f"{partition}: {old} at {committed.get(partition)}")
+
+
+def _nobody(_: Partition) -> str | None:
+    return None
+
+
+def _none() -> tuple[int, int]:
+    return 0, 0
+
+
+def _plain(ends: Mapping[Partition, int]) -> list[tuple[int, int]]:
+    return [(partition.number, end) for partition, end in ends.items()]

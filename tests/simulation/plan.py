@@ -1,0 +1,187 @@
+"""What a seed stands for: the topic, the processes, their policies, and the faults with their times."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from random import Random
+from typing import NamedTuple
+
+from processor.core.admission import AdmissionPolicy
+from processor.core.flow import FlowPolicy
+from processor.core.lanes import Order
+from processor.core.retry import RetryPolicy
+from processor.pipeline import PipelinePolicy
+from tests.simulation.endpoint import Weather
+from tests.simulation.group import Trouble
+from tests.simulation.letters import Ink
+from tests.simulation.shape import Shape
+from tests.simulation.topic import Kind
+
+
+class Do(Enum):
+    """What can happen."""
+
+    START = "start"
+    STOP = "stop"
+    CRASH = "crash"
+    FREEZE = "freeze"
+    BLOCK = "block"
+    CUT = "cut"
+    DISTURB = "disturb"
+    COORDINATOR = "coordinator"
+    WEATHER = "weather"
+    SLOW = "slow"
+    INK = "ink"
+    WALL_CLOCK = "wall clock"
+    DAMAGE = "damage"
+
+
+class Event(NamedTuple):
+    """Something happens at a time, to a process or partition (`which`), for so many seconds.
+
+    `how` says what is wrong with what; `by` is how far a wall clock jumps; a client that was cut off
+    `notices` that itself, or not.
+    """
+
+    at: float
+    do: Do
+    which: int
+    seconds: float
+    how: Trouble | Weather | Ink | None = None
+    by: float = 0.0
+    notices: bool = False
+
+
+class Production(NamedTuple):
+    """A record, and so many offsets without one behind it."""
+
+    at: float
+    partition: int
+    key: bytes | None
+    kind: Kind
+    gap: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One history before it happens."""
+
+    shape: Shape
+    starts: list[int]
+    productions: list[Production]
+    events: list[Event]
+    processes: int
+    flaky: float
+    latency: float
+    ends_at: float = field(default=0.0)
+
+
+_WEIGHTS = {
+    Do.STOP: 4,
+    Do.CRASH: 4,
+    Do.FREEZE: 3,
+    Do.BLOCK: 1,
+    Do.CUT: 2,
+    Do.DISTURB: 4,
+    Do.COORDINATOR: 3,
+    Do.WEATHER: 3,
+    Do.SLOW: 2,
+    Do.INK: 2,
+    Do.WALL_CLOCK: 1,
+    Do.DAMAGE: 1,
+}
+
+
+def plan(random: Random) -> Plan:
+    """One of endlessly many."""
+    length = random.choice((5.0, 20.0, 60.0, 120.0))
+    shape = _shape(random)
+    starts = [random.choice((0, 0, 7)) for _ in range(random.randint(1, 4))]
+    processes = random.randint(1, 3)
+    events = [Event(0.0, Do.START, 0, 0.0)]
+    events += [Event(random.uniform(0, length), Do.START, n, 0.0) for n in range(1, processes)]
+    events += [_event(random, length, shape, len(starts), processes) for _ in range(random.randint(0, 8))]
+    events.sort(key=lambda event: event.at)
+    return Plan(
+        shape=shape,
+        starts=starts,
+        productions=_productions(random, length, len(starts), _kinds(random, shape.retry)),
+        events=events,
+        processes=processes,
+        flaky=random.choice((0.0, 0.05, 0.3)),
+        latency=random.choice((0.005, 0.05, 0.5, 2.0)),
+        ends_at=max(length, *(event.at + event.seconds for event in events)),
+    )
+
+
+def _shape(random: Random) -> Shape:
+    interval = random.choice((0.5, 1.0, 1.0, 3.0))
+    return Shape(
+        flow=FlowPolicy(
+            order=random.choice((Order.KEY, Order.KEY, Order.KEY, Order.PARTITION, Order.NONE)),
+            max_waiting_records=random.choice((4, 10, 40, 1000)),
+            max_waiting_bytes=random.choice((5_000, 50_000, 10_000_000)),
+            max_metadata_bytes=random.choice((4095, 4095, 4095, 40)),
+        ),
+        admission=AdmissionPolicy(random.choice((1, 2, 4, 8, 16))),
+        retry=_retry(random),
+        pipeline=PipelinePolicy(interval, random.choice((1.0, 5.0, 25.0))),
+        skip_tombstones=random.random() < 0.7,
+        session=random.choice((6.0, 15.0, 45.0)),
+        batch=random.choice((1, 4, 20)),
+    )
+
+
+def _retry(random: Random) -> RetryPolicy:
+    attempts, elapsed = random.choice(((3, None), (6, 600.0), (20, 3600.0), (None, 120.0), (None, None)))
+    return RetryPolicy(
+        max_attempts=attempts,
+        max_elapsed=elapsed,
+        initial_backoff=random.choice((0.1, 0.5, 2.0)),
+        max_backoff=random.choice((2.0, 10.0, 20.0)),
+        max_retry_after=random.choice((5.0, 60.0)),
+    )
+
+
+def _kinds(random: Random, retry: RetryPolicy) -> list[Kind]:
+    """Mostly good; records that fail for ever only where attempts come to an end."""
+    bad = [Kind.REFUSED, Kind.REDIRECTED, Kind.BROKEN, Kind.FOREIGN, Kind.TOMBSTONE]
+    if retry.max_attempts is not None or retry.max_elapsed is not None:
+        bad.append(Kind.CURSED)
+    return [Kind.GOOD] * random.choice((8, 20, 60)) + random.sample(bad, random.randint(0, len(bad)))
+
+
+def _productions(random: Random, length: float, partitions: int, kinds: list[Kind]) -> list[Production]:
+    keys = [b"k%d" % n for n in range(random.choice((1, 3, 10)))] + [None]
+    backlog, gaps = random.random(), random.choice((0.0, 0.2))
+    productions = [
+        Production(
+            at=0.0 if random.random() < backlog else random.uniform(0, length),
+            partition=random.randrange(partitions),
+            key=random.choice(keys),
+            kind=random.choice(kinds),
+            gap=random.randint(1, 3) if random.random() < gaps else 0,
+        )
+        for _ in range(random.choice((5, 20, 60, 150)))
+    ]
+    return sorted(productions, key=lambda production: production.at)
+
+
+def _event(random: Random, length: float, shape: Shape, partitions: int, processes: int) -> Event:
+    do = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+    seconds = random.choice((0.5, 3.0, 10.0, 30.0)) * random.uniform(0.5, 1.5)
+    which = random.randrange(partitions if do is Do.DISTURB else processes)
+    how: Trouble | Weather | Ink | None = None
+    match do:
+        case Do.FREEZE | Do.CUT:
+            seconds = random.uniform(0.1, 2.5) * shape.session
+        case Do.COORDINATOR:
+            how = random.choice(list(Trouble)[1:])
+        case Do.WEATHER:
+            how = random.choice(list(Weather)[1:])
+            seconds = random.choice((seconds, seconds, 300.0, 900.0))
+        case Do.INK:
+            how = random.choice(list(Ink)[1:])
+        case _:
+            pass
+    by = random.choice((-3600.0, -5.0, 5.0, 3600.0))
+    return Event(random.uniform(0, length), do, which, seconds, how, by, random.random() < 0.5)

@@ -1,0 +1,247 @@
+"""One process: the real rooms between a source, an endpoint and a dead-letter topic that are played.
+
+`build` is the one place that knows how the product is put together.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import NamedTuple
+
+from processor.core.admission import Admission
+from processor.core.dead_letter import DeadLetterPolicy
+from processor.core.flow import Flow
+from processor.core.transform import RequestPolicy, Transform
+from processor.delivery import DeadLetters as Letters
+from processor.delivery import Delivery
+from processor.delivery import Sender as Sending
+from processor.model import Position, Record
+from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline
+from processor.pipeline import Source as Reading
+from processor.telemetry import Telemetry
+from tests.simulation.clock import Gate, World
+from tests.simulation.endpoint import EPOCH, Endpoint, Sender
+from tests.simulation.group import Group
+from tests.simulation.ledger import Account, History
+from tests.simulation.letters import DeadLetters, Topic
+from tests.simulation.promises import Promise
+from tests.simulation.shape import Shape
+from tests.simulation.source import Source
+
+CLOSE_SECONDS = 10.0
+URL = "https://endpoint.example/hook"
+
+
+class Rooms(NamedTuple):
+    """What a process is made of."""
+
+    flow: Flow
+    delivery: Delivery
+    pipeline: Pipeline
+    in_flight: Callable[[], int]
+
+
+def build(
+    shape: Shape,
+    *,
+    clock: Gate,
+    wall_clock: Callable[[], float],
+    chance: Callable[[], float],
+    source: Reading,
+    sender: Sending,
+    dead_letters: Letters,
+    failed: Callable[[str], None],
+) -> Rooms:
+    """The product, put together as `processor.app` does it."""
+    telemetry = Telemetry("simulated", wall_clock)
+    flow = Flow(shape.flow)
+    admission = Admission(shape.admission)
+    delivery = Delivery(
+        transform=Transform(RequestPolicy(URL)),
+        admission=admission,
+        retry=shape.retry,
+        letters=DeadLetterPolicy("simulated", "group", "1"),
+        skip_tombstones=shape.skip_tombstones,
+        sender=sender,
+        dead_letters=dead_letters,
+        clock=clock,
+        wall_clock=wall_clock,
+        chance=chance,
+        telemetry=telemetry,
+    )
+    pipeline = Pipeline(shape.pipeline, flow, source, delivery, clock, telemetry, failed)
+    return Rooms(flow, delivery, pipeline, admission.in_flight)
+
+
+class Ear:
+    """Hears what the delivery says before the pipeline does."""
+
+    def __init__(self, account: Account, pipeline: Pipeline) -> None:
+        self._account = account
+        self.blocked = pipeline.blocked
+        self.freed = pipeline.freed
+        self._settled = pipeline.settled
+
+    def settled(self, record: Record) -> None:
+        """Nothing more has to be done."""
+        self._account.settled(record)
+        self._settled(record)
+
+
+class Surroundings(NamedTuple):
+    """What all processes of a history share."""
+
+    world: World
+    random: Random
+    history: History
+    group: Group
+    endpoint: Endpoint
+    letters: Topic
+    shape: Shape
+    damage: Callable[[Position], Position | None]
+
+
+class Process:
+    """One life of one process, from its start to its exit or its crash."""
+
+    def __init__(self, name: str, around: Surroundings, gone: Callable[[], None]) -> None:
+        self.name = name
+        self._around = around
+        self._gone = gone
+        offset = around.random.uniform(0, 1e6)
+        self.loop = Gate(around.world, offset)
+        self.thread = Gate(around.world, offset)
+        self.wall_offset = EPOCH + around.random.uniform(-2, 2)
+        self.account = Account(around.history, name)
+        self.is_up = True
+        self._stop_at: float | None = None
+        self._was_disturbed = False
+        self._cuts = 0
+        self._open()
+
+    def _open(self) -> None:
+        around, shape = self._around, self._around.shape
+        self.source = Source(
+            self.name,
+            around.group,
+            dict(around.history.logs),
+            self.loop,
+            self.thread,
+            around.random,
+            self.account,
+            max_wait=shape.pipeline.drain_timeout + CLOSE_SECONDS,
+            batch=shape.batch,
+            damage=around.damage,
+        )
+        self.rooms = build(
+            shape,
+            clock=self.loop,
+            wall_clock=self.wall_clock,
+            chance=around.random.random,
+            source=self.source,
+            sender=Sender(around.endpoint, around.world, self.loop, self.wall_clock, self.account),
+            dead_letters=DeadLetters(around.letters, self.loop, self.account),
+            failed=partial(around.history.fail, Promise.NO_EXCEPTION, self.name),
+        )
+        self.account.waiting = self.rooms.flow.waiting
+        self.rooms.delivery.attach(Ear(self.account, self.rooms.pipeline))
+        self.source.open(self.rooms.pipeline.take)
+        self.rooms.pipeline.start()
+
+    def wall_clock(self) -> float:
+        """Seconds since 1970, as this process has them."""
+        return self._around.world.now + self.wall_offset
+
+    # Ends
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        self.loop.call_soon(self._stop)
+
+    def _stop(self) -> None:
+        if self._stop_at is not None:
+            return
+        self._around.history.note(self.name, "is told to stop")
+        self._stop_at = self.account.busy_at = self._around.world.now
+        self.account.is_stopping = True
+        self.rooms.pipeline.stop(self._stopped)
+
+    def _stopped(self) -> None:
+        took = self._around.world.now - (self._stop_at or 0)
+        in_time = self._around.shape.pipeline.drain_timeout + LAST_COMMIT_SECONDS + 0.01
+        if took > in_time and not self._was_disturbed:
+            self._around.history.fail(Promise.STOP, self.name, f"a stop took {took:.1f} seconds")
+        self.account.stopped(self._around.group.committed)
+        self._around.history.count("stops")
+        self.loop.call_later(CLOSE_SECONDS, self._exit)
+        self.source.close(self._left)
+
+    def _left(self) -> None:
+        self.loop.call_soon(self._exit)
+
+    def _exit(self) -> None:
+        if self.is_up:
+            self._around.history.note(self.name, "exits")
+            self._end()
+
+    def crash(self, calm_since: float) -> None:
+        """SIGKILL."""
+        if not self.is_up:
+            return
+        self._around.history.count("crashes")
+        self.account.crashed(self._around.group.committed, self._committed_since(calm_since))
+        self._end()
+
+    def _committed_since(self, calm_since: float) -> float:
+        """What was settled before has to be committed, if nothing was in the way for long enough."""
+        interval, now = self._around.shape.pipeline.commit_interval, self._around.world.now
+        bound = now - 2 * interval - 2.5
+        return bound if calm_since < bound and self.loop.is_open() else -1.0
+
+    def _end(self) -> None:
+        self.is_up = False
+        self.loop.is_dead = self.thread.is_dead = True
+        self._around.group.cut(self.source.member)
+        self._gone()
+
+    # Disturbances
+
+    def freeze(self) -> Callable[[], None]:
+        """SIGSTOP; what is returned is SIGCONT."""
+        self.block()
+        self.thread.shut()
+        self._cut()
+        return self._thaw
+
+    def _thaw(self) -> None:
+        self.thread.open()
+        self.loop.open()
+        self._heal()
+
+    def block(self) -> Callable[[], None]:
+        """The loop stands still, the thread goes on; what is returned lets it go on."""
+        self._was_disturbed = True
+        self.loop.shut()
+        return self.loop.open
+
+    def cut(self, *, notices: bool) -> Callable[[], None]:
+        """The group is not reached; the client notices by itself, or not."""
+        member = self.source.member
+        self._cut()
+        if notices:
+            self.thread.call_later(self._around.shape.session, partial(self._notice, member.name))
+        return self._heal
+
+    def _notice(self, name: str) -> None:
+        member = self.source.member
+        if member.name == name and not member.is_reachable:
+            self.source.unknown(member)
+
+    def _cut(self) -> None:
+        self._cuts += 1
+        self._around.group.cut(self.source.member)
+
+    def _heal(self) -> None:
+        self._cuts -= 1
+        if self.is_up and not self._cuts:
+            self._around.group.heal(self.source.member)

@@ -1,0 +1,21 @@
+"""The policies of the processes of a history."""
+
+from dataclasses import dataclass, field
+
+from processor.core.admission import AdmissionPolicy
+from processor.core.flow import FlowPolicy
+from processor.core.retry import RetryPolicy
+from processor.pipeline import PipelinePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How every process of a history is configured."""
+
+    flow: FlowPolicy = field(default_factory=FlowPolicy)
+    admission: AdmissionPolicy = field(default_factory=AdmissionPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    pipeline: PipelinePolicy = field(default_factory=PipelinePolicy)
+    skip_tombstones: bool = True
+    session: float = 45.0
+    batch: int = 500

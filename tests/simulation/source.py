@@ -1,0 +1,357 @@
+"""The consumer of one process, as `processor.kafka.consumer` is: one thread, one stream of events.
+
+What the thread learns from the group comes out of a poll, as the library does it: so nothing is
+learned, commit answers included, while it waits for a release, for a busy loop, or with a hold.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection
+from functools import partial
+from random import Random
+from typing import Protocol
+
+from processor.kafka.consumer import AHEAD, PATIENCE_SECONDS
+from processor.model import Assigned, Lost, Partition, Position, Received, Record, Revoked, SourceEvent
+from tests.simulation.clock import Call, Gate
+from tests.simulation.group import NO_GENERATION, Errors, Group, Member, Positions
+from tests.simulation.topic import Item, Log
+
+
+class Watcher(Protocol):
+    """Who wants to know what the pipeline is told and says."""
+
+    def told(self, event: SourceEvent, fetched: Positions) -> None:
+        """The pipeline is about to take an event; `fetched` is what was committed in truth."""
+        ...
+
+    def took(self, event: SourceEvent) -> None:
+        """The pipeline has taken it."""
+        ...
+
+    def asked(self, positions: Positions) -> None:
+        """The pipeline commits."""
+        ...
+
+    def acknowledged(self, errors: Errors) -> None:
+        """The pipeline is about to be told what came of it."""
+        ...
+
+    def let_go(self, partitions: Collection[Partition]) -> None:
+        """The pipeline releases revoked partitions."""
+        ...
+
+
+class Source:
+    """One client of the group."""
+
+    def __init__(
+        self,
+        name: str,
+        group: Group,
+        logs: dict[Partition, Log],
+        loop: Gate,
+        thread: Gate,
+        random: Random,
+        watcher: Watcher,
+        *,
+        max_wait: float,
+        batch: int,
+        damage: Callable[[Position], Position | None],
+    ) -> None:
+        self._name = name
+        self._group = group
+        self._logs = logs
+        self._loop = loop
+        self._thread = thread
+        self._random = random
+        self._watcher = watcher
+        self._max_wait = max_wait
+        self._batch = batch
+        self._damage = damage
+        self._memberships = 0
+        self._epoch = 0
+        self._generation = NO_GENERATION
+        self._epochs: dict[Partition, int] = {}
+        self._cursors: dict[Partition, int] = {}
+        self._ends_told: dict[Partition, int] = {}
+        self._commands: deque[Call] = deque()
+        self._ops: deque[Call] = deque()
+        self._inbox: deque[Call] = deque()
+        self._ahead = 0
+        self._wanted: frozenset[Partition] = frozenset()
+        self._paused: frozenset[Partition] = frozenset()
+        self._impatient_at: float | None = None
+        self._waiting_for: set[Partition] = set()
+        self._callback_ends: float | None = None
+        self._after_callback: Call = _nothing
+        self._round_is_due = False
+        self._must_rejoin = False
+        self._left: Call | None = None
+        self._is_closed = False
+        self.member = self._new_member()
+
+    # From the loop
+
+    def open(self, sink: Callable[[SourceEvent], None]) -> None:
+        """Join; events come to `sink`."""
+        self._sink = sink
+        self._thread.call_soon(self._join)
+
+    def hold(self, partitions: Collection[Partition]) -> None:
+        """Take nothing from these."""
+        wanted = frozenset(partitions)
+        self._command(partial(self._want, wanted))
+
+    def commit(self, positions: Positions, done: Callable[[Errors], None]) -> None:
+        """Commit."""
+        self._watcher.asked(positions)
+        self._command(partial(self._commit, positions, done))
+
+    def released(self, partitions: Collection[Partition]) -> None:
+        """These may go."""
+        self._watcher.let_go(partitions)
+        self._command(partial(self._waiting_for.difference_update, partitions))
+
+    def close(self, left: Call) -> None:
+        """Hand everything back and leave the group; then `left` is called."""
+        self._left = left
+        self._wake()
+
+    def appended(self, partition: Partition) -> None:
+        """There are new records."""
+        if partition in self._cursors:
+            self._wake(self._random.uniform(0.001, 0.02))
+
+    # The thread
+
+    def _command(self, command: Call) -> None:
+        self._commands.append(command)
+        self._wake()
+
+    def _wake(self, after: float = 0.0) -> None:
+        if not self._round_is_due:
+            self._round_is_due = True
+            self._thread.call_later(after, self._go_round)
+
+    def _go_round(self) -> None:
+        self._round_is_due = False
+        while self._commands:
+            self._commands.popleft()()
+        if self._callback_ends is not None:
+            if self._waiting_for and self._thread.time() < self._callback_ends:
+                return
+            self._end_callback()
+        if self._left is not None and not self._is_closed:
+            self._close()
+        elif self._ahead < AHEAD and not self._is_patient():
+            self._poll()
+
+    def _poll(self) -> None:
+        while self._ops and self._callback_ends is None:
+            self._ops.popleft()()
+        if self._callback_ends is None and not self._is_closed:
+            self._rejoin_if_asked()
+            self._read()
+
+    def _read(self) -> None:
+        records: list[Record] = []
+        ends: dict[Partition, int] = {}
+        room = self._random.randint(1, self._batch)
+        for partition in self._cursors:
+            if partition not in self._paused:
+                self._read_of(partition, room - len(records), records, ends)
+        if records or ends:
+            self._ahead += 1
+            self._tell(Received(records, ends))
+            self._wake(0.001)
+
+    def _read_of(
+        self, partition: Partition, room: int, records: list[Record], ends: dict[Partition, int]
+    ) -> None:
+        log, at = self._logs[partition], self._cursors[partition]
+        first = log.index(at)
+        items = log.items[first : first + max(0, room)]
+        records.extend(_record(item, self._epochs[partition]) for item in items)
+        if first + len(items) < len(log.items):
+            self._cursors[partition] = items[-1].offset + 1 if items else at
+            return
+        self._cursors[partition] = log.end
+        if self._ends_told.get(partition) != log.end:
+            self._ends_told[partition] = ends[partition] = log.end
+
+    # Membership
+
+    def _new_member(self) -> Member:
+        self._memberships += 1
+        return Member(f"{self._name}/{self._memberships}", self)
+
+    def _join(self) -> None:
+        self._must_rejoin = False
+        member, claims = self.member, list(self._cursors)
+        self._group.send(member, partial(self._group.join, member, claims))
+
+    def must_rejoin(self) -> None:
+        """A rebalance has begun."""
+        self._thread.call_soon(self._hear_of_rebalance)
+
+    def _hear_of_rebalance(self) -> None:
+        self._must_rejoin = True
+        self._rejoin_if_asked()
+
+    def _rejoin_if_asked(self) -> None:
+        if self._must_rejoin and self._callback_ends is None and not self._ops and self._left is None:
+            self._join()
+
+    def synced(self, member: Member, generation: int, partitions: list[Partition]) -> None:
+        """An assignment."""
+        self._thread.call_soon(partial(self._hear_of_sync, member, generation, partitions))
+
+    def _hear_of_sync(self, member: Member, generation: int, partitions: list[Partition]) -> None:
+        if member is self.member:
+            self._generation = generation
+            self._op(partial(self._on_synced, member, partitions))
+
+    def unknown(self, member: Member) -> None:
+        """The group has forgotten us."""
+        self._thread.call_soon(partial(self._op, partial(self._on_lost, member)))
+
+    def _op(self, op: Call) -> None:
+        self._ops.append(op)
+        self._wake()
+
+    def _on_synced(self, member: Member, partitions: list[Partition]) -> None:
+        if member is not self.member:
+            return
+        revoked = [p for p in self._cursors if p not in partitions]
+        added = [p for p in partitions if p not in self._cursors]
+        if revoked:
+            self._revoke(revoked, partial(self._assign_and_rejoin, member, added))
+        else:
+            self._assign(added)
+
+    def _assign_and_rejoin(self, member: Member, added: list[Partition]) -> None:
+        if member is self.member:
+            if added:
+                self._assign(added)
+            self._must_rejoin = True
+
+    def _assign(self, added: list[Partition]) -> None:
+        self._epoch += 1
+        fetched = {p: self._group.committed[p] for p in added if p in self._group.committed}
+        for partition in added:
+            self._epochs[partition] = self._epoch
+            self._cursors[partition] = (
+                fetched[partition].offset if partition in fetched else self._logs[partition].start
+            )
+            self._ends_told.pop(partition, None)
+        seen = {p: self._damage(fetched[p]) if p in fetched else None for p in added}
+        self._tell(Assigned(self._epoch, seen), fetched)
+        self._wake(self._random.uniform(0.001, 0.05))
+
+    def _on_lost(self, member: Member) -> None:
+        if member is not self.member:
+            return
+        self.member = self._new_member()
+        self.member.is_reachable = member.is_reachable
+        self._group.cut(member)
+        self._generation = NO_GENERATION
+        if self._cursors:
+            self._tell(Lost(self._drop(list(self._cursors))))
+        self._must_rejoin = True
+
+    def _revoke(self, revoked: list[Partition], after: Call) -> None:
+        self._waiting_for = set(revoked)
+        self._after_callback = after
+        self._callback_ends = self._thread.time() + self._max_wait
+        self._thread.call_later(self._max_wait, self._wake)
+        self._tell(Revoked(self._drop(revoked)))
+
+    def _end_callback(self) -> None:
+        self._callback_ends = None
+        self._waiting_for.clear()
+        self._after_callback()
+
+    def _drop(self, gone: list[Partition]) -> frozenset[Partition]:
+        for partition in gone:
+            del self._cursors[partition], self._epochs[partition]
+        self._wanted -= frozenset(gone)
+        self._paused -= frozenset(gone)
+        return frozenset(gone)
+
+    def _close(self) -> None:
+        self._is_closed = True
+        if self._cursors:
+            self._revoke(list(self._cursors), self._leave)
+            self._wake()
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._group.send(self.member, partial(self._group.leave, self.member))
+        if self._left is not None:
+            self._thread.call_later(0.01, self._left)
+
+    # Commands
+
+    def _commit(self, positions: Positions, done: Callable[[Errors], None]) -> None:
+        member, generation = self.member, self._generation
+        answered = partial(self._answered, done)
+        self._group.send(member, partial(self._group.commit, member, generation, positions, answered))
+
+    def _answered(self, done: Callable[[Errors], None], errors: Errors) -> None:
+        self._thread.call_soon(partial(self._op, partial(self._tell_answer, done, errors)))
+
+    def _want(self, partitions: frozenset[Partition]) -> None:
+        self._wanted = frozenset(p for p in partitions if p in self._cursors)
+        self._paused &= self._wanted
+
+    def _is_patient(self) -> bool:
+        added = self._wanted - self._paused
+        if not added:
+            self._impatient_at = None
+            return False
+        now = self._thread.time()
+        if self._impatient_at is None:
+            self._impatient_at = now + PATIENCE_SECONDS
+            self._thread.call_later(PATIENCE_SECONDS, self._wake)
+        if now < self._impatient_at:
+            return True
+        self._paused |= added
+        return False
+
+    # To the loop
+
+    def _tell(self, event: SourceEvent, fetched: Positions | None = None) -> None:
+        self._post(partial(self._hand_over, event, fetched or {}))
+
+    def _tell_answer(self, done: Callable[[Errors], None], errors: Errors) -> None:
+        self._post(partial(self._hand_answer, done, errors))
+
+    def _post(self, call: Call) -> None:
+        self._inbox.append(call)
+        self._loop.call_soon(self._take_one)
+
+    def _take_one(self) -> None:
+        self._inbox.popleft()()
+
+    def _hand_over(self, event: SourceEvent, fetched: Positions) -> None:
+        self._watcher.told(event, fetched)
+        self._sink(event)
+        self._watcher.took(event)
+        if isinstance(event, Received):
+            self._command(self._took)
+
+    def _hand_answer(self, done: Callable[[Errors], None], errors: Errors) -> None:
+        self._watcher.acknowledged(errors)
+        done(errors)
+
+    def _took(self) -> None:
+        self._ahead -= 1
+
+
+def _record(item: Item, epoch: int) -> Record:
+    return Record(item.partition, item.offset, item.key, item.value, (), item.produced_at, epoch)
+
+
+def _nothing() -> None:
+    """Nothing follows."""

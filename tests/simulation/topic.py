@@ -1,0 +1,118 @@
+"""The topic: partitions with records of every kind, and offsets at which there is none."""
+
+import json
+from bisect import bisect_left
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from processor.model import Partition
+
+NAME = "events"
+
+
+class Topic(str):
+    """A topic's name whose hash is the same in every interpreter, so that sets of partitions replay."""
+
+    __slots__ = ()
+    __hash__ = str.__len__
+
+
+TOPIC = Topic(NAME)
+
+
+class Kind(Enum):
+    """What a record is, and what has to become of it when the endpoint is well."""
+
+    GOOD = None
+    CURSED = "retries_exhausted"
+    """Answered with 503 whenever it is sent."""
+    REFUSED = "refused"
+    REDIRECTED = "refused_by_redirect"
+    BROKEN = "invalid_event"
+    FOREIGN = "endpoint_not_allowed"
+    TOMBSTONE = "tombstone"
+
+
+REFUSALS = {Kind.REFUSED: "refused", Kind.REDIRECTED: "refused"}
+
+
+class Item:
+    """One record, and what has become of it."""
+
+    __slots__ = (
+        "answers",
+        "arrivals",
+        "forbidden",
+        "is_terminal",
+        "key",
+        "kind",
+        "letters",
+        "name",
+        "offset",
+        "partition",
+        "produced_at",
+        "settled_at",
+        "settled_by",
+        "value",
+    )
+
+    def __init__(self, partition: Partition, offset: int, key: bytes | None, kind: Kind, now: float) -> None:
+        self.partition = partition
+        self.offset = offset
+        self.key = key
+        self.kind = kind
+        self.name = f"{partition.number}:{offset}"
+        self.value = _value(self.name, kind)
+        self.produced_at = now
+        self.is_terminal = kind is Kind.TOMBSTONE
+        self.settled_at = -1.0
+        self.settled_by: object = None
+        self.arrivals = 0
+        self.answers = 0
+        self.letters = 0
+        self.forbidden = 0
+
+
+def _value(name: str, kind: Kind) -> bytes | None:
+    if kind is Kind.TOMBSTONE:
+        return None
+    if kind is Kind.BROKEN:
+        return b'{"n": "' + name.encode() + b'"'
+    more: Mapping[str, Any] = {"fullPath": "https://elsewhere.example/"} if kind is Kind.FOREIGN else {}
+    return json.dumps({"n": name, **more}).encode()
+
+
+class Log:
+    """One partition."""
+
+    def __init__(self, partition: Partition, start: int) -> None:
+        self.partition = partition
+        self.start = self.end = start
+        self.items: list[Item] = []
+        self.by_offset: dict[int, Item] = {}
+        self._offsets: list[int] = []
+        self._settled = 0
+
+    def append(self, key: bytes | None, kind: Kind, now: float) -> Item:
+        """Write a record."""
+        item = Item(self.partition, self.end, key, kind, now)
+        self.items.append(item)
+        self.by_offset[item.offset] = item
+        self._offsets.append(item.offset)
+        self.end += 1
+        return item
+
+    def skip(self, count: int) -> None:
+        """Offsets that no reader sees: transaction markers, aborted or compacted records."""
+        self.end += count
+
+    def index(self, offset: int) -> int:
+        """How many records lie below `offset`."""
+        return bisect_left(self._offsets, offset)
+
+    def first_open(self) -> Item | None:
+        """The first record that is not terminal."""
+        while self._settled < len(self.items) and self.items[self._settled].is_terminal:
+            self._settled += 1
+        return self.items[self._settled] if self._settled < len(self.items) else None
