@@ -12,18 +12,22 @@ import structlog
 
 from processor import __version__
 from processor.core.admission import Admission
+from processor.core.circuit import State
 from processor.core.flow import Flow
 from processor.core.transform import Transform
-from processor.delivery import Delivery, Stage
+from processor.delivery import Delivery
 from processor.errors import FatalError
 from processor.kafka.consumer import Consumer
 from processor.kafka.ends import Ends
 from processor.kafka.options import refuse_unknown
 from processor.kafka.producer import Producer
+from processor.letters import Letters
 from processor.model import Partition
 from processor.pipeline import Pipeline, PipelinePolicy
+from processor.run import Stage
 from processor.settings import Settings
-from processor.telemetry import Snapshot, Telemetry
+from processor.snapshot import Snapshot
+from processor.telemetry import Telemetry
 from processor.web.admin import Admin, Report
 from processor.web.client import Client
 
@@ -66,7 +70,7 @@ class App:
 
     async def run(self, stop: asyncio.Future[None]) -> None:
         """Process until `stop` is done, then drain, commit and leave. Raises FatalError."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[str] = loop.create_future()
         async with contextlib.AsyncExitStack() as rooms:
             await self._open(loop, rooms)
@@ -123,11 +127,12 @@ class App:
         return Delivery(
             transform=self._transform,
             admission=self._admission,
-            retry=settings.retry_policy(),
-            letters=settings.dead_letter_policy(),
+            policy=settings.retry_policy(),
+            letters=Letters(
+                settings.dead_letter_policy(), self._producer, loop, random.random, self._telemetry
+            ),
             skip_tombstones=settings.delivery.tombstones == "skip",
             sender=self._client,
-            dead_letters=self._producer,
             clock=loop,
             wall_clock=time.time,
             chance=random.random,
@@ -136,7 +141,9 @@ class App:
 
     def _build_pipeline(self, loop: asyncio.AbstractEventLoop) -> Pipeline:
         delivery = self._settings.delivery
-        policy = PipelinePolicy(delivery.commit_interval, delivery.drain_timeout)
+        policy = PipelinePolicy(
+            delivery.commit_interval, delivery.drain_timeout, self._settings.lease_policy()
+        )
         return Pipeline(policy, self._flow, self._consumer, self._delivery, loop, self._telemetry, self._fail)
 
     def _fail(self, error: str) -> None:
@@ -163,31 +170,48 @@ class App:
         return Report(ok, {"poll_thread": "ok" if ok else f"silent for {silence:.0f} s"})
 
     def ready(self) -> Report:
-        """Whether partitions are assigned, dead letters can be written, and no stop is under way."""
+        """Whether we are in the group, dead letters can be written, and no stop is under way.
+
+        A dead endpoint only counts where `circuit.unready` says so.
+        """
         checks = {
-            "group": "ok" if self._pipeline.joined else "not joined yet",
+            "group": self._membership(),
             "dead_letters": "ok",
             "draining": "stopping" if self._draining else "ok",
+            "endpoint": "ok",
         }
-        blocked = self._delivery.stages()[Stage.REWRITE]
-        if blocked:
+        if blocked := self._delivery.stages()[Stage.BLOCKED_LETTER]:
             checks["dead_letters"] = f"{blocked} cannot be written"
+        circuit = self._admission.circuit()
+        if self._settings.circuit.unready and circuit.state() is State.OPEN:
+            checks["endpoint"] = f"down: {circuit.reason().value}"
         return Report(set(checks.values()) == {"ok"}, checks)
+
+    def _membership(self) -> str:
+        if not self._pipeline.joined:
+            return "not joined yet"
+        is_proven = self._admission.lease(self._loop.time()) > 0 or not self._flow.assignment()
+        return "ok" if is_proven else "membership not proven: commits are not acknowledged"
 
     def _snapshot(self) -> Snapshot:
         stages = self._delivery.stages()
         records, size = self._flow.waiting()
+        now = self._loop.time()
         return Snapshot(
             in_flight=self._admission.in_flight(),
-            in_flight_limit=self._admission.in_flight() + self._admission.room(),
+            in_flight_limit=self._admission.limit(),
             retries_waiting=stages[Stage.RETRY],
-            dead_letters_blocked=stages[Stage.REWRITE],
+            dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
             waiting_records=records,
             waiting_bytes=size,
             held=self._flow.held(),
             ends=self._ends,
             standings=self._flow.standings(),
             ready=self.ready().ok,
+            circuit=self._admission.circuit().state(),
+            dead_letter_budget=self._admission.budget_left(),
+            endpoint_pause=self._admission.pause(now),
+            lease=self._admission.lease(now),
         )
 
 

@@ -17,7 +17,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from processor.errors import ConfigError, Problem
-from processor.sections import DeliverySettings, KafkaSettings
+from processor.kafka_settings import KafkaSettings
+from processor.sections import DeliverySettings
 from processor.setting_types import Section, mapping
 from processor.settings import PREFIX, Settings, misfits
 

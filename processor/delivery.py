@@ -4,29 +4,29 @@ Promises:
 - a record is settled exactly once, after a delivered answer, an acknowledged dead letter or a
   stated rule, and never otherwise; a record given up by `abandon` is not settled;
 - a slot is held from when a request leaves to its answer, and by nothing else;
-- a dead letter that cannot be written is written again until it can be.
+- while the endpoint as a whole is down no attempt is held against a record, and no refusal becomes
+  a dead letter that is not paid for: the record waits, and is sent again.
 
 No task, no thread: what happens next is decided in callbacks on the event loop.
 """
 
 from collections import Counter, deque
 from collections.abc import Callable
-from enum import Enum
 from functools import partial
 from typing import Protocol
 
-from processor.clock import Clock
-from processor.core import dead_letter, events
-from processor.core.admission import Admission
-from processor.core.dead_letter import DeadLetterPolicy, Detail, Failure
-from processor.core.retry import Again, Done, Effort, Never, RetryPolicy, backoff, judge
+from processor.clock import Clock, Timer
+from processor.core import dead_letter, events, retry
+from processor.core.admission import Admission, Outcome
+from processor.core.circuit import State
+from processor.core.dead_letter import Failure
+from processor.core.retry import Again, Done, Effort, Never, RetryPolicy, judge
 from processor.core.transform import Prepared, Transform
-from processor.errors import EventError, TransportError, WriteError
-from processor.model import Answer, DeadLetter, Partition, Record, Request
+from processor.errors import EventError
+from processor.letters import Letters
+from processor.model import Answer, Partition, Record, Request, Sign
+from processor.run import Run, Stage, nothing
 from processor.telemetry import Telemetry
-
-REWRITE_SECONDS = 1.0
-REWRITE_MAX_SECONDS = 30.0
 
 
 class Sender(Protocol):
@@ -34,14 +34,6 @@ class Sender(Protocol):
 
     def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
         """Call `answered` once, later; the function returned cancels that."""
-        ...
-
-
-class DeadLetters(Protocol):
-    """Writes dead letters."""
-
-    def write(self, letter: DeadLetter, written: Callable[[WriteError | None], None]) -> None:
-        """Call `written` once, later, with None as soon as all replicas have it."""
         ...
 
 
@@ -56,52 +48,17 @@ class Listener(Protocol):
         """The dead letter of `record` could not be written; it will be tried again."""
         ...
 
+    def delayed(self, record: Record) -> None:
+        """`record` waits for another attempt."""
+        ...
+
     def freed(self) -> None:
         """There is room for another record."""
         ...
 
-
-class Stage(Enum):
-    """What a record under way waits for."""
-
-    ANSWER = 1
-    RETRY = 2
-    WRITE = 3
-    REWRITE = 4
-
-
-class _Run:
-    """A record under way."""
-
-    __slots__ = (
-        "attempts",
-        "cancel",
-        "detail",
-        "failure",
-        "first_attempt",
-        "last_attempt",
-        "record",
-        "request",
-        "sent_at",
-        "stage",
-        "started_at",
-        "writes",
-    )
-
-    sent_at: float
-    started_at: float
-    failure: Failure
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.attempts = 0
-        self.writes = 0
-        self.detail = Detail.FULL
-        self.stage = Stage.RETRY
-        self.cancel: Callable[[], None] = _nothing
-        self.request: Request | None = None
-        self.first_attempt: float | None = None
-        self.last_attempt: float | None = None
+    def offered(self) -> bool:
+        """One new record may start at once; whether one did."""
+        ...
 
 
 class Delivery:
@@ -112,11 +69,10 @@ class Delivery:
         *,
         transform: Transform,
         admission: Admission,
-        retry: RetryPolicy,
-        letters: DeadLetterPolicy,
+        policy: RetryPolicy,
+        letters: Letters,
         skip_tombstones: bool,
         sender: Sender,
-        dead_letters: DeadLetters,
         clock: Clock,
         wall_clock: Callable[[], float],
         chance: Callable[[], float],
@@ -124,17 +80,18 @@ class Delivery:
     ) -> None:
         self._transform = transform
         self._admission = admission
-        self._retry = retry
+        self._policy = policy
         self._letters = letters
         self._skip_tombstones = skip_tombstones
         self._sender = sender
-        self._dead_letters = dead_letters
         self._clock = clock
         self._wall_clock = wall_clock
         self._chance = chance
         self._telemetry = telemetry
-        self._runs: dict[tuple[Partition, int], _Run] = {}
-        self._due: deque[_Run] = deque()
+        self._runs: dict[tuple[Partition, int], Run] = {}
+        self._due: deque[Run] = deque()
+        self._alarm: tuple[float, Timer] | None = None
+        self._circuit_was = State.CLOSED
 
     def stages(self) -> Counter[Stage]:
         """How many records wait for what."""
@@ -146,18 +103,23 @@ class Delivery:
 
     def room(self) -> int:
         """How many more records may be started now; retries that are due go first."""
-        return self._admission.room() - len(self._due)
+        return self._room() - len(self._due)
+
+    def leased(self, until: float) -> None:
+        """The partitions are ours until then: from then on nothing leaves."""
+        self._admission.leased(until)
+        self._move()
 
     def deliver(self, record: Record) -> None:
         """Do what `record` needs; ask `room()` before."""
-        run = _Run(record)
+        run = Run(record)
         self._runs[record.partition, record.offset] = run
         if record.value is None and self._skip_tombstones:
             self._telemetry.skipped("tombstone")
             self._settle(run)
             return
         try:
-            run.request = self._prepare(record)
+            self._prepare(run)
         except EventError as error:
             self._fail(run, dead_letter.of_event(error))
         else:
@@ -166,113 +128,130 @@ class Delivery:
     def abandon(self, record: Record, *, waiting_only: bool = False) -> bool:
         """Give `record` up, not settled; with `waiting_only` not if it waits for an answer or a write."""
         run = self._runs.get((record.partition, record.offset))
-        if run is None or (waiting_only and run.stage in (Stage.ANSWER, Stage.WRITE)):
+        if run is None or (waiting_only and run.stage in (Stage.ANSWER, Stage.LETTER)):
             return False
         del self._runs[record.partition, record.offset]
         run.cancel()
         if run.stage is Stage.ANSWER:
-            self._free()
+            self._admission.ended(run.leave, None, self._clock.time(), self._chance())
+            self._move()
         elif run in self._due:
             self._due.remove(run)
         return True
 
-    def _prepare(self, record: Record) -> Request:
-        prepared: Prepared = self._transform.prepare(events.parse(record.value))
+    def _prepare(self, run: Run) -> None:
+        prepared: Prepared = self._transform.prepare(events.parse(run.record.value))
         if prepared.dropped_headers:
             self._telemetry.dropped_headers(prepared.dropped_headers)
-        return prepared.request
+        run.request, run.is_foreign = prepared.request, prepared.is_foreign
 
-    def _attempt(self, run: _Run) -> None:
+    # Attempts
+
+    def _attempt(self, run: Run) -> None:
         assert run.request is not None
-        self._admission.started()
-        run.sent_at = self._clock.time()
-        run.last_attempt = self._wall_clock()
-        if run.attempts == 0:
-            run.started_at, run.first_attempt = run.sent_at, run.last_attempt
-        run.stage = Stage.ANSWER
+        now = self._clock.time()
+        leave = self._admission.started(now)
+        run.sent(leave, self._wall_clock(), self._admission.circuit().downtime(now))
         run.cancel = self._sender.send(run.request, partial(self._answered, run))
 
-    def _answered(self, run: _Run, answer: Answer) -> None:
-        now = self._clock.time()
-        run.attempts += 1
-        self._telemetry.attempted(answer, now - run.sent_at)
-        effort = Effort(run.attempts, now - run.started_at)
-        match judge(self._retry, answer, effort, now=self._wall_clock(), chance=self._chance()):
+    def _answered(self, run: Run, answer: Answer) -> None:
+        now, wall, chance = self._clock.time(), self._wall_clock(), self._chance()
+        self._telemetry.attempted(answer, now - run.leave.at)
+        sign = retry.sign_of(self._policy, answer)
+        self._admission.ended(run.leave, self._outcome(run, answer, sign, wall), now, chance)
+        run.delivered_before = self._admission.delivered()
+        match judge(self._policy, answer, self._effort(run, sign, now, wall), now=wall, chance=chance):
             case Done():
-                self._telemetry.delivered(self._wall_clock() - run.record.timestamp)
+                self._telemetry.delivered(wall - run.record.timestamp)
                 self._settle(run)
             case Again(after):
                 self._telemetry.retried(run.record, answer, run.attempts, after)
-                self._wait(run, Stage.RETRY, after, self._retry_now)
+                self._wait(run, after)
+            case Never(reason) if self._may_bury(run, now, chance):
+                self._fail(run, run.refusal(answer, reason))
             case Never(reason):
-                self._fail(run, _refusal(run, answer, reason))
-        self._free()
+                self._telemetry.withheld(reason)
+                self._put_off(run)
+        self._watch_circuit(answer)
+        self._move()
 
-    def _retry_now(self, run: _Run) -> None:
-        if self._admission.room() > 0:
-            self._attempt(run)
-        else:
-            run.cancel = _nothing
-            self._due.append(run)
+    def _outcome(self, run: Run, answer: Answer, sign: Sign, wall: float) -> Outcome | None:
+        """What the answer tells of the endpoint; nothing if the event chose another one."""
+        if run.is_foreign:
+            return None
+        pause = retry.pause(self._policy, answer, wall) or 0.0
+        return Outcome((run.record.partition, run.record.offset), sign, run.delivered_before, pause)
 
-    def _free(self) -> None:
-        self._admission.ended()
-        while self._due and self._admission.room() > 0:
+    def _effort(self, run: Run, sign: Sign, now: float, wall: float) -> Effort:
+        circuit = self._admission.circuit()
+        is_down = sign is Sign.UNREACHABLE or circuit.state() is State.OPEN
+        return run.answered(now, wall, circuit.downtime(now), is_spared=is_down and not run.is_foreign)
+
+    def _may_bury(self, run: Run, now: float, chance: float) -> bool:
+        """Whether a refusal may become a dead letter now; else the record waits and is sent again."""
+        if run.is_foreign:
+            return True
+        return self._admission.circuit().state() is not State.OPEN and self._admission.afford(now, chance)
+
+    def _wait(self, run: Run, delay: float) -> None:
+        run.cancel = self._clock.call_later(delay, partial(self._retry, run)).cancel
+        self._listener.delayed(run.record)
+
+    def _retry(self, run: Run) -> None:
+        run.cancel = nothing
+        self._due.append(run)
+        self._move()
+
+    def _put_off(self, run: Run) -> None:
+        run.cancel = nothing
+        self._due.append(run)
+        self._listener.delayed(run.record)
+
+    # Who goes next
+
+    def _move(self) -> None:
+        """Let leave what may: retries that are due, then new records; of two probes one is a new record."""
+        circuit = self._admission.circuit()
+        if circuit.state() is State.OPEN and circuit.failed_probes() % 2:
+            while self._room() > 0 and self._listener.offered():
+                pass
+        while self._due and self._room() > 0:
             self._attempt(self._due.popleft())
         self._listener.freed()
 
-    def _wait(self, run: _Run, stage: Stage, delay: float, then: Callable[[_Run], None]) -> None:
-        run.stage = stage
-        run.cancel = self._clock.call_later(delay, partial(then, run)).cancel
+    def _room(self) -> int:
+        """How many requests may leave now; when time alone will bring room, it is waited for."""
+        now = self._clock.time()
+        room = self._admission.room(now)
+        if room < 1 and (at := self._admission.wakes_at(now)) is not None:
+            self._wake_at(at, now)
+        return room
 
-    def _fail(self, run: _Run, failure: Failure) -> None:
-        run.failure = failure
-        self._write(run)
-
-    def _write(self, run: _Run) -> None:
-        letter = dead_letter.write_down(self._letters, run.record, run.failure, run.detail)
-        run.stage = Stage.WRITE
-        run.cancel = _nothing
-        self._dead_letters.write(letter, partial(self._written, run))
-
-    def _written(self, run: _Run, error: WriteError | None) -> None:
-        if self._runs.get((run.record.partition, run.record.offset)) is not run:
+    def _wake_at(self, at: float, now: float) -> None:
+        if self._alarm and self._alarm[0] == at:
             return
-        if error is None:
-            self._telemetry.dead_lettered(run.record, run.failure)
-            self._settle(run)
-        elif error.reason == "too_large" and run.detail > Detail.COORDINATES:
-            run.detail = Detail(run.detail - 1)
-            self._write(run)
-        else:
-            self._write_later(run, error)
+        if self._alarm:
+            self._alarm[1].cancel()
+        self._alarm = (at, self._clock.call_later(at - now, self._wake))
 
-    def _write_later(self, run: _Run, error: WriteError) -> None:
-        run.writes += 1
-        self._telemetry.dead_letter_failed(run.record, error)
-        delay = backoff(REWRITE_SECONDS, REWRITE_MAX_SECONDS, run.writes, (1 + self._chance()) / 2)
-        self._wait(run, Stage.REWRITE, delay, self._write)
-        self._listener.blocked(run.record)
+    def _wake(self) -> None:
+        self._alarm = None
+        self._move()
 
-    def _settle(self, run: _Run) -> None:
+    def _watch_circuit(self, answer: Answer) -> None:
+        circuit = self._admission.circuit()
+        if (state := circuit.state()) is not self._circuit_was:
+            self._circuit_was = state
+            self._telemetry.circuit_changed(state, circuit.reason(), answer)
+
+    # The end of a record
+
+    def _fail(self, run: Run, failure: Failure) -> None:
+        run.letter = self._letters.write(
+            run.record, failure, partial(self._settle, run), partial(self._listener.blocked, run.record)
+        )
+        run.cancel = run.letter.give_up
+
+    def _settle(self, run: Run) -> None:
         del self._runs[run.record.partition, run.record.offset]
         self._listener.settled(run.record)
-
-
-def _refusal(run: _Run, answer: Answer, reason: str) -> Failure:
-    response = None if isinstance(answer, TransportError) else answer
-    return Failure(
-        code=reason,
-        message=f"the endpoint answered {response.status}" if response else str(answer),
-        stage="TASK_PUT",
-        error_class="processor.model.Response" if response else "processor.errors.TransportError",
-        attempts=run.attempts,
-        first_attempt=run.first_attempt,
-        last_attempt=run.last_attempt,
-        request=run.request,
-        response=response,
-    )
-
-
-def _nothing() -> None:
-    """There is nothing to call off."""

@@ -5,6 +5,7 @@ this process; `timestamp` times are seconds since 1970 UTC.
 """
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from processor.errors import TransportError
@@ -115,6 +116,22 @@ class DeadLetter(NamedTuple):
 
 Answer = Response | TransportError
 """What one attempt came to."""
+
+
+class Sign(StrEnum):
+    """What an answer says of the endpoint as a whole."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    """It works, and does not want this event, or any: a wrong token, a wrong path."""
+    UNREACHABLE = "unreachable"
+    """No connection: name, address, TLS, certificate. Nothing of the event was sent."""
+    NO_ANSWER = "no_answer"
+    """Reset, time-out, malformed."""
+    SERVER_ERROR = "server_error"
+    """5xx, and what else is worth another attempt."""
+    THROTTLED = "throttled"
+    """429."""
 
 
 class Finding(NamedTuple):

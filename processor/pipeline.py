@@ -7,6 +7,8 @@ Promises:
 - one commit is under way at a time, at most one a `commit_interval`, but for the last one of a
   revoked partition, which is sent before the partition is released;
 - a revoked partition is released when nothing of it runs, at the latest after `drain_timeout`;
+- nothing leaves once our membership in the group is no longer proven: a process that was stopped for
+  long does nothing for partitions that others have by now;
 - when a stop is over nothing runs and everything finished is committed, or the time is up.
 
 No task, no thread: what happens next is decided in callbacks on the event loop.
@@ -14,18 +16,19 @@ No task, no thread: what happens next is decided in callbacks on the event loop.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from typing import NamedTuple, Protocol
 
 from processor.clock import Clock, Timer
+from processor.commits import Commits, Committing
 from processor.core.flow import Flow
+from processor.core.lease import LeasePolicy
 from processor.model import (
     Assigned,
     Lost,
     Partition,
-    Position,
     Received,
     Record,
     Revoked,
@@ -35,21 +38,14 @@ from processor.model import (
 )
 from processor.telemetry import Telemetry
 
-COMMIT_ANSWER_SECONDS = 30.0
 LAST_COMMIT_SECONDS = 5.0
 
-Errors = Mapping[Partition, str | None]
 
-
-class Source(Protocol):
+class Source(Committing, Protocol):
     """Where records come from; its events come to `Pipeline.take`."""
 
     def hold(self, partitions: Collection[Partition]) -> None:
         """Take nothing from these for now; from all others again."""
-        ...
-
-    def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
-        """Call `done` once, with None or an error for each partition."""
         ...
 
     def released(self, partitions: Collection[Partition]) -> None:
@@ -72,6 +68,10 @@ class Deliverer(Protocol):
         """Give up; with `waiting_only` only what waits for a later try."""
         ...
 
+    def leased(self, until: float) -> None:
+        """From then on nothing may leave."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PipelinePolicy:
@@ -79,6 +79,7 @@ class PipelinePolicy:
 
     commit_interval: float = 1.0
     drain_timeout: float = 25.0
+    lease: LeasePolicy = field(default_factory=LeasePolicy)
 
 
 class _Phase(Enum):
@@ -117,9 +118,11 @@ class Pipeline:
         self._clock = clock
         self._telemetry = telemetry
         self._failed = failed
+        self._commits = Commits(
+            policy.lease, flow, source, clock, telemetry, leased=deliverer.leased, answered=self._committed
+        )
         self._leaving: list[_Leaving] = []
         self._held: frozenset[Partition] = frozenset()
-        self._commit_sent_at: float | None = None
         self._pump_is_due = False
         self._phase = _Phase.RUNNING
         self._joined = False
@@ -131,6 +134,7 @@ class Pipeline:
 
     def start(self) -> None:
         """Begin to commit; records start as they come."""
+        self._commits.start()
         self._clock.call_later(self._policy.commit_interval, self._tick)
 
     def stop(self, stopped: Callable[[], None]) -> None:
@@ -154,9 +158,7 @@ class Pipeline:
             case Received(records, ends):
                 self._received(records, ends)
             case Assigned():
-                self._joined = True
-                self._telemetry.rebalanced("assigned", event.positions)
-                self._flow.assigned(event)
+                self._assigned(event)
             case Revoked(partitions):
                 self._revoked(partitions)
             case Lost(partitions):
@@ -166,6 +168,12 @@ class Pipeline:
             case Stopped(error):
                 self._failed(error)
         self._pump_soon()
+
+    def _assigned(self, assigned: Assigned) -> None:
+        self._joined = True
+        self._telemetry.rebalanced("assigned", assigned.positions)
+        self._flow.assigned(assigned)
+        self._commits.assigned()
 
     def _received(self, records: Collection[Record], ends: Mapping[Partition, int]) -> None:
         self._telemetry.consumed(Counter(record.partition.topic for record in records))
@@ -198,7 +206,21 @@ class Pipeline:
     def blocked(self, record: Record) -> None:
         """The dead letter of `record` could not be written."""
         self._flow.blocked(record)
+        self.delayed(record)
         self._pump_soon()
+
+    def delayed(self, record: Record) -> None:
+        """`record` waits for a later try: not here, if its partition is leaving."""
+        if self._flow.is_leaving(record) and self._deliverer.abandon(record):
+            self._flow.abandoned(record)
+            self._release_idle()
+
+    def offered(self) -> bool:
+        """One new record may start at once; whether one did."""
+        records = self._flow.start(1) if self._is_running() else []
+        for record in records:
+            self._deliverer.deliver(record)
+        return bool(records)
 
     def freed(self) -> None:
         """There is room for another record."""
@@ -247,8 +269,7 @@ class Pipeline:
         for leaving in [each for each in self._leaving if self._flow.idle(each.partitions)]:
             self._leaving.remove(leaving)
             leaving.deadline.cancel()
-            if positions := self._flow.commits(leaving.partitions):
-                self._source.commit(positions, self._telemetry.committed)
+            self._commits.ask_last(leaving.partitions)
             self._flow.released(leaving.partitions)
             self._source.released(leaving.partitions)
         if self._phase is _Phase.DRAINING and self._flow.idle(self._flow.assignment()):
@@ -256,42 +277,24 @@ class Pipeline:
             self._clock.call_later(LAST_COMMIT_SECONDS, self._end)
             self._commit_last()
 
-    # Commits
-
     def _tick(self) -> None:
-        if self._phase is _Phase.STOPPED:
-            return
-        self._clock.call_later(self._policy.commit_interval, self._tick)
-        if self._commit_sent_at is not None:
-            waited = self._clock.time() - self._commit_sent_at
-            if waited < COMMIT_ANSWER_SECONDS:
-                return
-            self._telemetry.commit_unanswered(waited)
-        self._commit()
+        if self._phase is not _Phase.STOPPED:
+            self._clock.call_later(self._policy.commit_interval, self._tick)
+            self._commits.tick()
+            self._pump_soon()
 
-    def _commit(self) -> None:
-        positions = self._flow.commits()
-        if positions:
-            self._commit_sent_at = now = self._clock.time()
-            self._source.commit(positions, partial(self._committed, now))
+    def _committed(self, all_went_well: bool) -> None:
         self._pump_soon()
-
-    def _committed(self, sent_at: float, errors: Errors) -> None:
-        if sent_at != self._commit_sent_at:
-            return
-        self._commit_sent_at = None
-        self._flow.committed([partition for partition, error in errors.items() if error is None])
-        self._telemetry.committed(errors)
-        if self._phase is _Phase.COMMITTING and not any(errors.values()):
+        if self._phase is _Phase.COMMITTING and all_went_well:
             self._commit_last()
 
     # The end
 
     def _commit_last(self) -> None:
         """One more commit after the one under way; one that fails is tried again by the clock."""
-        if self._commit_sent_at is None:
-            self._commit()
-        if self._commit_sent_at is None:
+        if not self._commits.under_way:
+            self._commits.ask()
+        if not self._commits.under_way:
             self._end()
 
     def _end(self) -> None:

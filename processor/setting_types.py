@@ -70,6 +70,8 @@ Seconds = Annotated[float, Field(ge=0.001, le=7 * 24 * 3600)]
 Hour = Annotated[float, Field(ge=0.001, le=3600)]
 Day = Annotated[float, Field(ge=0.001, le=24 * 3600)]
 Limit = Annotated[int | None, Field(ge=1), BeforeValidator(_nullable)]
+Share = Annotated[float, Field(gt=0, le=1)]
+RateLimit = Annotated[Annotated[float, Field(ge=0.001, le=1_000_000)] | None, BeforeValidator(_nullable)]
 TimeLimit = Annotated[Seconds | None, BeforeValidator(_nullable)]
 
 

@@ -7,16 +7,21 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from processor import __version__
 from processor.core.admission import AdmissionPolicy
+from processor.core.budget import BudgetPolicy
+from processor.core.circuit import CircuitPolicy
+from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.flow import FlowPolicy
+from processor.core.lease import LeasePolicy
+from processor.core.rate import RatePolicy
 from processor.core.retry import RetryPolicy
 from processor.core.transform import RequestPolicy
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.sections import (
     AdminSettings,
-    DeadLetterSettings,
+    CircuitSettings,
     DeliverySettings,
     DestinationSettings,
-    KafkaSettings,
     LogSettings,
     RetrySettings,
 )
@@ -49,6 +54,9 @@ class Settings(BaseSettings):
         default_factory=DeliverySettings, description="How events are delivered."
     )
     retry: RetrySettings = Field(default_factory=RetrySettings, description="What is tried again.")
+    circuit: CircuitSettings = Field(
+        default_factory=CircuitSettings, description="When the endpoint counts as down."
+    )
     admin: AdminSettings = Field(default_factory=AdminSettings, description="The port for operators.")
     log: LogSettings = Field(default_factory=LogSettings, description="What is written to standard error.")
 
@@ -69,8 +77,25 @@ class Settings(BaseSettings):
         return FlowPolicy(delivery.order, delivery.max_waiting_records, delivery.max_waiting_bytes)
 
     def admission_policy(self) -> AdmissionPolicy:
-        """How many requests may be under way."""
-        return AdmissionPolicy(self.delivery.max_in_flight)
+        """How many requests may be under way, how fast they may leave, and when not."""
+        delivery, letters = self.delivery, self.dead_letter
+        concurrency = ConcurrencyPolicy(
+            delivery.max_in_flight, delivery.min_in_flight, delivery.concurrency == "adaptive"
+        )
+        budget = letters.budget and BudgetPolicy(letters.budget, letters.budget_per_delivery)
+        return AdmissionPolicy(concurrency, self._circuit_policy(), self._rate_policy(), budget or None)
+
+    def lease_policy(self) -> LeasePolicy:
+        """How long a proof of our membership lasts."""
+        return LeasePolicy(self.kafka.session_timeout)
+
+    def _circuit_policy(self) -> CircuitPolicy:
+        said = self.circuit.model_dump(exclude={"minimum_attempts", "unready"})
+        return CircuitPolicy(minimum=self.circuit.minimum_attempts, **said)
+
+    def _rate_policy(self) -> RatePolicy | None:
+        limit, burst = self.delivery.rate_limit, self.delivery.burst
+        return None if limit is None else RatePolicy(limit, burst or max(1, round(limit / 10)))
 
     def retry_policy(self) -> RetryPolicy:
         """What answers mean."""
@@ -103,9 +128,14 @@ class Settings(BaseSettings):
 
 def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:
     """What is wrong with settings of several sections together."""
-    if delivery.drain_timeout < kafka.max_poll_interval:
-        return []
-    return ["delivery.drain_timeout must be shorter than kafka.max_poll_interval"]
+    found = []
+    if delivery.drain_timeout >= kafka.max_poll_interval:
+        found.append("delivery.drain_timeout must be shorter than kafka.max_poll_interval")
+    if delivery.commit_interval >= kafka.session_timeout / 3:
+        found.append("delivery.commit_interval must be shorter than a third of kafka.session_timeout")
+    if delivery.min_in_flight > delivery.max_in_flight:
+        found.append("delivery.min_in_flight must not be above delivery.max_in_flight")
+    return found
 
 
 def _texts(*secrets: SecretStr | None) -> set[str]:

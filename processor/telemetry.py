@@ -6,42 +6,30 @@ the running process (`Snapshot`) is asked when somebody scrapes, and costs nothi
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
 from processor import __version__
+from processor.core.circuit import State
 from processor.core.dead_letter import Failure
-from processor.core.flow import Hold, Standing
 from processor.errors import TransportError, WriteError
-from processor.model import Answer, Partition, Record
+from processor.model import Answer, Partition, Record, Sign
+from processor.snapshot import NAMESPACE, Snapshot, Standings
 
-NAMESPACE = "webhook_processor"
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 END_TO_END_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
 LINES_PER_SECOND = 10
 
+_CIRCUIT_LINES = {
+    State.OPEN: "the endpoint is down: only probes are sent, nothing is lost",
+    State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
+    State.CLOSED: "the endpoint is up",
+}
+
 log = structlog.get_logger()
-
-
-class Snapshot(NamedTuple):
-    """How the process stands: counts of records or requests, bytes, and every assigned partition."""
-
-    in_flight: int
-    in_flight_limit: int
-    retries_waiting: int
-    dead_letters_blocked: int
-    waiting_records: int
-    waiting_bytes: int
-    held: Mapping[Partition, Hold]
-    ends: Mapping[Partition, int]
-    standings: Iterable[tuple[Partition, Standing]]
-    ready: bool
 
 
 class Telemetry:
@@ -68,6 +56,12 @@ class Telemetry:
             "Dead letters that could not be written (and are tried again).",
             "reason",
         )
+        self._withheld = self._counter(
+            "dead_letters_withheld",
+            "Refusals that became no dead letter: the endpoint is down, or refuses nearly everything.",
+            "reason",
+        )
+        self._circuit_changes = self._counter("circuit_changes", "Changes of the circuit.", "state", "reason")
         self._dropped_headers = self._counter(
             "event_headers_dropped", "Headers of events that belong to the connection and were left out."
         )
@@ -147,6 +141,17 @@ class Telemetry:
             message=error.message,
         )
 
+    def withheld(self, reason: str) -> None:
+        """A refusal became no dead letter; the record waits."""
+        self._withheld.labels(self._destination, reason).inc()
+
+    def circuit_changed(self, state: State, reason: Sign, answer: Answer) -> None:
+        """The endpoint is `open`: left alone but for probes; `half_open`; or `closed`: as it should be."""
+        self._circuit_changes.labels(self._destination, state.value, reason.value).inc()
+        told = str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
+        write = log.warning if state is State.OPEN else log.info
+        write(_CIRCUIT_LINES[state], circuit=state.value, reason=reason.value, last_answer=told)
+
     def dropped_headers(self, count: int) -> None:
         """Headers of an event were left out."""
         self._dropped_headers.labels(self._destination).inc(count)
@@ -184,7 +189,7 @@ class Telemetry:
 
     def watch(self, snapshot: Callable[[], Snapshot]) -> None:
         """Ask `snapshot` at every scrape."""
-        self.registry.register(_Standings(self._destination, snapshot, self._now))
+        self.registry.register(Standings(self._destination, snapshot, self._now))
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics in the format that `accept` prefers, and its content type."""
@@ -210,68 +215,6 @@ class Telemetry:
     def _warn(self, event: str, record: Record, **facts: object) -> None:
         if self._quota.allows(self._now()):
             log.warning(event, **_where(record), **facts)
-
-
-class _Standings(Collector):
-    """What is asked at a scrape."""
-
-    def __init__(self, destination: str, snapshot: Callable[[], Snapshot], now: Callable[[], float]) -> None:
-        self._destination = destination
-        self._snapshot = snapshot
-        self._now = now
-
-    def collect(self) -> Iterator[Metric]:
-        """Gauges of the process, then of its partitions."""
-        snapshot = self._snapshot()
-        standings = list(snapshot.standings)
-        yield from self._of_process(snapshot, standings)
-        yield from self._of_partitions(snapshot, standings)
-
-    def _of_process(
-        self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
-    ) -> Iterator[Metric]:
-        oldest = min((s.oldest for _, s in standings if s.oldest is not None), default=None)
-        age = 0.0 if oldest is None else max(0.0, self._now() - oldest)
-        for name, text, value in (
-            ("in_flight", "Requests under way.", snapshot.in_flight),
-            ("in_flight_limit", "How many may be under way.", snapshot.in_flight_limit),
-            ("retries_waiting", "Records that wait for another attempt.", snapshot.retries_waiting),
-            (
-                "dead_letters_blocked",
-                "Dead letters that could not be written yet.",
-                snapshot.dead_letters_blocked,
-            ),
-            ("waiting_records", "Records read and not settled.", snapshot.waiting_records),
-            ("waiting_bytes", "Their bytes.", snapshot.waiting_bytes),
-            ("oldest_unsettled_age_seconds", "Age of the oldest record read and not settled.", age),
-            ("assigned_partitions", "Partitions that are read.", len(standings)),
-            ("ready", "1 when /readyz says so.", int(snapshot.ready)),
-        ):
-            gauge = self._family(name, text)
-            gauge.add_metric([self._destination], value)
-            yield gauge
-
-    def _of_partitions(
-        self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
-    ) -> Iterator[Metric]:
-        paused = self._family("paused_partitions", "Partitions of which nothing is taken for now.", "reason")
-        for reason in Hold:
-            count = sum(1 for hold in snapshot.held.values() if hold is reason)
-            paused.add_metric([self._destination, reason.value], count)
-        lag = self._family("lag_records", "Records between the position and the end.", "topic", "partition")
-        gap = self._family(
-            "commit_gap_records", "From the position to the highest finished.", "topic", "partition"
-        )
-        for partition, standing in standings:
-            labels = [self._destination, partition.topic, str(partition.number)]
-            gap.add_metric(labels, standing.gap)
-            end = snapshot.ends.get(partition)
-            if end is not None:
-                lag.add_metric(labels, max(0, end - (standing.position or 0)))
-        yield from (paused, lag, gap)
-
-    def _family(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:
-        return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=["destination", *labels])
 
 
 class _Quota:

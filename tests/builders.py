@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from processor.core.circuit import State
 from processor.core.events import Event, parse
 from processor.model import Assigned, Partition, Position, Record, RecordHeaders, Request, Response
+from processor.snapshot import Snapshot
 
 FIRST = Partition("events", 0)
 SECOND = Partition("events", 1)
@@ -51,3 +53,19 @@ def request(url: str = "https://h.example/base", method: str = "POST", body: byt
 def response(status: int = 200, retry_after: str | None = None, body: bytes = b"") -> Response:
     """One answer."""
     return Response(status, retry_after, body)
+
+
+def snapshot(**more: Any) -> Snapshot:
+    """How a process stands that has nothing to do."""
+    idle = Snapshot(
+        *(0, 0, 0, 0, 0, 0),
+        held={},
+        ends={},
+        standings=(),
+        ready=False,
+        circuit=State.CLOSED,
+        dead_letter_budget=None,
+        endpoint_pause=0.0,
+        lease=0.0,
+    )
+    return idle._replace(**more)

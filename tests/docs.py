@@ -8,8 +8,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from processor import config
-from processor.core.flow import Flow, FlowPolicy
-from processor.telemetry import Snapshot, Telemetry
+from processor.telemetry import Telemetry
+from tests.builders import snapshot
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -34,7 +34,7 @@ def metrics_table() -> str:
 def metrics() -> list[tuple[str, str, str]]:
     """Name, labels beside `destination` and meaning of every metric of our own."""
     telemetry = Telemetry("docs")
-    telemetry.watch(lambda: Snapshot(0, 0, 0, 0, 0, 0, {}, {}, Flow(FlowPolicy()).standings(), ready=False))
+    telemetry.watch(snapshot)
     found = []
     for collector in telemetry.registry._collector_to_names:
         labels = getattr(collector, "_labelnames", None)

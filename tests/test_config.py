@@ -15,12 +15,17 @@ from pydantic import SecretStr, ValidationError
 
 from processor import config
 from processor.core.admission import AdmissionPolicy
+from processor.core.budget import BudgetPolicy
+from processor.core.circuit import CircuitPolicy
+from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.flow import FlowPolicy
 from processor.core.lanes import Order
+from processor.core.lease import LeasePolicy
+from processor.core.rate import RatePolicy
 from processor.core.retry import RetryPolicy
 from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
 from processor.errors import ConfigError, Problem
-from processor.sections import KafkaSettings
+from processor.kafka_settings import KafkaSettings
 from processor.pipeline import PipelinePolicy
 from processor.settings import PREFIX, Settings
 
@@ -65,6 +70,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "dead_letter.topic": ("other.dlq", "other.dlq"),
     "dead_letter.max_message_bytes": ("1000", 1000),
     "dead_letter.write_timeout": ("2", 2.0),
+    "dead_letter.budget": ("5", 5),
+    "dead_letter.budget_per_delivery": ("2", 2),
     "dead_letter.client": ("linger.ms: 7", {"linger.ms": 7}),
     "destination.name": ("crm", "crm"),
     "destination.url": ("http://h.example:81/x?y=1", "http://h.example:81/x?y=1"),
@@ -84,7 +91,11 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.tls.key_file": (str(HERE), HERE),
     "destination.tls.key_password": (SECRET, SecretStr(SECRET)),
     "delivery.order": ("partition", Order.PARTITION),
+    "delivery.concurrency": ("static", "static"),
     "delivery.max_in_flight": ("3", 3),
+    "delivery.min_in_flight": ("2", 2),
+    "delivery.rate_limit": ("12.5", 12.5),
+    "delivery.burst": ("6", 6),
     "delivery.max_waiting_records": ("4", 4),
     "delivery.max_waiting_bytes": ("4096", 4096),
     "delivery.commit_interval": ("0.5", 0.5),
@@ -94,9 +105,18 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "retry.retried_statuses": ("404,4XX", frozenset(range(400, 500))),
     "retry.max_attempts": ("3", 3),
     "retry.max_elapsed": ("60", 60.0),
+    "retry.max_age": ("86400", 86400.0),
     "retry.initial_backoff": ("0.1", 0.1),
     "retry.max_backoff": ("9", 9.0),
     "retry.max_retry_after": ("7", 7.0),
+    "circuit.enabled": ("false", False),
+    "circuit.window": ("20", 20.0),
+    "circuit.minimum_attempts": ("30", 30),
+    "circuit.failure_rate": ("0.8", 0.8),
+    "circuit.throttled_rate": ("1", 1.0),
+    "circuit.first_probe": ("2", 2.0),
+    "circuit.max_probe_interval": ("120", 120.0),
+    "circuit.unready": ("true", True),
     "admin.host": ("127.0.0.1", "127.0.0.1"),
     "admin.port": ("0", 0),
     "log.level": ("debug", "debug"),
@@ -706,7 +726,30 @@ def test_policies_have_the_same_defaults_as_the_settings() -> None:
     assert settings.flow_policy() == FlowPolicy()
     assert settings.admission_policy() == AdmissionPolicy()
     assert settings.request_policy() == RequestPolicy("https://h.example/hook")
+    assert settings.lease_policy() == LeasePolicy()
     assert PipelinePolicy(delivery.commit_interval, delivery.drain_timeout) == PipelinePolicy()
+
+
+@pytest.mark.parametrize(("limit", "burst"), [("100", 10), ("0.5", 1)])
+def test_without_a_burst_a_tenth_of_a_second_may_leave_at_once(limit: str, burst: int) -> None:
+    policy = config.load(None, env(DELIVERY__RATE_LIMIT=limit)).admission_policy()
+    assert policy.rate == RatePolicy(float(limit), burst)
+
+
+def test_without_a_budget_every_refusal_is_a_dead_letter() -> None:
+    assert config.load(None, env(DEAD_LETTER__BUDGET="null")).admission_policy().budget is None
+
+
+@pytest.mark.parametrize(
+    ("said", "misfit"),
+    [
+        ({"DELIVERY__MIN_IN_FLIGHT": "65"}, "delivery.min_in_flight must not be above"),
+        ({"DELIVERY__COMMIT_INTERVAL": "15"}, "delivery.commit_interval must be shorter than a third"),
+    ],
+)
+def test_settings_that_are_wrong_only_together_are_refused(said: dict[str, str], misfit: str) -> None:
+    with pytest.raises(ConfigError, match=misfit):
+        config.load(None, env(**said))
 
 
 def test_what_the_operator_says_arrives_in_the_policies() -> None:
@@ -714,9 +757,15 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         None, env() | {config.variable(name): text for name, (text, _) in EXAMPLES.items()}
     )
     assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096)
-    assert settings.admission_policy() == AdmissionPolicy(3)
+    assert settings.admission_policy() == AdmissionPolicy(
+        ConcurrencyPolicy(3, 2, adaptive=False),
+        CircuitPolicy(False, 20.0, 30, 0.8, 1.0, 2.0, 120.0),
+        RatePolicy(12.5, 6),
+        BudgetPolicy(5, 2),
+    )
+    assert settings.lease_policy() == LeasePolicy(settings.kafka.session_timeout)
     assert settings.retry_policy() == RetryPolicy(
-        frozenset((200, 204)), frozenset(range(400, 500)), 3, 60.0, 0.1, 9.0, 7.0
+        frozenset((200, 204)), frozenset(range(400, 500)), 3, 60.0, 86400.0, 0.1, 9.0, 7.0
     )
     assert settings.request_policy() == RequestPolicy(
         "http://h.example:81/x?y=1",

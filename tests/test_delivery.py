@@ -6,12 +6,17 @@ from collections.abc import Callable
 import pytest
 
 from processor.core.admission import Admission, AdmissionPolicy
+from processor.core.budget import BudgetPolicy
+from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import OURS, DeadLetterPolicy
+from processor.core.rate import RatePolicy
 from processor.core.retry import RetryPolicy
 from processor.core.transform import RequestPolicy, Transform
-from processor.delivery import Delivery, Stage
+from processor.delivery import Delivery
 from processor.errors import TransportError, WriteError
+from processor.letters import Letters
 from processor.model import Record, Response
+from processor.run import Stage
 from processor.telemetry import Telemetry
 from tests.builders import record
 from tests.fakes import FakeDeadLetters, FakeSender, VirtualClock
@@ -23,7 +28,9 @@ class Listening:
     def __init__(self) -> None:
         self.settled_records: list[Record] = []
         self.blocked_records: list[Record] = []
+        self.delayed_records: list[Record] = []
         self.times_freed = 0
+        self.times_offered = 0
 
     def settled(self, record: Record) -> None:
         self.settled_records.append(record)
@@ -31,8 +38,15 @@ class Listening:
     def blocked(self, record: Record) -> None:
         self.blocked_records.append(record)
 
+    def delayed(self, record: Record) -> None:
+        self.delayed_records.append(record)
+
     def freed(self) -> None:
         self.times_freed += 1
+
+    def offered(self) -> bool:
+        self.times_offered += 1
+        return False
 
 
 class House:
@@ -42,6 +56,7 @@ class House:
         self,
         *,
         max_in_flight: int = 10,
+        admission: AdmissionPolicy | None = None,
         retry: RetryPolicy = RetryPolicy(),
         skip_tombstones: bool = True,
         chance: Callable[[], float] = lambda: 1.0,
@@ -52,13 +67,18 @@ class House:
         self.listener = Listening()
         self.telemetry = Telemetry("test")
         self.delivery = Delivery(
-            transform=Transform(RequestPolicy("https://h.example/base")),
-            admission=Admission(AdmissionPolicy(max_in_flight)),
-            retry=retry,
-            letters=DeadLetterPolicy("test", "group", "1"),
+            transform=Transform(
+                RequestPolicy("https://h.example/base", allowed_hosts=frozenset({"other.example"}))
+            ),
+            admission=Admission(
+                admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
+            ),
+            policy=retry,
+            letters=Letters(
+                DeadLetterPolicy("test", "group", "1"), self.letters, self.clock, chance, self.telemetry
+            ),
             skip_tombstones=skip_tombstones,
             sender=self.sender,
-            dead_letters=self.letters,
             clock=self.clock,
             wall_clock=lambda: self.clock.time() + 1e9,
             chance=chance,
@@ -203,7 +223,7 @@ def test_a_dead_letter_that_cannot_be_written_is_written_again_until_it_can_be(h
     assert house.listener.settled_records == []
     assert set(house.listener.blocked_records) == {one}
     assert len(house.letters.tried) > 20
-    assert house.delivery.stages()[Stage.REWRITE] == 1
+    assert house.delivery.stages()[Stage.BLOCKED_LETTER] == 1
     house.letters.error = None
     house.clock.advance(31)
     assert house.listener.settled_records == [one]
@@ -295,3 +315,172 @@ def test_headers_of_an_event_that_belong_to_the_connection_are_counted(house: Ho
     house.delivery.deliver(record(value=b'{"header":{"Host":"evil","X-A":"1"}}'))
     assert house.count("event_headers_dropped_total") == 1
     assert ("X-A", "1") in house.sender.sent[0].headers
+
+
+# The endpoint as a whole
+
+DOWN = TransportError("reset", "h.example ended the connection before an answer")
+ELSEWHERE = json.dumps({"fullPath": "https://other.example/in"}).encode()
+
+
+def start(house: House, count: int, value: bytes = b"{}") -> None:
+    """Deliver so many records."""
+    for offset in range(count):
+        house.delivery.deliver(record(offset, value=value))
+
+
+def answer_all(house: House, answer: TransportError | int) -> int:
+    """Answer what is under way, once; how many that were."""
+    under_way = len(house.sender.open)
+    for _ in range(under_way):
+        house.sender.answer(answer)
+    return under_way
+
+
+def test_an_outage_is_held_against_no_record_and_ends_by_itself() -> None:
+    house = House(max_in_flight=20, retry=RetryPolicy(max_attempts=3, max_elapsed=60.0))
+    start(house, 20)
+    answer_all(house, DOWN)
+    for _ in range(3600):
+        house.clock.advance(1.0)
+        assert answer_all(house, DOWN) <= 1
+    assert (house.letters.tried, house.listener.settled_records) == ([], [])
+    assert 100 < len(house.sender.sent) < 300
+    for _ in range(200):
+        house.clock.advance(1.0)
+        answer_all(house, 200)
+    assert sorted(each.offset for each in house.listener.settled_records) == list(range(20))
+    assert house.letters.tried == []
+    assert house.count("deliveries_total", outcome="delivered") == 20
+    changes = [("open", "no_answer"), ("half_open", "no_answer"), ("closed", "no_answer")]
+    assert [house.count("circuit_changes_total", state=s, reason=r) for s, r in changes] == [1, 1, 1]
+
+
+def test_an_endpoint_that_cannot_be_reached_is_held_against_no_record(house: House) -> None:
+    house.delivery.deliver(record())
+    for _ in range(500):
+        answer_all(house, TransportError("connect", "no connection to h.example: refused"))
+        house.clock.advance(30.0)
+    assert house.letters.tried == []
+    answer_all(house, 200)
+    assert len(house.listener.settled_records) == 1
+
+
+def test_one_record_that_always_fails_is_no_outage_and_ends_as_a_dead_letter() -> None:
+    house = House(retry=RetryPolicy(max_attempts=15))
+    house.delivery.deliver(record())
+    while house.sender.open:
+        house.sender.answer(500)
+        house.clock.advance(60.0)
+    assert house.header("error.code") == "retries_exhausted"
+    assert house.header("attempts") == "15"
+
+
+def test_a_refusal_while_the_endpoint_is_down_becomes_no_dead_letter() -> None:
+    house = House(max_in_flight=12)
+    start(house, 12)
+    for _ in range(10):
+        house.sender.answer(DOWN)
+    answer_all(house, 403)
+    assert house.letters.tried == []
+    assert house.count("dead_letters_withheld_total", reason="refused") == 2
+
+
+def test_an_endpoint_that_refuses_everything_gets_no_more_dead_letters_than_its_credit() -> None:
+    house = House(admission=AdmissionPolicy(ConcurrencyPolicy(50, adaptive=False), budget=BudgetPolicy(5, 1)))
+    start(house, 50)
+    answer_all(house, 401)
+    for _ in range(600):
+        house.clock.advance(1.0)
+        answer_all(house, 401)
+    assert len(house.letters.letters) == 5
+    for _ in range(100):
+        house.clock.advance(1.0)
+        answer_all(house, 200)
+    assert len(house.letters.letters) == 5
+    assert len(house.listener.settled_records) == 50
+    assert house.count("circuit_changes_total", state="open", reason="refused") == 1
+
+
+def test_every_second_probe_is_offered_to_a_new_record() -> None:
+    house = House(max_in_flight=10)
+    start(house, 10)
+    answer_all(house, DOWN)
+    house.clock.advance(1.0)
+    assert (len(house.sender.open), house.listener.times_offered) == (1, 0)
+    answer_all(house, DOWN)
+    house.clock.advance(2.0)
+    assert (len(house.sender.open), house.listener.times_offered) == (1, 1)
+
+
+def test_a_host_that_an_event_chose_is_not_the_endpoint(house: House) -> None:
+    house.listener = Listening()
+    house.delivery.attach(house.listener)
+    start(house, 10, ELSEWHERE)
+    for _ in range(20):
+        answer_all(house, TransportError("connect", "no connection to other.example: refused"))
+        house.clock.advance(60.0)
+    assert [house.header("error.code", n) for n in range(10)] == ["retries_exhausted"] * 10
+    assert house.count("circuit_changes_total", state="open", reason="unreachable") is None
+
+
+def test_a_host_that_an_event_chose_and_that_may_not_be_spoken_to_ends_it_at_once(house: House) -> None:
+    house.delivery.deliver(record(value=ELSEWHERE))
+    house.sender.answer(TransportError("blocked", "other.example resolves to 10.0.0.1, a private address"))
+    assert house.header("error.code") == "endpoint_not_allowed"
+    assert house.header("attempts") == "1"
+
+
+def test_a_probe_that_goes_elsewhere_tells_nothing(house: House) -> None:
+    start(house, 10)
+    answer_all(house, DOWN)
+    house.clock.advance(0.5)
+    house.delivery.deliver(record(99, value=ELSEWHERE))
+    house.sender.answer(200)
+    assert [each.offset for each in house.listener.settled_records] == [99]
+    assert house.count("circuit_changes_total", state="half_open", reason="no_answer") is None
+
+
+def test_a_pause_that_the_endpoint_asks_for_holds_all_and_ends_by_itself(house: House) -> None:
+    start(house, 2)
+    house.sender.answer(Response(503, "7", b""))
+    assert house.delivery.room() <= 0
+    house.sender.answer(DOWN)
+    house.clock.advance(6.9)
+    assert house.sender.open == []
+    house.clock.advance(1.0)
+    assert len(house.sender.open) == 2
+    assert house.delivery.room() == 8
+
+
+def test_a_rate_lets_what_waits_leave_one_after_the_other_by_itself() -> None:
+    house = House(
+        admission=AdmissionPolicy(ConcurrencyPolicy(10, adaptive=False), rate=RatePolicy(2.0, 1)),
+        chance=lambda: 0.0,
+    )
+    for offset in range(3):
+        house.delivery.deliver(record(offset))
+    answer_all(house, 503)
+    house.clock.advance(0.1)
+    sent = [len(house.sender.sent)]
+    for _ in range(6):
+        house.clock.advance(0.5)
+        sent.append(len(house.sender.sent))
+    assert sent == [3, 3, 3, 4, 5, 6, 6]
+
+
+def test_nothing_leaves_once_the_lease_is_over_until_there_is_a_new_one(house: House) -> None:
+    house.delivery.leased(house.clock.time() + 5.0)
+    house.delivery.deliver(record())
+    house.clock.advance(5.0)
+    house.sender.answer(503)
+    house.clock.advance(60.0)
+    assert (house.sender.open, house.delivery.room()) == ([], -1)
+    house.delivery.leased(house.clock.time() + 5.0)
+    assert (len(house.sender.open), house.delivery.room()) == (1, 9)
+
+
+def test_who_listens_is_told_that_a_record_waits_for_another_attempt(house: House) -> None:
+    house.delivery.deliver(record(3))
+    house.sender.answer(503)
+    assert [each.offset for each in house.listener.delayed_records] == [3]

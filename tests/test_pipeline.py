@@ -6,16 +6,19 @@ from collections.abc import Callable
 import pytest
 
 from processor.core.admission import Admission, AdmissionPolicy
+from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.flow import Flow, FlowPolicy
 from processor.core.lanes import Order
+from processor.core.lease import LeasePolicy
 from processor.core.offset_codec import Span, decode
 from processor.core.retry import RetryPolicy
 from processor.core.transform import RequestPolicy, Transform
 from processor.delivery import Delivery
 from processor.errors import TransportError, WriteError
+from processor.letters import Letters
 from processor.model import Answer, Lost, Partition, Position, Request, Response, Stopped, Troubled
-from processor.pipeline import COMMIT_ANSWER_SECONDS, LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
+from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
 from processor.telemetry import Telemetry
 from tests.builders import FIRST, SECOND
 from tests.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
@@ -29,6 +32,7 @@ class House:
         *,
         flow: FlowPolicy = FlowPolicy(),
         max_in_flight: int = 64,
+        admission: AdmissionPolicy | None = None,
         rule: Callable[[Request], Answer] | None = None,
         source: FakeSource | None = None,
         clock: VirtualClock | None = None,
@@ -41,12 +45,15 @@ class House:
         self.flow = Flow(flow)
         self.delivery = Delivery(
             transform=Transform(RequestPolicy("https://h.example/base")),
-            admission=Admission(AdmissionPolicy(max_in_flight)),
-            retry=RetryPolicy(),
-            letters=DeadLetterPolicy("test", "group", "1"),
+            admission=Admission(
+                admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
+            ),
+            policy=RetryPolicy(),
+            letters=Letters(
+                DeadLetterPolicy("test", "group", "1"), self.letters, self.clock, lambda: 1.0, self.telemetry
+            ),
             skip_tombstones=True,
             sender=self.sender,
-            dead_letters=self.letters,
             clock=self.clock,
             wall_clock=self.clock.time,
             chance=lambda: 1.0,
@@ -229,7 +236,7 @@ def test_a_commit_that_is_never_answered_does_not_end_all_commits(house: House) 
     house.produce(2)
     house.source.fetch()
     house.sender.answer(200)
-    house.clock.advance(COMMIT_ANSWER_SECONDS + 2)
+    house.clock.advance(LeasePolicy().session_timeout / 3 + 2)
     assert len(house.source.commits) == 2
     house.source.answer_commits()
     assert house.committed() == 1
@@ -264,6 +271,34 @@ def test_a_revoked_partition_does_not_wait_for_retries(house: House) -> None:
     assert house.source.let_go == [frozenset({FIRST})]
     house.clock.advance(100)
     assert house.sent() == [0]
+
+
+def test_a_record_of_a_revoked_partition_that_fails_is_left_to_whoever_reads_it_next(house: House) -> None:
+    house.produce(2)
+    house.source.fetch()
+    house.source.revoke(FIRST)
+    house.sender.answer(503)
+    assert house.source.let_go == []
+    house.sender.answer(200)
+    assert house.source.let_go == [frozenset({FIRST})]
+    house.clock.advance(100)
+    assert (house.sent(), house.delivery.stages()) == ([0, 1], {})
+
+
+def test_a_dead_letter_of_a_revoked_partition_that_cannot_be_written_holds_it_up_no_longer(
+    house: House,
+) -> None:
+    house.letters.answers = False
+    house.letters.error = WriteError("timed_out", "")
+    house.produce(1)
+    house.source.fetch()
+    house.sender.answer(400)
+    house.source.revoke(FIRST)
+    assert house.source.let_go == []
+    house.letters.answer()
+    house.clock.run()
+    assert house.source.let_go == [frozenset({FIRST})]
+    assert house.committed() == 0
 
 
 def test_a_revoked_partition_is_released_at_the_deadline_and_its_requests_are_cancelled(house: House) -> None:
@@ -445,3 +480,88 @@ def test_every_record_of_a_mixed_run_ends_delivered_or_dead_lettered_and_is_comm
     assert house.sender.most_open <= 8
     assert house.flow.waiting() == (0, 0)
     assert house.source.committed[FIRST] == Position(300)
+
+
+# Membership
+
+
+def test_before_an_assignment_nothing_leaves() -> None:
+    house = House()
+    assert house.delivery.room() == 0
+    house.source.assign(FIRST)
+    assert house.delivery.room() == 64
+
+
+def test_nothing_leaves_once_commits_are_not_acknowledged_for_nearly_a_session(house: House) -> None:
+    house.source.answers_commits = False
+    house.produce(100)
+    house.source.fetch()
+    house.sender.answer(200)
+    house.clock.advance(39.0)
+    house.sender.answer(200)
+    assert len(house.sent()) == 66
+    house.clock.advance(2.0)
+    house.sender.answer(200)
+    house.sender.answer(503)
+    house.clock.advance(2.0)
+    assert len(house.sent()) == 66
+    house.source.answers_commits = True
+    house.source.answer_commits()
+    house.clock.advance(1.0)
+    assert len(house.sent()) == 68
+
+
+def test_a_commit_refused_to_a_stranger_proves_nothing_and_one_refused_for_a_rebalance_does(
+    house: House,
+) -> None:
+    house.produce(1)
+    house.source.fetch()
+    house.source.commit_error = "UNKNOWN_MEMBER_ID"
+    house.clock.advance(41.0)
+    assert house.delivery.room() == 0
+    house.source.commit_error = "REBALANCE_IN_PROGRESS"
+    house.clock.advance(1.0)
+    assert house.delivery.room() > 0
+
+
+def test_while_nothing_moves_the_same_position_is_committed_again_and_again(house: House) -> None:
+    house.produce(1)
+    house.source.fetch()
+    house.sender.answer(200)
+    house.clock.advance(100.0)
+    assert len(house.source.commits) == 7
+    assert {positions[FIRST].offset for positions in house.source.commits} == {1}
+    assert house.delivery.room() == 64
+
+
+# An outage
+
+
+def test_in_an_outage_every_second_probe_is_a_new_record_and_all_are_delivered_in_the_end(
+    house: House,
+) -> None:
+    house.produce(200)
+    house.source.fetch()
+    for _ in range(64):
+        house.sender.answer(TransportError("reset", ""))
+    for _ in range(40):
+        house.clock.advance(30.0)
+        if house.sender.open:
+            house.sender.answer(TransportError("reset", ""))
+    assert len(set(house.sent())) > 70
+    for _ in range(300):
+        house.clock.advance(1.0)
+        while house.sender.open:
+            house.sender.answer(200)
+    assert (house.committed(), house.letters.tried) == (200, [])
+
+
+def test_during_a_stop_no_probe_is_sent(house: House) -> None:
+    house.produce(200)
+    house.source.fetch()
+    for _ in range(64):
+        house.sender.answer(TransportError("reset", ""))
+    sent = len(house.sent())
+    house.stop()
+    house.clock.advance(100.0)
+    assert (house.stops, len(house.sent())) == (1, sent)

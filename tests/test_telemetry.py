@@ -3,6 +3,7 @@
 Log lines say where a record stood, never what it held, and a flood of failures is no flood of lines.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from time import time
 from typing import Any
@@ -12,12 +13,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 from structlog.testing import capture_logs
 
+from processor.core.circuit import State
 from processor.core.dead_letter import Failure, of_event
 from processor.core.flow import Flow, FlowPolicy, Hold
 from processor.errors import EventError, TransportError, WriteError
-from processor.model import Position, Record
-from processor.telemetry import LINES_PER_SECOND, Snapshot, Telemetry
-from tests.builders import FIRST, SECOND, THIRD, assigned, record, records, response
+from processor.model import Position, Record, Sign
+from processor.telemetry import LINES_PER_SECOND, Telemetry
+from tests.builders import FIRST, SECOND, THIRD, assigned, record, records, response, snapshot
 
 PREFIX = "webhook_processor_"
 LABELS = {
@@ -27,6 +29,7 @@ LABELS = {
     "le",
     "outcome",
     "partition",
+    "state",
     "python",
     "reason",
     "result",
@@ -73,12 +76,6 @@ def moved(telemetry: Telemetry, fact: Callable[[], None]) -> Series:
         and not key[0].endswith(("_bucket", "_created"))
         and not key[0].startswith("process_")
     }
-
-
-def snapshot(**more: Any) -> Snapshot:
-    """How a process stands that has nothing to do."""
-    idle = Snapshot(0, 0, 0, 0, 0, 0, held={}, ends={}, standings=(), ready=False)
-    return idle._replace(**more)
 
 
 def watched(now: Callable[[], float] = time, **more: Any) -> Series:
@@ -149,6 +146,15 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
         lambda t: t.troubled("_ALL_BROKERS_DOWN", "all are down"),
         {("source_errors_total", "_ALL_BROKERS_DOWN"): 1},
     ),
+    (lambda t: t.withheld("refused"), {("dead_letters_withheld_total", "refused"): 1}),
+    (
+        lambda t: t.circuit_changed(State.OPEN, Sign.NO_ANSWER, TransportError("reset", "gone")),
+        {("circuit_changes_total", "no_answer", "open"): 1},
+    ),
+    (
+        lambda t: t.circuit_changed(State.CLOSED, Sign.SERVER_ERROR, response()),
+        {("circuit_changes_total", "server_error", "closed"): 1},
+    ),
 ]
 
 
@@ -184,6 +190,9 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         waiting_records=5,
         waiting_bytes=6,
         ready=True,
+        dead_letter_budget=7,
+        endpoint_pause=8.0,
+        lease=9.0,
     )
     names = (
         "in_flight",
@@ -193,8 +202,34 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         "waiting_records",
         "waiting_bytes",
         "ready",
+        "dead_letter_budget",
+        "endpoint_pause_seconds",
+        "lease_seconds",
     )
-    assert [found[name,] for name in names] == [1, 2, 3, 4, 5, 6, 1]
+    assert [found[name,] for name in names] == [1, 2, 3, 4, 5, 6, 1, 7, 8, 9]
+
+
+def test_a_budget_without_a_limit_is_infinite() -> None:
+    assert watched(dead_letter_budget=None)["dead_letter_budget",] == math.inf
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_circuit_stands_in_one_state(state: State) -> None:
+    found = watched(circuit=state)
+    assert {key[1]: value for key, value in found.items() if key[0] == "circuit_state"} == {
+        each.value: int(each is state) for each in State
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "level"), [(State.OPEN, "warning"), (State.HALF_OPEN, "info"), (State.CLOSED, "info")]
+)
+def test_a_change_of_the_circuit_is_one_line_that_says_why(state: State, level: str) -> None:
+    with capture_logs() as lines:
+        Telemetry("crm", Clock()).circuit_changed(state, Sign.UNREACHABLE, TransportError("dns", "no h"))
+    (line,) = lines
+    assert (line["log_level"], line["circuit"], line["reason"]) == (level, state.value, "unreachable")
+    assert line["last_answer"] == "dns: no h"
 
 
 def test_every_scrape_asks_anew() -> None:
@@ -289,6 +324,8 @@ def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
         telemetry.dead_letter_failed(one, WriteError("broker", f"message {seed}"))
         telemetry.dropped_headers(seed)
         telemetry.came_late()
+        telemetry.withheld("refused")
+        telemetry.circuit_changed(State.OPEN, Sign.NO_ANSWER, response(503))
         telemetry.committed({FIRST: None, SECOND: f"error {seed}"})
         telemetry.commit_unanswered(seed)
         telemetry.rebalanced("assigned", [FIRST._replace(number=seed)])

@@ -184,6 +184,11 @@ class Flow:
         known = (self._assignments.get(partition) for partition in partitions)
         return list(chain.from_iterable(a.running.values() for a in known if a))
 
+    def is_leaving(self, record: Record) -> bool:
+        """Whether the partition of `record` is to be handed back, or gone: nothing more is begun for it."""
+        assignment = self._assignment_of(record)
+        return assignment is None or assignment.revoked
+
     def idle(self, partitions: Iterable[Partition]) -> bool:
         """Whether nothing of these partitions runs."""
         return not self.running(partitions)
@@ -192,14 +197,19 @@ class Flow:
         """The partitions that are ours, those to be handed back included."""
         return frozenset(self._assignments)
 
-    def commits(self, partitions: Collection[Partition] | None = None) -> dict[Partition, Position]:
-        """The positions that moved since the last acknowledged commit; of all partitions, or of these."""
+    def commits(
+        self, partitions: Collection[Partition] | None = None, *, unmoved: bool = False
+    ) -> dict[Partition, Position]:
+        """The positions that moved since the last acknowledged commit; of all partitions, or of these.
+
+        `unmoved`: also the others.
+        """
         asked = {}
         for partition, assignment in self._assignments.items():
             if partitions is not None and partition not in partitions:
                 continue
             position = self._position(assignment)
-            if position is not None and position != assignment.committed:
+            if position is not None and (unmoved or position != assignment.committed):
                 assignment.asked = asked[partition] = position
         return asked
 

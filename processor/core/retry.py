@@ -1,7 +1,12 @@
 """What an answer means: done, again after a while, or never.
 
 Promise: only a delivered status is done; redirects are not followed and never count as delivered;
-a record that may not be retried any more is given up, whatever `Retry-After` says.
+a record that may not be retried any more is given up, whatever `Retry-After` says; an attempt that
+was no fault of the record is not held against it.
+
+Attempts are counted in this process alone: a count kept in the commit metadata would take room from
+the finished offsets there. What has to survive a rebalance is bounded by the record's own timestamp
+(`max_age`), which every process reads alike.
 """
 
 import math
@@ -12,8 +17,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from processor.errors import TransportError
-from processor.model import Answer
+from processor.model import Answer, Sign
 
+_UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "tls"))
 _RETRY_AFTER_STATUSES = frozenset((429, 503))
 _MAX_EXPONENT = 64
 
@@ -22,13 +28,15 @@ _MAX_EXPONENT = 64
 class RetryPolicy:
     """Which answers are worth another attempt, how long to wait for it, and when to give up.
 
-    Waiting times and `max_elapsed` are seconds; None: no such limit.
+    Waiting times, `max_elapsed` (from the first attempt) and `max_age` (from the record's timestamp)
+    are seconds; None: no such limit.
     """
 
     delivered_statuses: frozenset[int] = frozenset(range(200, 300))
     retried_statuses: frozenset[int] = frozenset((408, 425, 429, *range(500, 600)))
     max_attempts: int | None = 20
     max_elapsed: float | None = 3600.0
+    max_age: float | None = None
     initial_backoff: float = 0.5
     max_backoff: float = 60.0
     max_retry_after: float = 300.0
@@ -39,6 +47,8 @@ class Reason(StrEnum):
 
     REFUSED = "refused"
     RETRIES_EXHAUSTED = "retries_exhausted"
+    ENDPOINT_NOT_ALLOWED = "endpoint_not_allowed"
+    """The event chose a host whose address may not be spoken to."""
 
 
 class Done(NamedTuple):
@@ -61,10 +71,43 @@ Verdict = Done | Again | Never
 
 
 class Effort(NamedTuple):
-    """What was spent on a record: attempts that were answered, and seconds since the first one."""
+    """What was spent on a record.
+
+    `attempts` were answered, `counted` of them are held against it; seconds since the first one
+    (without those in which the endpoint was down) and since the record's timestamp. `is_spared`:
+    the endpoint is down, so that this attempt ends nothing. `is_foreign`: the event chose another host.
+    """
 
     attempts: int
+    counted: int
     elapsed: float
+    age: float = 0.0
+    is_spared: bool = False
+    is_foreign: bool = False
+
+
+def sign_of(policy: RetryPolicy, answer: Answer) -> Sign:
+    """What `answer` says of the endpoint."""
+    if isinstance(answer, TransportError):
+        return Sign.UNREACHABLE if answer.reason in _UNREACHABLE else Sign.NO_ANSWER
+    if answer.status in policy.delivered_statuses:
+        return Sign.DELIVERED
+    if answer.status not in policy.retried_statuses:
+        return Sign.REFUSED
+    return Sign.THROTTLED if answer.status == 429 else Sign.SERVER_ERROR
+
+
+def pause(policy: RetryPolicy, answer: Answer, now: float) -> float | None:
+    """Seconds for which the endpoint asks to be left alone, as far as that is followed; None: it does not.
+
+    `now` is the time as a timestamp, for `Retry-After` dates.
+    """
+    if isinstance(answer, TransportError) or answer.status not in policy.retried_statuses:
+        return None
+    if answer.status not in _RETRY_AFTER_STATUSES or not answer.retry_after:
+        return None
+    seconds = seconds_from(answer.retry_after, now)
+    return None if seconds is None else min(seconds, policy.max_retry_after)
 
 
 def judge(policy: RetryPolicy, answer: Answer, effort: Effort, *, now: float, chance: float) -> Verdict:
@@ -72,20 +115,25 @@ def judge(policy: RetryPolicy, answer: Answer, effort: Effort, *, now: float, ch
 
     `now` is the time as a timestamp (for `Retry-After` dates), `chance` a number from 0 to 1.
     """
-    retry_after = None
-    if not isinstance(answer, TransportError):
-        if answer.status in policy.delivered_statuses:
-            return Done()
-        if answer.status not in policy.retried_statuses:
-            return Never(Reason.REFUSED)
-        if answer.status in _RETRY_AFTER_STATUSES and answer.retry_after:
-            retry_after = seconds_from(answer.retry_after, now)
-    after = _wait(policy, effort.attempts, chance, retry_after)
-    if policy.max_attempts is not None and effort.attempts >= policy.max_attempts:
-        return Never(Reason.RETRIES_EXHAUSTED)
-    if policy.max_elapsed is not None and effort.elapsed + after > policy.max_elapsed:
+    sign = sign_of(policy, answer)
+    if sign is Sign.DELIVERED:
+        return Done()
+    if sign is Sign.REFUSED:
+        return Never(Reason.REFUSED)
+    if effort.is_foreign and isinstance(answer, TransportError) and answer.reason == "blocked":
+        return Never(Reason.ENDPOINT_NOT_ALLOWED)
+    after = _wait(policy, effort.attempts, chance, pause(policy, answer, now))
+    if not effort.is_spared and _is_exhausted(policy, effort, after):
         return Never(Reason.RETRIES_EXHAUSTED)
     return Again(after)
+
+
+def _is_exhausted(policy: RetryPolicy, effort: Effort, after: float) -> bool:
+    return (
+        (policy.max_attempts is not None and effort.counted >= policy.max_attempts)
+        or (policy.max_elapsed is not None and effort.elapsed + after > policy.max_elapsed)
+        or (policy.max_age is not None and effort.age + after > policy.max_age)
+    )
 
 
 def backoff(initial: float, maximum: float, attempts: int, chance: float) -> float:
@@ -113,9 +161,7 @@ def _seconds_until(date: str, now: float) -> float:
         return math.nan
 
 
-def _wait(policy: RetryPolicy, attempts: int, chance: float, retry_after: float | None) -> float:
+def _wait(policy: RetryPolicy, attempts: int, chance: float, pause: float | None) -> float:
     """Never sooner than the endpoint asked; the jitter on top keeps the waiting from returning at once."""
     jittered = backoff(policy.initial_backoff, policy.max_backoff, attempts, chance)
-    if retry_after is None:
-        return jittered
-    return min(retry_after, policy.max_retry_after) + min(jittered, policy.initial_backoff)
+    return jittered if pause is None else pause + min(jittered, policy.initial_backoff)

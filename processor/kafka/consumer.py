@@ -27,6 +27,7 @@ from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message,
 
 from processor.errors import FatalError
 from processor.kafka.options import LOGGER, consumer_options
+from processor.kafka_settings import KafkaSettings
 from processor.model import (
     Assigned,
     Lost,
@@ -40,7 +41,6 @@ from processor.model import (
     Stopped,
     Troubled,
 )
-from processor.sections import KafkaSettings
 
 BATCH = 500
 AHEAD = 2

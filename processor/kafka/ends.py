@@ -7,8 +7,8 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from processor.kafka.options import LOGGER, client_options
+from processor.kafka_settings import KafkaSettings
 from processor.model import Partition
-from processor.sections import KafkaSettings
 
 ANSWER_SECONDS = 10.0
 

@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from processor.errors import ConfigError, Problem
-from processor.sections import DeadLetterSettings, KafkaSettings
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 
 Options = dict[str, Any]
 

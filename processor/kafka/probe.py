@@ -7,8 +7,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
 
 from processor.kafka.options import LOGGER, client_options
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import Finding
-from processor.sections import DeadLetterSettings, KafkaSettings
 
 ANSWER_SECONDS = 10.0
 

@@ -16,8 +16,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from processor.errors import WriteError
 from processor.kafka.options import LOGGER, producer_options
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import DeadLetter
-from processor.sections import DeadLetterSettings, KafkaSettings
 
 POLL_SECONDS = 0.2
 

@@ -20,16 +20,26 @@ from processor.core.retry import (
     Verdict,
     backoff,
     judge,
+    pause,
     seconds_from,
+    sign_of,
 )
 from processor.errors import TransportError
-from processor.model import Answer
+from processor.model import Answer, Sign
 from tests.builders import response
 
 NOW = 1_700_000_000.0
 POLICY = RetryPolicy()
+UNREACHABLE = ["connect", "dns", "tls", "certificate", "blocked"]
 ENDLESS = replace(POLICY, max_attempts=None, max_elapsed=None)
-FIRST = Effort(1, 0.0)
+
+
+def spent(attempts: int, elapsed: float) -> Effort:
+    """So many attempts, all held against the record, in so many seconds."""
+    return Effort(attempts, attempts, elapsed)
+
+
+FIRST = spent(1, 0.0)
 
 chances = st.floats(0.0, 1.0)
 attempts = st.integers(1, 10_000)
@@ -92,25 +102,83 @@ def test_the_policy_says_which_answers_mean_what() -> None:
 @pytest.mark.parametrize("answer", [response(503), response(429, "1"), TransportError("connect", "")])
 def test_after_the_last_attempt_a_record_is_given_up(answer: Answer) -> None:
     policy = replace(POLICY, max_attempts=3)
-    assert isinstance(verdict(answer, policy, Effort(2, 0.0)), Again)
-    assert verdict(answer, policy, Effort(3, 0.0)) == Never(Reason.RETRIES_EXHAUSTED)
-    assert verdict(answer, policy, Effort(4, 0.0)) == Never(Reason.RETRIES_EXHAUSTED)
+    assert isinstance(verdict(answer, policy, spent(2, 0.0)), Again)
+    assert verdict(answer, policy, spent(3, 0.0)) == Never(Reason.RETRIES_EXHAUSTED)
+    assert verdict(answer, policy, spent(4, 0.0)) == Never(Reason.RETRIES_EXHAUSTED)
 
 
 def test_a_record_is_given_up_when_the_next_attempt_would_come_too_late() -> None:
     policy = replace(POLICY, max_elapsed=100.0)
-    assert verdict(response(503, "40"), policy, Effort(1, 60.0)) == Again(40.0)
-    assert verdict(response(503, "41"), policy, Effort(1, 60.0)) == Never(Reason.RETRIES_EXHAUSTED)
+    assert verdict(response(503, "40"), policy, spent(1, 60.0)) == Again(40.0)
+    assert verdict(response(503, "41"), policy, spent(1, 60.0)) == Never(Reason.RETRIES_EXHAUSTED)
 
 
 def test_without_limits_a_record_is_never_given_up() -> None:
-    assert isinstance(verdict(response(503), ENDLESS, Effort(10**9, 1e12), 1.0), Again)
+    assert isinstance(verdict(response(503), ENDLESS, spent(10**9, 1e12), 1.0), Again)
 
 
 def test_the_last_attempt_may_still_deliver_or_be_refused() -> None:
-    spent = Effort(10**6, 1e9)
-    assert verdict(response(200), effort=spent) == Done()
-    assert verdict(response(400), effort=spent) == Never(Reason.REFUSED)
+    much = spent(10**6, 1e9)
+    assert verdict(response(200), effort=much) == Done()
+    assert verdict(response(400), effort=much) == Never(Reason.REFUSED)
+
+
+def test_an_attempt_that_was_no_fault_of_the_record_ends_nothing() -> None:
+    much = spent(10**6, 1e9)._replace(is_spared=True)
+    assert isinstance(verdict(response(503), effort=much), Again)
+
+
+def test_a_record_older_than_its_age_limit_is_not_tried_again() -> None:
+    policy = replace(ENDLESS, max_age=100.0)
+    assert verdict(response(503, "40"), policy, FIRST._replace(age=60.0)) == Again(40.0)
+    assert verdict(response(503, "41"), policy, FIRST._replace(age=60.0)) == Never(Reason.RETRIES_EXHAUSTED)
+
+
+def test_an_address_that_may_not_be_spoken_to_ends_an_event_that_chose_it_and_no_other() -> None:
+    blocked = TransportError("blocked", "")
+    assert verdict(blocked, effort=FIRST._replace(is_foreign=True)) == Never(Reason.ENDPOINT_NOT_ALLOWED)
+    assert isinstance(verdict(blocked), Again)
+
+
+# What an answer tells of the endpoint
+
+
+@pytest.mark.parametrize(
+    ("answer", "sign"),
+    [
+        (response(204), Sign.DELIVERED),
+        (response(302), Sign.REFUSED),
+        (response(401), Sign.REFUSED),
+        (response(408), Sign.SERVER_ERROR),
+        (response(500), Sign.SERVER_ERROR),
+        (response(429), Sign.THROTTLED),
+        *((TransportError(reason, ""), Sign.UNREACHABLE) for reason in UNREACHABLE),
+        *((TransportError(reason, ""), Sign.NO_ANSWER) for reason in ("reset", "timeout", "malformed")),
+    ],
+)
+def test_an_answer_tells_whether_the_endpoint_works(answer: Answer, sign: Sign) -> None:
+    assert sign_of(POLICY, answer) is sign
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (response(429, "7"), 7.0),
+        (response(503, "1e9"), 300.0),
+        (response(503, "-1"), 0.0),
+        (response(503, "soon"), None),
+        (response(503), None),
+        (response(500, "7"), None),
+        (response(400, "7"), None),
+        (TransportError("reset", ""), None),
+    ],
+)
+def test_a_pause_is_followed_on_429_and_503_up_to_a_limit(answer: Answer, seconds: float | None) -> None:
+    assert pause(POLICY, answer, NOW) == seconds
+
+
+def test_no_pause_is_followed_on_a_status_that_is_final() -> None:
+    assert pause(replace(POLICY, retried_statuses=frozenset()), response(429, "7"), NOW) is None
 
 
 # Waiting
@@ -131,7 +199,7 @@ def test_the_wait_is_spread_evenly_below_its_ceiling(number: int, chance: float)
 def test_no_wait_is_negative_or_beyond_what_the_policy_allows(
     number: int, chance: float, retry_after: str | None
 ) -> None:
-    again = verdict(response(503, retry_after), ENDLESS, Effort(number, 0.0), chance)
+    again = verdict(response(503, retry_after), ENDLESS, spent(number, 0.0), chance)
     assert isinstance(again, Again)
     assert 0.0 <= again.after <= POLICY.max_retry_after + POLICY.initial_backoff
 
@@ -140,7 +208,7 @@ def test_no_wait_is_negative_or_beyond_what_the_policy_allows(
 def test_it_is_never_tried_sooner_than_asked_and_only_a_little_later(
     seconds: float, chance: float, number: int
 ) -> None:
-    again = verdict(response(429, str(seconds)), ENDLESS, Effort(number, 0.0), chance)
+    again = verdict(response(429, str(seconds)), ENDLESS, spent(number, 0.0), chance)
     assert isinstance(again, Again)
     assert seconds <= again.after <= seconds + POLICY.initial_backoff
 
@@ -249,7 +317,12 @@ def test_any_text_means_a_finite_number_of_seconds_or_nothing(text: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("reason", "word"), [(Reason.REFUSED, "refused"), (Reason.RETRIES_EXHAUSTED, "retries_exhausted")]
+    ("reason", "word"),
+    [
+        (Reason.REFUSED, "refused"),
+        (Reason.RETRIES_EXHAUSTED, "retries_exhausted"),
+        (Reason.ENDPOINT_NOT_ALLOWED, "endpoint_not_allowed"),
+    ],
 )
 def test_a_reason_is_a_word_that_stands_in_dead_letters(reason: Reason, word: str) -> None:
     assert reason == word

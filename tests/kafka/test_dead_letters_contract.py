@@ -7,12 +7,12 @@ from uuid import uuid4
 import confluent_kafka
 import pytest
 
-from processor.delivery import DeadLetters
+from processor.letters import DeadLetters
 from processor.errors import WriteError
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.producer import Producer
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import DeadLetter
-from processor.sections import DeadLetterSettings, KafkaSettings
 from tests.fakes import FakeDeadLetters, VirtualClock
 
 LETTER = DeadLetter(b"k", b"v", (("first", b"1"), ("none", None), ("first", b"2")))

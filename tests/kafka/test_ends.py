@@ -10,8 +10,8 @@ import pytest
 from processor.kafka import ends
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.ends import Ends
+from processor.kafka_settings import KafkaSettings
 from processor.model import Partition
-from processor.sections import KafkaSettings
 from tests.apache_kafka import Broker
 from tests.endpoint import HOST, unused_port
 

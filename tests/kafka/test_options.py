@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from processor.errors import ConfigError, Problem
 from processor.kafka.options import client_options, consumer_options, producer_options, refuse_unknown
-from processor.sections import OWNED, OWNED_BY_PRODUCER, DeadLetterSettings, KafkaSettings
+from processor.kafka_settings import OWNED, OWNED_BY_PRODUCER, DeadLetterSettings, KafkaSettings
 
 SECRET = "hunter2-correct-horse"
 PROMISED_TO_CONSUMER = {

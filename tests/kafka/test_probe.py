@@ -10,8 +10,8 @@ from confluent_kafka.admin import AdminClient
 from processor.kafka import probe as module
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.probe import probe
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import Finding
-from processor.sections import DeadLetterSettings, KafkaSettings
 from tests.apache_kafka import Broker, SecureBroker
 from tests.endpoint import HOST, unused_port
 

@@ -13,9 +13,9 @@ import pytest
 
 from processor.kafka.consumer import Consumer
 from processor.kafka.embedded import EmbeddedBroker
+from processor.kafka_settings import KafkaSettings
 from processor.model import Assigned, Lost, Partition, Position, Received, Record, Revoked, SourceEvent
 from processor.pipeline import Source
-from processor.sections import KafkaSettings
 from tests.fakes import FakeSource, VirtualClock
 
 WAIT_SECONDS = 30.0

@@ -1,0 +1,218 @@
+"""Whether the endpoint as a whole answers; when it does not, the topic is the queue.
+
+    CLOSED ── too many failures, or a refusal that cannot be paid ──▶ OPEN
+    OPEN ── one probe at a time, at growing intervals; it succeeded ──▶ HALF_OPEN
+    HALF_OPEN ── each success lets two more leave; `minimum` of them ──▶ CLOSED
+    HALF_OPEN ── too many failures ──▶ OPEN
+
+The window holds what was told in the last `window` seconds, and at least the last `minimum` answers
+however long ago. Failures of one record alone open nothing, unless it never got as far as the
+endpoint: they may be the event's fault. 429 is counted apart: an endpoint that throttles works.
+
+Promises: while it is open at most one request is under way that left after it opened, and none
+leaves before `wakes_at`; an answer to anything but a probe changes nothing then. Cost: O(1) a
+success, O(window) a failure. Times are monotonic seconds, `chance` a number from 0 to 1.
+"""
+
+import math
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from processor.model import Sign
+
+_BUCKETS = 10
+_OUTAGE = (Sign.UNREACHABLE, Sign.NO_ANSWER, Sign.SERVER_ERROR)
+_WORKS = (Sign.DELIVERED, Sign.REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitPolicy:
+    """When to stop sending, and when to try again. Rates are shares from 0 to 1, times seconds."""
+
+    enabled: bool = True
+    window: float = 10.0
+    minimum: int = 10
+    failure_rate: float = 0.5
+    throttled_rate: float = 0.9
+    first_probe: float = 1.0
+    max_probe_interval: float = 30.0
+
+
+class State(StrEnum):
+    """How the circuit stands."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class _Bucket:
+    """What was told in a tenth of the window."""
+
+    __slots__ = ("begun", "counts", "records")
+
+    def __init__(self, begun: float) -> None:
+        self.begun = begun
+        self.counts = dict.fromkeys(Sign, 0)
+        self.records: set[Hashable] = set()
+
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+class Circuit:
+    """The circuit of one destination."""
+
+    def __init__(self, policy: CircuitPolicy) -> None:
+        self._policy = policy
+        self._buckets: deque[_Bucket] = deque()
+        self._state = State.CLOSED
+        self._reason = Sign.NO_ANSWER
+        self._probe_at = 0.0
+        self._is_probing = False
+        self._successes = 0
+        self._openings = 0
+        self._failed_probes = 0
+        self._half_open_since = -math.inf
+        self._down_since: float | None = None
+        self._down_before = 0.0
+
+    # Facts
+
+    def told(self, sign: Sign, record: Hashable, sent_at: float, now: float, chance: float) -> None:
+        """An answer came to a request of `sent_at` that was no probe."""
+        if self._state is State.CLOSED and not self._policy.enabled:
+            return
+        if self._state is State.OPEN or sent_at < self._half_open_since:
+            return
+        bucket = self._bucket(now)
+        bucket.counts[sign] += 1
+        if sign in _WORKS:
+            self._accepted(sign, now)
+            return
+        if len(bucket.records) < 2:
+            bucket.records.add(record)
+        if (reason := self._verdict(now)) is not None:
+            self._open(reason, now, chance)
+
+    def started(self) -> bool:
+        """A request left; ask `room` before. Whether it is a probe, to be told of as one."""
+        if self._state is not State.OPEN:
+            return False
+        self._is_probing = True
+        return True
+
+    def probed(self, sign: Sign | None, now: float, chance: float) -> None:
+        """The probe was answered; None: given up, or it told nothing of the endpoint."""
+        self._is_probing = False
+        if self._state is not State.OPEN:
+            return
+        if sign is None:
+            self._probe_at = now + self._policy.first_probe * (1 + chance) / 2
+        elif sign is Sign.DELIVERED or (sign in _WORKS and self._reason is not Sign.REFUSED):
+            self._state, self._successes, self._half_open_since = State.HALF_OPEN, 1, now
+            self._buckets.clear()
+            self._bucket(now).counts[sign] += 1
+        else:
+            self._failed_probes += 1
+            self._probe_later(now, chance)
+
+    def refused(self, now: float, chance: float) -> None:
+        """The endpoint refuses nearly everything."""
+        if self._state is not State.OPEN:
+            self._open(Sign.REFUSED, now, chance)
+
+    # Questions
+
+    def state(self) -> State:
+        """How it stands."""
+        return self._state
+
+    def reason(self) -> Sign:
+        """Why it opened last."""
+        return self._reason
+
+    def room(self, now: float, in_flight: int) -> int | None:
+        """How many may leave now; None: as many as anybody likes."""
+        match self._state:
+            case State.CLOSED:
+                return None
+            case State.HALF_OPEN:
+                return 2 * self._successes - in_flight
+        return int(not self._is_probing and now >= self._probe_at)
+
+    def wakes_at(self) -> float | None:
+        """When the next probe may leave; None when that is no question of time."""
+        return self._probe_at if self._state is State.OPEN and not self._is_probing else None
+
+    def failed_probes(self) -> int:
+        """How many probes failed since it was closed."""
+        return self._failed_probes
+
+    def downtime(self, now: float) -> float:
+        """Seconds in which it was not closed, all told."""
+        return self._down_before + (0.0 if self._down_since is None else now - self._down_since)
+
+    # How it moves
+
+    def _accepted(self, sign: Sign, now: float) -> None:
+        if self._state is not State.HALF_OPEN or (self._reason is Sign.REFUSED and sign is Sign.REFUSED):
+            return
+        self._successes += 1
+        if self._successes >= self._policy.minimum:
+            self._down_before, self._down_since = self.downtime(now), None
+            self._state = State.CLOSED
+            self._openings = self._failed_probes = 0
+
+    def _open(self, reason: Sign, now: float, chance: float) -> None:
+        self._state, self._reason = State.OPEN, reason
+        self._is_probing = False
+        self._buckets.clear()
+        if self._down_since is None:
+            self._down_since = now
+        self._probe_later(now, chance)
+
+    def _probe_later(self, now: float, chance: float) -> None:
+        """Twice as late each time, up to half of it left to chance: many processes do not come at once."""
+        interval = self._policy.first_probe * 2.0 ** min(self._openings, 30)
+        self._openings += 1
+        self._probe_at = now + min(interval, self._policy.max_probe_interval) * (1 + chance) / 2
+
+    # What the window tells
+
+    def _bucket(self, now: float) -> _Bucket:
+        """The bucket of now."""
+        if not self._buckets or now - self._buckets[-1].begun >= self._policy.window / _BUCKETS:
+            self._buckets.append(_Bucket(now))
+            self._forget(now)
+        return self._buckets[-1]
+
+    def _forget(self, now: float) -> None:
+        """Drop the buckets that are too old to count."""
+        total = sum(bucket.total() for bucket in self._buckets)
+        while now - self._buckets[0].begun >= self._policy.window:
+            total -= self._buckets[0].total()
+            if total < self._policy.minimum:
+                return
+            self._buckets.popleft()
+
+    def _verdict(self, now: float) -> Sign | None:
+        """Why to open; None: it works well enough."""
+        self._forget(now)
+        counts = {sign: sum(bucket.counts[sign] for bucket in self._buckets) for sign in Sign}
+        total = sum(counts.values())
+        needed = self._policy.minimum if self._state is State.CLOSED else 2
+        if total < needed or not self._tells_of_the_endpoint(counts):
+            return None
+        if sum(counts[sign] for sign in _OUTAGE) >= self._policy.failure_rate * total:
+            return max(_OUTAGE, key=counts.__getitem__)
+        if counts[Sign.THROTTLED] >= self._policy.throttled_rate * total:
+            return Sign.THROTTLED
+        return None
+
+    def _tells_of_the_endpoint(self, counts: dict[Sign, int]) -> bool:
+        if counts[Sign.UNREACHABLE]:
+            return True
+        return len(set().union(*(bucket.records for bucket in self._buckets))) > 1

@@ -1,0 +1,54 @@
+"""How long we may believe that our partitions are still ours.
+
+A process that was stopped for longer than the session time-out (or cannot reach its coordinator)
+still believes that it owns partitions which others read by now. What the broker last acknowledged
+is the proof: a commit that it took, or refused only because a rebalance was under way, was judged
+against our membership. The proof counts from when the commit was asked for, and is renewed by
+committing the same positions again when nothing moved.
+
+Promise: `until()` lies before the earliest moment at which the broker can have given our
+partitions away unseen. Times are monotonic seconds.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+LONGEST_MARGIN = 5.0
+"""Heartbeats leave every 3 s at the most, and the broker counts from the last one."""
+
+_OF_MEMBERS = (None, "REBALANCE_IN_PROGRESS")
+
+
+def is_proof(errors: Iterable[str | None]) -> bool:
+    """Whether these answers to a commit, Kafka's names of errors or None, are given to members only."""
+    return any(error in _OF_MEMBERS for error in errors)
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePolicy:
+    """`session_timeout`: after so long without a heartbeat the broker gives partitions away."""
+
+    session_timeout: float = 45.0
+
+
+class Lease:
+    """Our membership in the group, as far as it is proven."""
+
+    def __init__(self, policy: LeasePolicy) -> None:
+        session = policy.session_timeout
+        self._lasts = session - min(LONGEST_MARGIN, session / 3)
+        self._renewed_after = session / 3
+        self._proved_at = -math.inf
+
+    def proved(self, at: float) -> None:
+        """Whoever was asked at `at` took us for a member."""
+        self._proved_at = max(self._proved_at, at)
+
+    def until(self) -> float:
+        """Nothing may leave from then on."""
+        return self._proved_at + self._lasts
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is time to ask again."""
+        return now - self._proved_at >= self._renewed_after

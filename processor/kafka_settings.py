@@ -1,0 +1,160 @@
+"""Every setting of the brokers, the consumer group and the dead-letter topic.
+
+Times are seconds, sizes bytes.
+"""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
+
+from processor.setting_types import ClientOptions, Day, Hour, Limit, Seconds, Section, Texts
+
+OWNED = frozenset(
+    (
+        "allow.auto.create.topics",
+        "auto.offset.reset",
+        "bootstrap.servers",
+        "client.id",
+        "default.topic.config",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "enable.partition.eof",
+        "group.id",
+        "group.instance.id",
+        "group.protocol",
+        "heartbeat.interval.ms",
+        "isolation.level",
+        "max.poll.interval.ms",
+        "metadata.broker.list",
+        "partition.assignment.strategy",
+        "session.timeout.ms",
+        "transactional.id",
+    )
+)
+"""librdkafka options that are settings of their own, or that our promises rest on."""
+
+OWNED_BY_PRODUCER = frozenset(
+    (
+        "acks",
+        "allow.auto.create.topics",
+        "bootstrap.servers",
+        "default.topic.config",
+        "delivery.timeout.ms",
+        "enable.idempotence",
+        "message.max.bytes",
+        "message.timeout.ms",
+        "metadata.broker.list",
+        "request.required.acks",
+        "topic.metadata.propagation.max.ms",
+        "transactional.id",
+    )
+)
+
+
+def _not_owned(client: dict[str, Any], owned: frozenset[str]) -> dict[str, Any]:
+    if taken := sorted(owned.intersection(client)):
+        raise ValueError(
+            f"{', '.join(taken)} cannot be set here: it has a setting of its own or is needed as it is"
+        )
+    return client
+
+
+class KafkaSettings(Section):
+    """Where the events are read."""
+
+    bootstrap_servers: str = Field(
+        min_length=1, description="Brokers to start from, `host:port`, comma-separated."
+    )
+    group_id: str = Field(
+        min_length=1, description="The consumer group. All processes of one destination share it."
+    )
+    topics: Texts = Field(
+        min_length=1, description="Topics to read; a name that starts with `^` is a regular expression."
+    )
+    client_id: str = Field(
+        "webhook-processor", description="The name that brokers see in their logs and quotas."
+    )
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic", description="`classic` (cooperative-sticky) or `consumer` (KIP-848, Kafka 4.0 or newer)."
+    )
+    group_instance_id: str | None = Field(
+        None,
+        description="Static membership: a name of this process that outlives restarts, such as the pod's.",
+    )
+    auto_offset_reset: Literal["earliest", "latest", "error"] = Field(
+        "earliest", description="Where a group without a committed offset starts."
+    )
+    isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
+        "read_committed", description="Whether records of open or aborted transactions are read."
+    )
+    session_timeout: Hour = Field(
+        45.0,
+        description="After so long without a heartbeat others get the partitions (classic only).",
+    )
+    max_poll_interval: Day = Field(
+        300.0, description="After so long without a poll the process leaves the group."
+    )
+    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="How brokers are spoken to."
+    )
+    ssl_ca_file: FilePath | None = Field(None, description="Certificates of the authorities to trust, PEM.")
+    ssl_certificate_file: FilePath | None = Field(None, description="The client's certificate, PEM.")
+    ssl_key_file: FilePath | None = Field(None, description="The client's private key, PEM.")
+    ssl_key_password: SecretStr | None = Field(None, description="The password of the private key.")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = Field(
+        None, description="How to log in; what OAUTHBEARER needs goes into `kafka.client`."
+    )
+    sasl_username: str | None = Field(None, description="The user's name.")
+    sasl_password: SecretStr | None = Field(None, description="The user's password.")
+    client: ClientOptions = Field(
+        default_factory=dict,
+        repr=False,
+        description="Further librdkafka options for every client, such as `client.rack`.",
+    )
+
+    @field_validator("client")
+    @classmethod
+    def _leaves_owned_options_alone(cls, client: dict[str, Any]) -> dict[str, Any]:
+        return _not_owned(client, OWNED)
+
+    @model_validator(mode="after")
+    def _names_a_user_where_one_is_needed(self) -> Self:
+        if self.security_protocol.startswith("sasl") and self.sasl_mechanism is None:
+            raise ValueError(f"security_protocol {self.security_protocol} needs sasl_mechanism")
+        needs_user = self.sasl_mechanism not in (None, "OAUTHBEARER")
+        if needs_user and not (self.sasl_username and self.sasl_password):
+            raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_username and sasl_password")
+        return self
+
+
+class DeadLetterSettings(Section):
+    """Where the events go that cannot be delivered."""
+
+    topic: str = Field(min_length=1, description="The dead-letter topic. It has to exist.")
+    max_message_bytes: int = Field(
+        10 * 1024 * 1024,
+        ge=1000,
+        le=1_000_000_000,
+        description="The largest dead letter to send; the topic's own limit still counts.",
+    )
+    write_timeout: Seconds = Field(
+        30.0, description="How long to wait for the acknowledgement of all replicas."
+    )
+    budget: Limit = Field(
+        100,
+        description="Refusals that may become dead letters before one is delivered; then all wait until "
+        "the endpoint accepts one. null: no limit.",
+    )
+    budget_per_delivery: int = Field(
+        10, ge=1, le=1_000_000, description="How many refusals each delivery pays for."
+    )
+    client: ClientOptions = Field(
+        default_factory=dict,
+        repr=False,
+        description="Further librdkafka options for the producer, over those of `kafka.client`.",
+    )
+
+    @field_validator("client")
+    @classmethod
+    def _leaves_owned_options_alone(cls, client: dict[str, Any]) -> dict[str, Any]:
+        return _not_owned(client, OWNED_BY_PRODUCER)

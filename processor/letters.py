@@ -1,0 +1,101 @@
+"""Dead letters until they are acknowledged.
+
+Promise: a letter counts as written once all replicas have it; one that cannot be written is written
+again until it can be, and one that is given up is never told of again.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from processor.clock import Clock, Timer
+from processor.core.dead_letter import DeadLetterPolicy, Detail, Failure, write_down
+from processor.core.retry import backoff
+from processor.errors import WriteError
+from processor.model import DeadLetter, Record
+from processor.telemetry import Telemetry
+
+REWRITE_SECONDS = 1.0
+REWRITE_MAX_SECONDS = 30.0
+
+
+class DeadLetters(Protocol):
+    """Writes dead letters."""
+
+    def write(self, letter: DeadLetter, written: Callable[[WriteError | None], None]) -> None:
+        """Call `written` once, later, with None as soon as all replicas have it."""
+        ...
+
+
+class Letters:
+    """All dead letters of this process that are being written."""
+
+    def __init__(
+        self,
+        policy: DeadLetterPolicy,
+        topic: DeadLetters,
+        clock: Clock,
+        chance: Callable[[], float],
+        telemetry: Telemetry,
+    ) -> None:
+        self._policy = policy
+        self._topic = topic
+        self._clock = clock
+        self._chance = chance
+        self._telemetry = telemetry
+
+    def write(
+        self, record: Record, failure: Failure, written: Callable[[], None], blocked: Callable[[], None]
+    ) -> "Letter":
+        """Write `record` down; `written` is called once it is acknowledged, `blocked` when that fails."""
+        letter = Letter(record, failure, written, blocked)
+        self._send(letter)
+        return letter
+
+    def _send(self, letter: "Letter") -> None:
+        letter.is_waiting = False
+        text = write_down(self._policy, letter.record, letter.failure, letter.detail)
+        self._topic.write(text, lambda error: self._answered(letter, error))
+
+    def _answered(self, letter: "Letter", error: WriteError | None) -> None:
+        if letter.is_given_up:
+            return
+        if error is None:
+            self._telemetry.dead_lettered(letter.record, letter.failure)
+            letter.written()
+        elif error.reason == "too_large" and letter.detail > Detail.COORDINATES:
+            letter.detail = Detail(letter.detail - 1)
+            self._send(letter)
+        else:
+            self._send_later(letter, error)
+
+    def _send_later(self, letter: "Letter", error: WriteError) -> None:
+        letter.failures += 1
+        letter.is_waiting = True
+        self._telemetry.dead_letter_failed(letter.record, error)
+        delay = backoff(REWRITE_SECONDS, REWRITE_MAX_SECONDS, letter.failures, (1 + self._chance()) / 2)
+        letter.timer = self._clock.call_later(delay, lambda: self._send(letter))
+        letter.blocked()
+
+
+class Letter:
+    """A dead letter on its way."""
+
+    def __init__(
+        self, record: Record, failure: Failure, written: Callable[[], None], blocked: Callable[[], None]
+    ) -> None:
+        self.record = record
+        self.failure = failure
+        self.written = written
+        self.blocked = blocked
+        self.detail = Detail.FULL
+        self.failures = 0
+        self.is_waiting = False
+        """Whether it could not be written and waits for its next try."""
+        self.is_given_up = False
+        self.timer: Timer | None = None
+
+    def give_up(self) -> None:
+        """Nobody waits for it any more."""
+        self.is_given_up = True
+        if self.timer:
+            self.timer.cancel()

@@ -1,0 +1,102 @@
+"""One record under way: what it waits for, and what has been spent on it.
+
+Times are monotonic seconds, but for `wall` and `first_attempt` and `last_attempt`: timestamps.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+
+from processor.core.admission import Leave
+from processor.core.dead_letter import Failure
+from processor.core.retry import Effort, Reason
+from processor.errors import TransportError
+from processor.letters import Letter
+from processor.model import Answer, Record, Request
+
+
+class Stage(Enum):
+    """What a record under way waits for: an answer, another attempt, or its dead letter."""
+
+    ANSWER = 1
+    RETRY = 2
+    LETTER = 3
+    BLOCKED_LETTER = 4
+
+
+class Run:
+    """A record under way."""
+
+    __slots__ = (
+        "attempts",
+        "cancel",
+        "counted",
+        "delivered_before",
+        "downtime",
+        "first_attempt",
+        "is_foreign",
+        "is_sent",
+        "last_attempt",
+        "leave",
+        "letter",
+        "record",
+        "request",
+        "started_at",
+    )
+
+    downtime: float
+    leave: Leave
+    started_at: float
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.attempts = 0
+        self.counted = 0
+        self.delivered_before: int | None = None
+        self.is_sent = False
+        self.letter: Letter | None = None
+        self.cancel: Callable[[], None] = nothing
+        self.request: Request | None = None
+        self.is_foreign = False
+        self.first_attempt: float | None = None
+        self.last_attempt: float | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """What it waits for."""
+        if self.letter is not None:
+            return Stage.BLOCKED_LETTER if self.letter.is_waiting else Stage.LETTER
+        return Stage.ANSWER if self.is_sent else Stage.RETRY
+
+    def sent(self, leave: Leave, wall: float, downtime: float) -> None:
+        """A request left; `downtime`: for how long the endpoint had been down before, all told."""
+        self.leave, self.last_attempt, self.is_sent = leave, wall, True
+        if self.attempts == 0:
+            self.started_at, self.first_attempt, self.downtime = leave.at, wall, downtime
+
+    def answered(self, now: float, wall: float, downtime: float, *, is_spared: bool) -> Effort:
+        """It was answered; what has been spent on it since. `is_spared`: not held against it."""
+        self.is_sent = False
+        self.attempts += 1
+        self.counted += not is_spared
+        elapsed = now - self.started_at - (downtime - self.downtime)
+        age = wall - self.record.timestamp
+        return Effort(self.attempts, self.counted, elapsed, age, is_spared, self.is_foreign)
+
+    def refusal(self, answer: Answer, reason: Reason) -> Failure:
+        """What is to be written down of it when it is given up after `answer`."""
+        response = None if isinstance(answer, TransportError) else answer
+        return Failure(
+            code=reason,
+            message=f"the endpoint answered {response.status}" if response else str(answer),
+            stage="TASK_PUT",
+            error_class="processor.model.Response" if response else "processor.errors.TransportError",
+            attempts=self.attempts,
+            first_attempt=self.first_attempt,
+            last_attempt=self.last_attempt,
+            request=self.request,
+            response=response,
+        )
+
+
+def nothing() -> None:
+    """There is nothing to call off."""

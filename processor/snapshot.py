@@ -1,0 +1,118 @@
+"""How the process stands when somebody scrapes: asked then, and at no cost otherwise."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from processor.core.circuit import State
+from processor.core.flow import Hold, Standing
+from processor.model import Partition
+
+NAMESPACE = "webhook_processor"
+
+
+class Snapshot(NamedTuple):
+    """How the process stands: counts of records or requests, bytes, seconds, and every assigned partition.
+
+    `endpoint_pause`: for how long the endpoint asked to be left alone; `lease`: for how long our
+    membership in the group is proven.
+    """
+
+    in_flight: int
+    in_flight_limit: int
+    retries_waiting: int
+    dead_letters_blocked: int
+    waiting_records: int
+    waiting_bytes: int
+    held: Mapping[Partition, Hold]
+    ends: Mapping[Partition, int]
+    standings: Iterable[tuple[Partition, Standing]]
+    ready: bool
+    circuit: State
+    dead_letter_budget: int | None
+    endpoint_pause: float
+    lease: float
+
+
+class Standings(Collector):
+    """Asks for a snapshot at every scrape."""
+
+    def __init__(self, destination: str, snapshot: Callable[[], Snapshot], now: Callable[[], float]) -> None:
+        self._destination = destination
+        self._snapshot = snapshot
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges of the process, then of its partitions."""
+        snapshot = self._snapshot()
+        standings = list(snapshot.standings)
+        yield from self._of_process(snapshot, standings)
+        yield from self._of_partitions(snapshot, standings)
+        circuit = self._family("circuit_state", "1 for how the circuit stands, 0 for the others.", "state")
+        for state in State:
+            circuit.add_metric([self._destination, state.value], int(snapshot.circuit is state))
+        yield circuit
+
+    def _of_process(
+        self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
+    ) -> Iterator[Metric]:
+        oldest = min((s.oldest for _, s in standings if s.oldest is not None), default=None)
+        age = 0.0 if oldest is None else max(0.0, self._now() - oldest)
+        for name, text, value in (
+            ("in_flight", "Requests under way.", snapshot.in_flight),
+            ("in_flight_limit", "How many may be under way.", snapshot.in_flight_limit),
+            ("retries_waiting", "Records that wait for another attempt.", snapshot.retries_waiting),
+            (
+                "dead_letters_blocked",
+                "Dead letters that could not be written yet.",
+                snapshot.dead_letters_blocked,
+            ),
+            ("waiting_records", "Records read and not settled.", snapshot.waiting_records),
+            ("waiting_bytes", "Their bytes.", snapshot.waiting_bytes),
+            ("oldest_unsettled_age_seconds", "Age of the oldest record read and not settled.", age),
+            ("assigned_partitions", "Partitions that are read.", len(standings)),
+            ("ready", "1 when /readyz says so.", int(snapshot.ready)),
+            (
+                "dead_letter_budget",
+                "Refusals that may become dead letters before one is delivered.",
+                math.inf if snapshot.dead_letter_budget is None else snapshot.dead_letter_budget,
+            ),
+            (
+                "endpoint_pause_seconds",
+                "For how long the endpoint asked to be left alone (Retry-After).",
+                snapshot.endpoint_pause,
+            ),
+            (
+                "lease_seconds",
+                "For how long our membership in the group is proven; at 0 nothing is sent.",
+                snapshot.lease,
+            ),
+        ):
+            gauge = self._family(name, text)
+            gauge.add_metric([self._destination], value)
+            yield gauge
+
+    def _of_partitions(
+        self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
+    ) -> Iterator[Metric]:
+        paused = self._family("paused_partitions", "Partitions of which nothing is taken for now.", "reason")
+        for reason in Hold:
+            count = sum(1 for hold in snapshot.held.values() if hold is reason)
+            paused.add_metric([self._destination, reason.value], count)
+        lag = self._family("lag_records", "Records between the position and the end.", "topic", "partition")
+        gap = self._family(
+            "commit_gap_records", "From the position to the highest finished.", "topic", "partition"
+        )
+        for partition, standing in standings:
+            labels = [self._destination, partition.topic, str(partition.number)]
+            gap.add_metric(labels, standing.gap)
+            end = snapshot.ends.get(partition)
+            if end is not None:
+                lag.add_metric(labels, max(0, end - (standing.position or 0)))
+        yield from (paused, lag, gap)
+
+    def _family(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:
+        return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=["destination", *labels])
