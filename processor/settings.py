@@ -131,8 +131,8 @@ def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:
     found = []
     if delivery.drain_timeout >= kafka.max_poll_interval:
         found.append("delivery.drain_timeout must be shorter than kafka.max_poll_interval")
-    if delivery.commit_interval >= kafka.session_timeout / 3:
-        found.append("delivery.commit_interval must be shorter than a third of kafka.session_timeout")
+    if delivery.commit_interval > kafka.session_timeout / 3:
+        found.append("delivery.commit_interval must not be above a third of kafka.session_timeout")
     if delivery.min_in_flight > delivery.max_in_flight:
         found.append("delivery.min_in_flight must not be above delivery.max_in_flight")
     return found

@@ -529,7 +529,7 @@ def test_while_nothing_moves_the_same_position_is_committed_again_and_again(hous
     house.source.fetch()
     house.sender.answer(200)
     house.clock.advance(100.0)
-    assert len(house.source.commits) == 7
+    assert len(house.source.commits) == 9
     assert {positions[FIRST].offset for positions in house.source.commits} == {1}
     assert house.delivery.room() == 64
 

@@ -38,7 +38,7 @@ class Lease:
     def __init__(self, policy: LeasePolicy) -> None:
         session = policy.session_timeout
         self._lasts = session - min(LONGEST_MARGIN, session / 3)
-        self._renewed_after = session / 3
+        self._renewed_after = session / 4
         self._proved_at = -math.inf
 
     def proved(self, at: float) -> None:
