@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, cast
+from typing import Final
 
 from aiohttp import (
     ClientConnectionError,
@@ -28,11 +28,9 @@ from aiohttp import (
     InvalidUrlClientError,
     ServerDisconnectedError,
     StreamReader,
-    TCPConnector,
     ThreadedResolver,
 )
 from aiohttp.abc import AbstractResolver
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
@@ -43,6 +41,7 @@ from processor.sections import DestinationSettings
 from processor.web.guard import Guard, foreign_rule, own_rule
 from processor.web.probe import failure, unreachable
 from processor.web.tls import ssl_context
+from processor.web.wire import Connector
 
 MAX_BODY: Final = 64 * 1024
 """Bytes read of a response's body; a connection with more on it is closed, not drained."""
@@ -81,7 +80,7 @@ class Client:
     def _session(self, guard: Guard, context: ssl.SSLContext) -> ClientSession:
         destination = self._destination
         return ClientSession(
-            connector=_Connector(
+            connector=Connector(
                 limit=self._max_in_flight,
                 keepalive_timeout=destination.keepalive_timeout,
                 ttl_dns_cache=_DNS_SECONDS,
@@ -156,33 +155,6 @@ class Client:
 
 def _closed() -> TransportError:
     return failure("reset", "the client is closed")
-
-
-class _Connector(TCPConnector):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._factory = cast("partial[ResponseHandler]", partial(_Wire, loop=self._loop))
-
-
-class _Wire(ResponseHandler):
-    """A connection on which an answer, once given, stands, and belongs to the request before it.
-
-    aiohttp forgets a response when something behind its head is wrong in the same segment (a body
-    after a 204, or longer than its Content-Length), waits for ever for a body that breaks in a later
-    one, and takes what came on an idle connection, unasked, for the answer to the next request.
-    """
-
-    def data_received(self, data: bytes) -> None:
-        head, end, rest = data.partition(b"\r\n\r\n")
-        super().data_received(head + end)
-        if rest and super().is_connected():
-            super().data_received(rest)
-        if self.exception() and self._payload and not self._payload.is_eof():
-            self._payload.feed_eof()
-
-    def is_connected(self) -> bool:
-        """Asked before a connection is used again."""
-        return super().is_connected() and not self.should_close
 
 
 async def _only_once(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
