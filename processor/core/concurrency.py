@@ -27,7 +27,7 @@ _SMALLEST_STEP = 0.125
 """As shares of the limit: how far off another one is tried, at most, in doubt and at least."""
 
 _DEVIATIONS = 2.0
-_ROUNDS = 8
+_ENOUGH = 256
 """How clear a difference has to be, and in how many rounds it has to become so."""
 
 _LONGEST_REST = 32
@@ -105,6 +105,7 @@ class Concurrency:
         self._maximum = policy.max_in_flight
         self._now = -math.inf
         self._patience = 0.0
+        self._peak = self._unsettled = 0
         self._begin(_START if self._adaptive else self._maximum, _LARGEST_STEP)
 
     def limit(self) -> int:
@@ -151,7 +152,7 @@ class Concurrency:
         """Nothing is known but that `limit` may be right; look above it first."""
         self._base = _Sample(self._within(limit))
         self._trial: _Sample | None = None
-        self._usual = 0.0
+        self._usual: float | None = None
         self._up = True
         self._step = step
         self._nearest = _SMALLEST_STEP
@@ -198,10 +199,13 @@ class Concurrency:
 
     def _look_around(self) -> None:
         """Rest, unless the endpoint is no longer what it was; then try another limit."""
-        if self._base.rounds == 1:
-            self._usual = self._base.cost()
-        change = self._base.cost() - self._usual
-        if abs(change) > _CHANGED:
+        cost = self._base.cost()
+        if self._usual is None:
+            self._usual = cost
+        change = cost - self._usual
+        chance = _DEVIATIONS * math.sqrt(self._base.variance() * (self._base.rounds + 1))
+        if abs(change) > _CHANGED + chance:
+            self._usual = cost
             self._up = change < 0
             self._rest = 1
             self._return()
@@ -213,7 +217,7 @@ class Concurrency:
     def _compare(self, trial: _Sample) -> None:
         gap = trial.cost() - self._base.cost()
         clear = abs(gap) > _DEVIATIONS * math.sqrt(trial.variance() + self._base.variance())
-        if not clear and trial.rounds < _ROUNDS:
+        if not clear and trial.answers < _ENOUGH:
             self._use(trial if self._current is self._base else self._base)
         elif not clear and self._step < _DOUBTFUL_STEP:
             self._step = self._nearest = 2 * self._step
@@ -226,6 +230,7 @@ class Concurrency:
     def _accept(self, trial: _Sample) -> None:
         """Go on in the same direction, faster."""
         self._base = trial
+        self._usual = None
         self._step = min(_LARGEST_STEP, 2 * self._step)
         self._rest = 1
         if self._up:

@@ -6,7 +6,7 @@ Vector, and limits that stay, each over the same seeds.
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -178,6 +178,18 @@ class Outcome:
         refused = sum(moment >= begin for moment in self.refused)
         return refused / max(1, refused + sum(moment >= begin for moment in self.delivered))
 
+    def limit_at(self, moment: float) -> int:
+        """The limit at that time."""
+        return [limit for since, limit in self.limits if since <= moment][-1]
+
+    def lowest(self, begin: float = 0.0) -> int:
+        """The lowest limit since then."""
+        return min(self.limit_at(begin), *(limit for since, limit in self.limits if since >= begin))
+
+    def highest(self) -> int:
+        """The highest limit of all."""
+        return max(limit for _, limit in self.limits)
+
     def reached(self, throughput: float, begin: float = 0.0, window: float = 0.25) -> float:
         """Seconds from `begin` until so much was delivered a second, over a window."""
         moments = [moment for moment in self.delivered if moment >= begin]
@@ -188,18 +200,25 @@ class Outcome:
         return math.inf
 
 
-def run(rule: Rule, link: Link, seconds: float, arrivals: Callable[[], float] | None = None) -> Outcome:
+def run(
+    rule: Rule,
+    link: Link,
+    seconds: float,
+    arrivals: Callable[[], float] | None = None,
+    *,
+    begin: float = 0.0,
+) -> Outcome:
     """Send through `link` as much as `rule` lets; without `arrivals` there is always more to send.
 
     Answers of one moment are all told before anything is sent, as in one turn of an event loop.
     """
-    outcome = Outcome(seconds)
+    outcome = Outcome(begin + seconds, limits=[(begin, rule.limit())])
     waiting = math.inf if arrivals is None else 0
-    next_arrival = math.inf if arrivals is None else arrivals()
+    next_arrival = math.inf if arrivals is None else begin + arrivals()
     numbers = count()
     under_way: list[Sent] = []
-    now = 0.0
-    while now < seconds:
+    now = begin
+    while now < outcome.seconds:
         while waiting and len(under_way) < rule.limit():
             waiting -= 1
             reply = link(now, len(under_way) + 1)
@@ -211,7 +230,7 @@ def run(rule: Rule, link: Link, seconds: float, arrivals: Callable[[], float] | 
             next_arrival += arrivals() if arrivals else math.inf
         while under_way and under_way[0].answered_at <= now + 1e-9:
             _answered(rule, outcome, heapq.heappop(under_way))
-        if not outcome.limits or outcome.limits[-1][1] != rule.limit():
+        if outcome.limits[-1][1] != rule.limit():
             outcome.limits.append((now, rule.limit()))
     return outcome
 
@@ -232,7 +251,7 @@ class Scenario(NamedTuple):
     link: Callable[[Random], Link]
     best: int
     maximum: int = 64
-    seconds: float = 30.0
+    seconds: float = 20.0
     begin: float = 0.0
 
     def run(self, rule: Rule, seed: int) -> Outcome:
@@ -278,11 +297,11 @@ _ADAPTING = ("ours", "Vector's")
 _REFUSED = (*_ADAPTING, "the maximum")
 
 
-def table(seeds: range) -> str:
+def table(seeds: range, scenarios: Iterable[Scenario]) -> str:
     """Delivered a second · mean / p99 latency, then what else tells the rules apart, as Markdown."""
     titles = ["endpoint", *RULES, "90 % of the best after", "pushed back"]
-    lines = [" | ".join(titles), "|".join("---" for _ in titles)]
-    for scenario in SCENARIOS.values():
+    lines = [" | ".join(titles), " | ".join("---" for _ in titles)]
+    for scenario in scenarios:
         outcomes = {
             name: [scenario.run(rule(scenario), seed) for seed in seeds] for name, rule in RULES.items()
         }
@@ -304,9 +323,9 @@ def _rest(scenario: Scenario, outcomes: dict[str, list[Outcome]]) -> tuple[str, 
     refused = [fmean(outcome.refused_share() for outcome in outcomes[name]) for name in _REFUSED]
     return (
         " / ".join(f"{after:.1f} s" if after < math.inf else "never" for after in afters),
-        " / ".join(f"{share:.1%}" for share in refused),
+        " / ".join(f"{share * 100:.1f} %" for share in refused),
     )
 
 
 if __name__ == "__main__":
-    print(table(range(5)))
+    print(table(range(5), SCENARIOS.values()))

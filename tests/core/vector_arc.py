@@ -21,6 +21,7 @@ class VectorArc:
         self._mean: float | None = None
         self._variance = 0.0
         self._decide_at = 0.0
+        self._reached = self._pushed_back = False
         self._forget()
 
     def limit(self) -> int:
