@@ -82,7 +82,9 @@ class KafkaSettings(Section):
         description="Static membership: a name of this process that outlives restarts, such as the pod's.",
     )
     auto_offset_reset: Literal["earliest", "latest", "error"] = Field(
-        "earliest", description="Where a group without a committed offset starts."
+        "earliest",
+        description="Where a group without a committed offset starts; `error`: not at all, and not where "
+        "retention took what was not read.",
     )
     isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
         "read_committed", description="Whether records of open or aborted transactions are read."

@@ -73,6 +73,14 @@ class Lost(NamedTuple):
     partitions: frozenset[Partition]
 
 
+class Missed(NamedTuple):
+    """Records from `first` to before `end` were deleted from the topic before they were read."""
+
+    partition: Partition
+    first: int
+    end: int
+
+
 class Troubled(NamedTuple):
     """The source reports something that it goes on from; `error` is a short name, `message` a sentence."""
 
@@ -86,7 +94,7 @@ class Stopped(NamedTuple):
     error: str
 
 
-SourceEvent = Assigned | Received | Revoked | Lost | Troubled | Stopped
+SourceEvent = Assigned | Received | Revoked | Lost | Missed | Troubled | Stopped
 
 
 class Request(NamedTuple):

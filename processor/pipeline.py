@@ -28,6 +28,7 @@ from processor.core.lease import LeasePolicy
 from processor.model import (
     Assigned,
     Lost,
+    Missed,
     Partition,
     Received,
     Record,
@@ -163,6 +164,8 @@ class Pipeline:
                 self._revoked(partitions)
             case Lost(partitions):
                 self._lost(partitions)
+            case Missed(partition, first, end):
+                self._telemetry.missed(partition, first, end)
             case Troubled(error, message):
                 self._telemetry.troubled(error, message)
             case Stopped(error):

@@ -42,6 +42,11 @@ class Telemetry:
         self._quota = _Quota(LINES_PER_SECOND)
         ProcessCollector(registry=self.registry)
         self._consumed = self._counter("records_consumed", "Records read from Kafka.", "topic")
+        self._missed = self._counter(
+            "records_missed",
+            "Records deleted from the topic, by its retention, before they were read.",
+            "topic",
+        )
         self._outcomes = self._counter("deliveries", "Records settled, by outcome.", "outcome")
         self._attempts = self._counter(
             "attempts",
@@ -91,6 +96,13 @@ class Telemetry:
         """So many records of each topic were read."""
         for topic, count in topics.items():
             self._consumed.labels(self._destination, topic).inc(count)
+
+    def missed(self, partition: Partition, first: int, end: int) -> None:
+        """Records were deleted before they were read."""
+        self._missed.labels(self._destination, partition.topic).inc(end - first)
+        log.error(
+            "records were deleted before they were read", partition=str(partition), first=first, end=end
+        )
 
     def attempted(self, answer: Answer, seconds: float) -> None:
         """A request was answered, or was not, after so long."""

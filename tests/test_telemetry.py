@@ -146,6 +146,7 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
         lambda t: t.troubled("_ALL_BROKERS_DOWN", "all are down"),
         {("source_errors_total", "_ALL_BROKERS_DOWN"): 1},
     ),
+    (lambda t: t.missed(FIRST, 100, 600), {("records_missed_total", "events"): 500}),
     (lambda t: t.withheld("refused"), {("dead_letters_withheld_total", "refused"): 1}),
     (
         lambda t: t.circuit_changed(State.OPEN, Sign.NO_ANSWER, TransportError("reset", "gone")),
@@ -325,6 +326,7 @@ def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
         telemetry.dropped_headers(seed)
         telemetry.came_late()
         telemetry.withheld("refused")
+        telemetry.missed(FIRST, seed, seed + 1)
         telemetry.circuit_changed(State.OPEN, Sign.NO_ANSWER, response(503))
         telemetry.committed({FIRST: None, SECOND: f"error {seed}"})
         telemetry.commit_unanswered(seed)

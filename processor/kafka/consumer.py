@@ -10,6 +10,8 @@ Promises:
   its `Revoked` or `Lost`;
 - the thread stays in the callback of a revocation until the partitions are `released`, or
   `max_wait` seconds have passed, and commits asked before that are sent before the partitions go;
+- an offset that the topic no longer holds is never reset unseen: what was deleted before it was read
+  is told as `Missed`, and a position behind the end of the log ends the process;
 - at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
 """
 
@@ -23,9 +25,10 @@ from queue import Empty, SimpleQueue
 from typing import TypeVarTuple, cast
 
 import confluent_kafka
-from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from processor.errors import FatalError
+from processor.kafka.beginnings import Beginnings, partition_of
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka_settings import KafkaSettings
 from processor.model import (
@@ -47,8 +50,6 @@ AHEAD = 2
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 1.0
 """Nothing is polled for so long before a held partition is paused: a pause discards what was fetched."""
-COMMITTED_SECONDS = 10.0
-COMMITTED_TRIES = 3
 RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
 
 Arguments = TypeVarTuple("Arguments")
@@ -85,6 +86,7 @@ class Consumer:
         self._ended = self._loop.create_future()
         options = {**consumer_options(self._kafka), "on_commit": self._on_commit, "error_cb": self._on_error}
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
+        self._beginnings = Beginnings(self._client, self._kafka.auto_offset_reset, self._tell)
         threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
 
     def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
@@ -181,8 +183,20 @@ class Consumer:
         if error.code() == KafkaError._PARTITION_EOF:  # type: ignore[union-attr] # noqa: SLF001
             if partition is not None:
                 ends[partition] = message.offset()  # type: ignore[assignment]
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # type: ignore[union-attr] # noqa: SLF001
+            self._restart(partition, message.offset())
         else:
             self._on_error(error)  # type: ignore[arg-type]
+
+    def _restart(self, partition: Partition, offset: int | None) -> None:
+        """The topic does not hold `offset`, or (None) the group has none."""
+        self._begin_at(partition, self._beginnings.instead_of(partition, offset))
+
+    def _begin_at(self, partition: Partition, offset: int) -> None:
+        self._starts[partition] = offset
+        self._paused -= {partition}
+        self._client.incremental_unassign([TopicPartition(*partition)])
+        self._client.incremental_assign([TopicPartition(*partition, offset)])
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
@@ -194,18 +208,14 @@ class Consumer:
 
     def _on_assign(self, _: confluent_kafka.Consumer, assigned: list[TopicPartition]) -> None:
         self._epoch += 1
-        committed = self._committed(assigned)
-        for each in assigned:
-            partition = Partition(each.topic, each.partition)
+        partitions = list(map(partition_of, assigned))
+        committed = self._beginnings.committed(assigned)
+        for partition in partitions:
             self._partitions[partition] = partition
             self._epochs[partition] = self._epoch
-            self._starts[partition] = (
-                committed[partition].offset if partition in committed else OFFSET_INVALID
-            )
-        self._tell(Assigned(self._epoch, {p: committed.get(p) for p in map(_partition, assigned)}))
-        self._client.incremental_assign(
-            [TopicPartition(*p, self._starts[p]) for p in map(_partition, assigned)]
-        )
+            self._starts[partition] = self._beginnings.of(partition, committed)
+        self._tell(Assigned(self._epoch, {p: (committed or {}).get(p) for p in partitions}))
+        self._client.incremental_assign([TopicPartition(*p, self._starts[p]) for p in partitions])
 
     def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
         partitions = self._drop(revoked)
@@ -220,7 +230,7 @@ class Consumer:
         self._tell(Lost(self._drop(lost)))
 
     def _drop(self, gone: list[TopicPartition]) -> frozenset[Partition]:
-        partitions = frozenset(map(_partition, gone))
+        partitions = frozenset(map(partition_of, gone))
         for partition in partitions:
             self._partitions.pop(partition, None)
             self._epochs.pop(partition, None)
@@ -228,17 +238,6 @@ class Consumer:
         self._wanted -= partitions
         self._paused -= partitions
         return partitions
-
-    def _committed(self, assigned: list[TopicPartition]) -> dict[Partition, Position]:
-        """What the group has committed; where it cannot be learned, the library's own look-up stands."""
-        for _ in range(COMMITTED_TRIES if assigned else 0):
-            try:
-                found = self._client.committed(assigned, timeout=COMMITTED_SECONDS)
-            except KafkaException as error:
-                self._tell(Troubled(error.args[0].name(), f"committed offsets: {error.args[0].str()}"))
-                continue
-            return {_partition(c): Position(c.offset, _metadata(c)) for c in found if c.offset >= 0}
-        return {}
 
     # Commands
 
@@ -263,7 +262,7 @@ class Consumer:
 
     def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         done = self._commits.popleft()
-        errors = {_partition(each): each.error or error for each in offsets}
+        errors = {partition_of(each): each.error or error for each in offsets}
         self._call(done, {partition: e.name() if e else None for partition, e in errors.items()})
 
     def _want(self, partitions: frozenset[Partition]) -> None:
@@ -306,15 +305,3 @@ class Consumer:
     def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
             self._loop.call_soon_threadsafe(function, *args)
-
-
-def _partition(each: TopicPartition) -> Partition:
-    return Partition(each.topic, each.partition)
-
-
-def _metadata(each: TopicPartition) -> str:
-    """Empty where another client wrote it: without the NUL that this library expects, it reads too far."""
-    try:
-        return each.metadata or ""
-    except UnicodeDecodeError:
-        return ""

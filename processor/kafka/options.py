@@ -51,7 +51,7 @@ def consumer_options(kafka: KafkaSettings) -> Options:
         **client_options(kafka),
         "group.id": kafka.group_id,
         "group.protocol": kafka.group_protocol,
-        "auto.offset.reset": kafka.auto_offset_reset,
+        "auto.offset.reset": "error",
         "isolation.level": kafka.isolation_level,
         "max.poll.interval.ms": round(kafka.max_poll_interval * 1000),
         "enable.auto.commit": False,

@@ -7,8 +7,10 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from processor.model import Position, Stopped, Troubled
+from processor.model import Missed, Position, Stopped, Troubled
 from tests.apache_kafka import Broker
 from tests.kafka.test_source_contract import RealRig
 
@@ -101,3 +103,59 @@ async def test_a_partition_that_begins_anew_below_its_committed_offset_ends_the_
     await rig.until(lambda: any(isinstance(event, Stopped) for event in rig.events))
     assert "below its committed offset" in next(e.error for e in rig.events if isinstance(e, Stopped))
     assert rig.of(0) == []
+
+
+def retired(broker: Broker, topic: str, before: int) -> None:
+    """Retention took the records of the first partition before this offset."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    (low,) = admin.delete_records([TopicPartition(topic, 0, before)]).values()
+    assert low.result().low_watermark == before
+
+
+@pytest.mark.kafka
+async def test_records_deleted_before_they_were_read_are_told_and_the_rest_is_read(
+    apache_kafka: Broker,
+) -> None:
+    topic, group = f"retired-{uuid4()}", f"group-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    rig = RealRig(apache_kafka.bootstrap_servers, topic, group)
+    rig.produce(0, 10)
+    commit_as_java_does(apache_kafka, group, topic, {0: (2, "")})
+    retired(apache_kafka, topic, 6)
+    await rig.start()
+    await rig.until(partial(has_read, rig, 4))
+    assert [record.offset for record in rig.of(0)] == [6, 7, 8, 9]
+    assert [event for event in rig.events if isinstance(event, Missed)] == [Missed(rig.partitions[0], 2, 6)]
+    await rig.close()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(("committed", "why"), [(True, "no longer holds"), (False, "no committed offset")])
+async def test_with_the_reset_error_the_source_ends_rather_than_begin_anywhere(
+    apache_kafka: Broker, committed: bool, why: str
+) -> None:
+    topic, group = f"strict-{uuid4()}", f"group-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    rig = RealRig(apache_kafka.bootstrap_servers, topic, group, reset="error")
+    rig.produce(0, 10)
+    if committed:
+        commit_as_java_does(apache_kafka, group, topic, {0: (2, ""), 1: (0, "")})
+        retired(apache_kafka, topic, 6)
+    await rig.start()
+    await rig.until(lambda: any(isinstance(event, Stopped) for event in rig.events))
+    assert why in next(event.error for event in rig.events if isinstance(event, Stopped))
+    assert rig.of(0) == []
+
+
+@pytest.mark.kafka
+async def test_with_the_reset_latest_a_new_group_begins_at_the_end(apache_kafka: Broker) -> None:
+    topic = f"latest-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    rig = RealRig(apache_kafka.bootstrap_servers, topic, reset="latest")
+    rig.produce(0, 10)
+    await rig.start()
+    await rig.until(lambda: rig.ends().get(rig.partitions[0]) == 10)
+    rig.produce(0, 1)
+    await rig.until(partial(has_read, rig, 1))
+    assert [record.offset for record in rig.of(0)] == [10]
+    await rig.close()

@@ -7,11 +7,11 @@ from uuid import uuid4
 import confluent_kafka
 import pytest
 
-from processor.letters import DeadLetters
 from processor.errors import WriteError
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.producer import Producer
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
+from processor.letters import DeadLetters
 from processor.model import DeadLetter
 from tests.fakes import FakeDeadLetters, VirtualClock
 

@@ -18,7 +18,7 @@ SECRET = "hunter2-correct-horse"
 PROMISED_TO_CONSUMER = {
     "bootstrap.servers": "127.0.0.1:9092",
     "group.id": "group",
-    "auto.offset.reset": "earliest",
+    "auto.offset.reset": "error",
     "isolation.level": "read_committed",
     "max.poll.interval.ms": 300_000,
     "enable.auto.commit": False,
@@ -92,7 +92,6 @@ def test_a_member_of_the_new_protocol_is_not_told_what_it_may_not_be_told() -> N
     [
         ({"client_id": "me"}, "client.id", "me"),
         ({"group_instance_id": "pod-0"}, "group.instance.id", "pod-0"),
-        ({"auto_offset_reset": "latest"}, "auto.offset.reset", "latest"),
         ({"isolation_level": "read_uncommitted"}, "isolation.level", "read_uncommitted"),
         ({"max_poll_interval": 60.5}, "max.poll.interval.ms", 60_500),
         ({"client": {"client.rack": "a"}}, "client.rack", "a"),

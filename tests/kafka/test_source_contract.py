@@ -135,9 +135,12 @@ class FakeRig(Rig):
 class RealRig(Rig):
     """The real one."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, group: str | None = None) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic: str, group: str | None = None, reset: str = "earliest"
+    ) -> None:
         super().__init__(topic)
         self._servers = bootstrap_servers
+        self._reset = reset
         self._group = group or f"group-{uuid4()}"
         self._rivals: list[confluent_kafka.Consumer] = []
         self.source: Consumer = self._consumer()
@@ -148,6 +151,7 @@ class RealRig(Rig):
             group_id=self._group,
             topics=[self.partitions[0].topic],
             session_timeout=6,
+            auto_offset_reset=self._reset,
         )
         return Consumer(kafka, max_wait=20)
 
