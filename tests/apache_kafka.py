@@ -92,6 +92,7 @@ auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 group.consumer.min.session.timeout.ms=1000
+group.consumer.session.timeout.ms=6000
 group.consumer.min.heartbeat.interval.ms=100
 group.consumer.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=4194304

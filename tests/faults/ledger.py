@@ -13,9 +13,9 @@ Verdicts, each with the event it is about:
 - `regress`: a committed offset that went back;
 - `wrongly dead-lettered`: a dead letter of an event that the endpoint does not refuse, or of another code.
 
-A fault is a reason for repeats of what its member had under way, or finished in the last
-WINDOW_SECONDS; a fault of a broker, for those of every member, from as long before it until as long
-after it as members take to come back.
+A fault is a reason for repeats of what its member had under way, or had finished and no commit covered:
+not longer than WINDOW_SECONDS ago, for a commit leaves every second. A fault of a broker is a reason for
+those of every member, from as long before it until as long after it as members take to come back.
 
 Columns in place of objects: a million events take some 60 MB.
 """
@@ -30,11 +30,15 @@ from processor.core.offset_codec import decode
 from tests.faults.events import Fate, Plan
 from tests.faults.receipts import SETTLED, Outcome, Receipts
 
-WINDOW_SECONDS = 1.5
-"""A commit interval of one second, the way to the broker, and the round of the poll thread before it."""
+WINDOW_SECONDS = 2.6
+"""Two commit intervals of one second, as a rebalance may make one commit fail, and the ways to the broker."""
+CALM_SECONDS = 1.5
+"""The same where there is no rebalance."""
 NEVER = 0xFFFF_FFFF
 EVERYONE = 0
 """The member of a fault that meets all members."""
+NO_WAY_BACK = "no way back"
+"""The kind of a fault in which requests or answers got stuck on the way between a member and the endpoint."""
 MOST_TOLD = 200
 """So many findings are kept in full; all are counted."""
 
@@ -59,11 +63,16 @@ class Finding(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """What a fault may have caused, and what it did: requests."""
+    """What a fault may have caused, and what it did: requests.
+
+    `finished_since` counts what the endpoint was done with when it came, and no commit covered;
+    `finished_lately` what it was done with in the last CALM_SECONDS.
+    """
 
     fault: Fault
     under_way: int
     finished_since: int
+    finished_lately: int
     repeats: int
 
 
@@ -90,6 +99,8 @@ class Verdict:
     letter_repeats: int = 0
     longest_since_finished: float = 0.0
     """Of all repeats that a fault of a member explains: seconds from the first answer to the fault."""
+    longer_than_calm: int = 0
+    """How many of those were more than CALM_SECONDS."""
 
     def add(self, verdict: str, n: int | None, text: str) -> None:
         """Something is wrong."""
@@ -265,6 +276,7 @@ class _Judgement:
         if fault.member != EVERYONE and self._receipts.ended[earlier]:
             since = (fault.at_ms - self._receipts.ended_ms[earlier]) / 1000
             self.verdict.longest_since_finished = max(self.verdict.longest_since_finished, since)
+            self.verdict.longer_than_calm += since > CALM_SECONDS
 
     def _judge_order(self) -> None:
         """Overlaps, and first deliveries that come after a later one of their key."""
@@ -289,9 +301,15 @@ class _Judgement:
 
     def _judge_overlaps(self, row: int, running: list[int]) -> None:
         for other in running:
-            if self._receipts.member[other] == self._receipts.member[row] or not self._reason(other):
+            if not self._may_overlap(row, other):
                 n = self._receipts.n[row]
                 self.verdict.add("overlap", n, f"request {row} came while request {other} was under way")
+
+    def _may_overlap(self, row: int, other: int) -> bool:
+        """A member alone never has two of a key under way, unless one came late out of a broken wire."""
+        reason = self._reason(other)
+        is_alone = self._receipts.member[other] == self._receipts.member[row]
+        return reason is not None and (not is_alone or reason.kind == NO_WAY_BACK)
 
     # The rest
 
@@ -329,22 +347,33 @@ class _Judgement:
                 self.verdict.add("stuck", None, f"partition {partition}: {reached[partition]} of {end}")
 
     def _count_bounds(self) -> None:
-        """For every fault of a member what it had under way, and what had finished since WINDOW_SECONDS."""
+        """What every fault may have caused."""
         of_member: dict[int, list[Fault]] = defaultdict(list)
         for fault in self._ledger.faults:
             if fault.excuses:
                 of_member[fault.member].append(fault)
-        under_way, finished = Counter[Fault](), Counter[Fault]()
+        counts = Counter[tuple[Fault, str]]()
         for row, member in enumerate(self._receipts.member):
             for fault in (*of_member.get(member, ()), *of_member.get(EVERYONE, ())):
-                if self._met(fault, row):
-                    was_open = (self._receipts.ended_ms[row] or NEVER) > fault.at_ms
-                    (under_way if was_open else finished)[fault] += 1
-        for faults in of_member.values():
-            for fault in faults:
-                bound = Bound(fault, under_way[fault], finished[fault], self._blamed[fault])
-                self.verdict.bounds.append(bound)
-                self.verdict.allowed += bound.under_way + bound.finished_since
+                counts.update((fault, kind) for kind in self._standing(row, fault.at_ms))
+        for fault in (fault for faults in of_member.values() for fault in faults):
+            under_way, since, lately = (counts[fault, kind] for kind in ("under way", "since", "lately"))
+            self.verdict.bounds.append(Bound(fault, under_way, since, lately, self._blamed[fault]))
+        self.verdict.allowed = sum(b.under_way + b.finished_since for b in self.verdict.bounds)
+
+    def _standing(self, row: int, at_ms: int) -> Iterator[str]:
+        """How a request stood at a moment, as Bound has it."""
+        known, n = self._receipts, self._receipts.n[row]
+        ended = known.ended_ms[row] or NEVER
+        if known.began_ms[row] > at_ms or not self._ledger.is_issued(n):
+            return
+        if ended >= at_ms:
+            yield "under way"
+        elif known.outcome[row] in SETTLED:
+            if self._covered[n] > at_ms:
+                yield "since"
+            if ended >= at_ms - CALM_SECONDS * 1000:
+                yield "lately"
 
     def _known(self, row: int) -> int | None:
         n = self._receipts.n[row]

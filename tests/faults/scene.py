@@ -18,7 +18,7 @@ from tests.acceptance.processor import PATIENCE_SECONDS, Processor
 from tests.apache_kafka import Broker, Cluster
 from tests.faults.events import Plan, number_of
 from tests.faults.feed import Feed, Watch
-from tests.faults.ledger import EVERYONE, Fault, Finding, Ledger, Verdict
+from tests.faults.ledger import EVERYONE, NO_WAY_BACK, Fault, Finding, Ledger, Verdict
 from tests.faults.receiver import Receiver
 
 SESSION_SECONDS = 3.0
@@ -214,6 +214,10 @@ class Scene:
         await self.broker_fault(
             "broker SIGSTOP", lambda: cluster.pause(node), seconds, lambda: cluster.resume(node)
         )
+
+    def lost_answers(self, at_ms: int) -> None:
+        """What came between `at_ms` and now, or was stuck, may have been answered in vain."""
+        self.ledger.fault(Fault(NO_WAY_BACK, EVERYONE, at_ms, self.now_ms() + 500, excuses=True))
 
     # Waiting
 

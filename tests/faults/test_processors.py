@@ -1,0 +1,89 @@
+"""Processors that are killed, stopped, frozen and replaced under load; a ledger is kept."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.faults.ledger import Verdict
+from tests.faults.scene import MAX_IN_FLIGHT, SESSION_SECONDS, Member, Scene, report
+
+pytestmark = pytest.mark.kafka
+
+Build = Callable[..., Scene]
+STEADY: dict[str, Any] = {"receiver": {"delay": 0.03}, "partitions": 6}
+
+
+def assert_clean(scene: Scene, verdict: Verdict) -> None:
+    """Nothing is wrong, and every event that the endpoint refuses is a dead letter, once for every repeat."""
+    assert not verdict.counts, report(scene.ledger, verdict)
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+async def test_two_processors_killed_and_stopped_in_turn_lose_nothing_and_repeat_what_they_may(
+    scene: Build, protocol: str
+) -> None:
+    kafka = {"group_protocol": protocol}
+    async with scene(7000, plan={"slow": 0.01}, kafka=kafka, **STEADY) as run:
+        members = [await run.join(), await run.join()]
+        for number, end in enumerate((run.kill, run.terminate, run.kill, run.terminate)):
+            await run.settled(1200 * (number + 1))
+            await end(members[number % 2])
+            members[number % 2] = await run.join()
+        verdict = await run.finish()
+    assert_clean(run, verdict)
+    assert verdict.repeats <= verdict.allowed
+    assert verdict.letters["refused"] > 10
+
+
+async def test_processors_that_join_and_leave_every_other_second_repeat_nothing(scene: Build) -> None:
+    async with scene(7000, **STEADY) as run:
+        await churn(run, rounds=4, seconds=1.0)
+        verdict = await run.finish()
+    assert_clean(run, verdict)
+    assert (verdict.repeats, verdict.letter_repeats) == (0, 0)
+
+
+async def churn(run: Scene, rounds: int, seconds: float) -> None:
+    """Two members that deliver, and a third that comes; the oldest goes."""
+    members = [await run.join(), await run.join()]
+    for _ in range(rounds):
+        members.append(await run.join())
+        await asyncio.sleep(seconds)
+        assert await run.terminate(members.pop(0)) == 0
+
+
+async def test_a_processor_frozen_beyond_its_session_sends_nothing_that_another_has_taken_over(
+    scene: Build,
+) -> None:
+    async with scene(7000, plan={"slow": 0.02}, **STEADY | {"receiver": {"delay": 0.05}}) as run:
+        frozen, other = await run.join(), await run.join()
+        await run.settled(1000)
+        await until_sent(run, frozen, 300)
+        await until_sent(run, other, 300)
+        await run.freeze(frozen, 1.5 * SESSION_SECONDS)
+        verdict = await run.finish()
+    assert_clean(run, verdict)
+    (bound,) = verdict.bounds
+    assert bound.under_way <= MAX_IN_FLIGHT
+    assert bound.repeats <= bound.under_way + bound.finished_since
+
+
+async def until_sent(run: Scene, member: Member, number: int) -> None:
+    """Wait until the endpoint has done so much for a member."""
+
+    async def has() -> bool:
+        return (await run.receiver.progress()).by_member.get(member.number, 0) >= number
+
+    await run.until(has)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_processors_that_join_and_leave_for_minutes_repeat_nothing(scene: Build) -> None:
+    async with scene(200_000, ahead=20_000, **STEADY) as run:
+        await churn(run, rounds=60, seconds=2.0)
+        verdict = await run.finish(patience=120)
+    assert_clean(run, verdict)
+    assert verdict.repeats == 0
