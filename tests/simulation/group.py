@@ -116,7 +116,7 @@ class Group:
             member.kept.append(request)
             return
         now = self._world.now
-        at = max(now + self._latency(), member.line_free_at)
+        at = max(now + self._latency(), member.line_free_at + 1e-6)
         member.line_free_at = at
         self._world.call_later(at - now, request)
 

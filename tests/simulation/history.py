@@ -23,6 +23,9 @@ from tests.simulation.topic import TOPIC, Item, Kind, Log
 PATIENCE = 4000.0
 """Virtual seconds after the last fault within which all has to be done."""
 LAST_STOP = 60.0
+TRICKLE = 15.0
+"""Seconds between the records that still come then: without any, nobody could tell an endpoint that is
+down from records that fail for ever."""
 ANSWER_SECONDS = 32.0
 """So long after trouble with commits an answer may still be waited for."""
 
@@ -43,7 +46,7 @@ class Run:
     """A history while it happens."""
 
     def __init__(self, seed: int, demands: Demands) -> None:
-        self._plan: Plan = plan(Random(f"plan {seed}"))
+        self._plan: Plan = plan(Random(f"plan {seed}"), demands)
         self._random = random = Random(seed)
         self.world = World(random)
         partitions = [Partition(TOPIC, number) for number in range(len(self._plan.starts))]
@@ -84,6 +87,7 @@ class Run:
             self.world.call_later(event.at, partial(self._do, event))
         self.world.run(self._plan.ends_at, _never)
         self._calm_down()
+        self._trickle()
         self.world.run(self.world.now + PATIENCE, self._is_done)
         if not self._is_done():
             self.history.fail(Promise.PROGRESS, "everybody", self._what_is_left())
@@ -212,6 +216,11 @@ class Run:
             self._end_of(token)
         if not any(process is not None and not process.account.is_stopping for process in self._slots):
             self._start_somewhere()
+
+    def _trickle(self) -> None:
+        if not self._is_done():
+            self._produce(Production(0.0, self._random.randrange(len(self._logs)), None, Kind.GOOD, 0))
+            self.world.call_later(TRICKLE, self._trickle)
 
     def _start_somewhere(self) -> None:
         """A process in the first room that is free, now or soon."""

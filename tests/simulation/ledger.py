@@ -154,7 +154,7 @@ class Account:
     def __init__(self, history: History, name: str) -> None:
         self._history = history
         self._name = name
-        self._limit = history.shape.admission.max_in_flight
+        self._limit = history.shape.most_in_flight
         self.tenures: dict[Partition, Tenure] = {}
         self.open: dict[tuple[Partition, int], Item] = {}
         self.lanes: dict[Lane, Item] = {}

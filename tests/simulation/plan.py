@@ -6,13 +6,18 @@ from random import Random
 from typing import NamedTuple
 
 from processor.core.admission import AdmissionPolicy
+from processor.core.circuit import CircuitPolicy
+from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.flow import FlowPolicy
 from processor.core.lanes import Order
+from processor.core.lease import LeasePolicy
+from processor.core.rate import RatePolicy
 from processor.core.retry import RetryPolicy
 from processor.pipeline import PipelinePolicy
 from tests.simulation.endpoint import Weather
 from tests.simulation.group import Trouble
 from tests.simulation.letters import Ink
+from tests.simulation.promises import Demands
 from tests.simulation.shape import Shape
 from tests.simulation.topic import Kind
 
@@ -91,7 +96,7 @@ _WEIGHTS = {
 }
 
 
-def plan(random: Random) -> Plan:
+def plan(random: Random, demands: Demands) -> Plan:
     """One of endlessly many."""
     length = random.choice((5.0, 20.0, 60.0, 120.0))
     shape = _shape(random)
@@ -104,7 +109,7 @@ def plan(random: Random) -> Plan:
     return Plan(
         shape=shape,
         starts=starts,
-        productions=_productions(random, length, len(starts), _kinds(random, shape.retry)),
+        productions=_productions(random, length, len(starts), _kinds(random, shape, demands)),
         events=events,
         processes=processes,
         flaky=random.choice((0.0, 0.05, 0.3)),
@@ -122,12 +127,21 @@ def _shape(random: Random) -> Shape:
             max_waiting_bytes=random.choice((5_000, 50_000, 10_000_000)),
             max_metadata_bytes=random.choice((4095, 4095, 4095, 40)),
         ),
-        admission=AdmissionPolicy(random.choice((1, 2, 4, 8, 16))),
+        admission=_admission(random),
         retry=_retry(random),
-        pipeline=PipelinePolicy(interval, random.choice((1.0, 5.0, 25.0))),
+        pipeline=PipelinePolicy(
+            interval, random.choice((1.0, 5.0, 25.0)), LeasePolicy(random.choice((6.0, 15.0, 45.0)))
+        ),
         skip_tombstones=random.random() < 0.7,
-        session=random.choice((6.0, 15.0, 45.0)),
         batch=random.choice((1, 4, 20)),
+    )
+
+
+def _admission(random: Random) -> AdmissionPolicy:
+    return AdmissionPolicy(
+        concurrency=ConcurrencyPolicy(random.choice((1, 2, 4, 8, 16)), adaptive=random.random() < 0.7),
+        circuit=CircuitPolicy(enabled=random.random() < 0.8),
+        rate=RatePolicy(20.0, 5) if random.random() < 0.1 else None,
     )
 
 
@@ -142,10 +156,11 @@ def _retry(random: Random) -> RetryPolicy:
     )
 
 
-def _kinds(random: Random, retry: RetryPolicy) -> list[Kind]:
-    """Mostly good; records that fail for ever only where attempts come to an end."""
+def _kinds(random: Random, shape: Shape, demands: Demands) -> list[Kind]:
+    """Mostly good; records that fail for ever only where their attempts come to an end."""
     bad = [Kind.REFUSED, Kind.REDIRECTED, Kind.BROKEN, Kind.FOREIGN, Kind.TOMBSTONE]
-    if retry.max_attempts is not None or retry.max_elapsed is not None:
+    ends = shape.retry.max_attempts is not None or shape.retry.max_elapsed is not None
+    if ends and (demands.cursed_end or not shape.admission.circuit.enabled):
         bad.append(Kind.CURSED)
     return [Kind.GOOD] * random.choice((8, 20, 60)) + random.sample(bad, random.randint(0, len(bad)))
 

@@ -12,9 +12,10 @@ from processor.core.admission import Admission
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.flow import Flow
 from processor.core.transform import RequestPolicy, Transform
-from processor.delivery import DeadLetters as Letters
 from processor.delivery import Delivery
 from processor.delivery import Sender as Sending
+from processor.letters import DeadLetters as Writing
+from processor.letters import Letters
 from processor.model import Position, Record
 from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline
 from processor.pipeline import Source as Reading
@@ -49,7 +50,7 @@ def build(
     chance: Callable[[], float],
     source: Reading,
     sender: Sending,
-    dead_letters: Letters,
+    dead_letters: Writing,
     failed: Callable[[str], None],
 ) -> Rooms:
     """The product, put together as `processor.app` does it."""
@@ -59,11 +60,10 @@ def build(
     delivery = Delivery(
         transform=Transform(RequestPolicy(URL)),
         admission=admission,
-        retry=shape.retry,
-        letters=DeadLetterPolicy("simulated", "group", "1"),
+        policy=shape.retry,
+        letters=Letters(DeadLetterPolicy("simulated", "group", "1"), dead_letters, clock, chance, telemetry),
         skip_tombstones=shape.skip_tombstones,
         sender=sender,
-        dead_letters=dead_letters,
         clock=clock,
         wall_clock=wall_clock,
         chance=chance,
@@ -79,7 +79,9 @@ class Ear:
     def __init__(self, account: Account, pipeline: Pipeline) -> None:
         self._account = account
         self.blocked = pipeline.blocked
+        self.delayed = pipeline.delayed
         self.freed = pipeline.freed
+        self.offered = pipeline.offered
         self._settled = pipeline.settled
 
     def settled(self, record: Record) -> None:

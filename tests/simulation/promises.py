@@ -53,6 +53,8 @@ class Demands:
     """OUTAGE holds: attempts during an outage do not use up `max_attempts`."""
     budget: int | None = None
     """BUDGET holds: so many records may become dead letters while the endpoint refuses all."""
+    cursed_end: bool = False
+    """PROGRESS holds with the circuit on and records that are answered with 503 whenever they are sent."""
     quiet_drain: bool = False
     """NOTHING_AFTER_REVOKE and NOTHING_AFTER_STOP hold for retries too, not only for new records."""
 

@@ -17,5 +17,14 @@ class Shape:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     pipeline: PipelinePolicy = field(default_factory=PipelinePolicy)
     skip_tombstones: bool = True
-    session: float = 45.0
     batch: int = 500
+
+    @property
+    def session(self) -> float:
+        """Seconds without a heartbeat after which a member is forgotten."""
+        return self.pipeline.lease.session_timeout
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests under way at once."""
+        return self.admission.concurrency.max_in_flight
