@@ -59,7 +59,7 @@ class App:
         self._flow = Flow(settings.flow_policy())
         self._client = Client(settings.destination, settings.delivery.max_in_flight)
         self._producer = Producer(settings.kafka, settings.dead_letter)
-        self._consumer = Consumer(settings.kafka, max_wait=settings.delivery.drain_timeout + CLOSE_SECONDS)
+        self._consumer = Consumer(settings.kafka, max_wait=settings.longest_revocation(CLOSE_SECONDS))
         self._admin = Admin(settings.admin, self)
         self._ends: Mapping[Partition, int] = {}
         self._draining = False

@@ -89,6 +89,13 @@ class Settings(BaseSettings):
         """How long a proof of our membership lasts."""
         return LeasePolicy(self.kafka.session_timeout)
 
+    def longest_revocation(self, reserve: float) -> float:
+        """Seconds that handing partitions back may take, the last commits (`reserve`) included.
+
+        Always less than what the group allows between two polls.
+        """
+        return min(self.delivery.drain_timeout + reserve, 0.95 * self.kafka.max_poll_interval)
+
     def _circuit_policy(self) -> CircuitPolicy:
         said = self.circuit.model_dump(exclude={"minimum_attempts", "unready"})
         return CircuitPolicy(minimum=self.circuit.minimum_attempts, **said)
@@ -129,8 +136,8 @@ class Settings(BaseSettings):
 def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:
     """What is wrong with settings of several sections together."""
     found = []
-    if delivery.drain_timeout >= kafka.max_poll_interval:
-        found.append("delivery.drain_timeout must be shorter than kafka.max_poll_interval")
+    if delivery.drain_timeout > 0.9 * kafka.max_poll_interval:
+        found.append("delivery.drain_timeout must be below nine tenths of kafka.max_poll_interval")
     if delivery.commit_interval > kafka.session_timeout / 3:
         found.append("delivery.commit_interval must not be above a third of kafka.session_timeout")
     if delivery.min_in_flight > delivery.max_in_flight:

@@ -446,14 +446,18 @@ def test_a_login_by_oauthbearer_needs_no_user() -> None:
     assert config.load(None, env(**said)).kafka.sasl_username is None
 
 
-@pytest.mark.parametrize(("drain", "ok"), [("299", True), ("300", False), ("301", False)])
+@pytest.mark.parametrize(("drain", "ok"), [("270", True), ("271", False), ("301", False)])
 def test_a_drain_ends_before_the_group_gives_the_process_up(drain: str, ok: bool) -> None:
     environ = env(DELIVERY__DRAIN_TIMEOUT=drain)
     if ok:
-        assert config.load(None, environ).delivery.drain_timeout == 299
+        assert config.load(None, environ).longest_revocation(60.0) == 285.0
     else:
-        message = "delivery.drain_timeout must be shorter than kafka.max_poll_interval"
+        message = "delivery.drain_timeout must be below nine tenths of kafka.max_poll_interval"
         assert message in str(problem(environ=environ))
+
+
+def test_handing_partitions_back_takes_as_long_as_the_drain_and_the_last_commits() -> None:
+    assert config.load(None, env()).longest_revocation(10.0) == 35.0
 
 
 # Names that are none
