@@ -119,11 +119,15 @@ class Campaign:
         if kind == "SIGSTOP":
             await self.scene.freeze(member, 1.5 * SESSION_SECONDS)
         else:
-            ended = await self.scene.terminate(member) if kind == "SIGTERM" else await self.scene.kill(member)
-            if ended:
-                raise RuntimeError(f"status {ended} after SIGTERM: {member.log()[-20:]}")
+            await self._end(kind, member)
             self.slots[slot] = await self.scene.join()
         self.busy.discard(slot)
+
+    async def _end(self, kind: str, member: Member) -> None:
+        if kind == "SIGKILL":
+            await self.scene.kill(member)
+        elif status := await self.scene.terminate(member):
+            raise RuntimeError(f"status {status} after SIGTERM: {member.log()[-20:]}")
 
     async def _until_at_work(self, member: Member, number: int) -> None:
         """A processor that has nothing to do within some seconds is met all the same."""
@@ -199,7 +203,7 @@ async def main(asked: argparse.Namespace) -> int:
             campaign = Campaign(asked, cluster, Path(folder))
             verdict = await campaign.run()
         sys.stdout.write(table(campaign, verdict) + "\n")
-        sys.stdout.write(report(campaign.scene.ledger, verdict))
+        sys.stdout.write(report(campaign.scene, verdict))
     finally:
         cluster.stop()
     return 1 if verdict.counts else 0

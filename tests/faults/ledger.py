@@ -171,7 +171,12 @@ class Ledger:
         if (covered := self.covered()[n]) != NEVER:
             lines.append((covered, "covered by a commit"))
         times = [at for at, _ in lines if at] or [0]
-        first, last = min(times) - 10_000, max(times) + 10_000
+        first, last = min(times) - 5_000, max(times) + 5_000
+        lines += [
+            (commit.at_ms, f"commit of its partition at {commit.offset}")
+            for commit in self.commits
+            if commit.partition == self._partition[n] and first <= commit.at_ms <= last
+        ]
         near = [fault for fault in self.faults if fault.until_ms >= first and fault.at_ms <= last]
         lines += [(f.at_ms, f"FAULT {f.kind} of {f.member or 'all'}") for f in near]
         lines += [(last, f"dead letter {code}") for code in self.letters.get(n, [])]
@@ -260,8 +265,9 @@ class _Judgement:
                 self.verdict.add("duplicate", n, f"request {row} repeats request {earlier} without a reason")
 
     def _reason(self, row: int) -> Fault | None:
-        """The fault that explains why what was done with a request may not have been remembered."""
-        return next((f for f in self._ledger.faults if f.excuses and self._met(f, row)), None)
+        """The fault, its sender's own first, why what was done with a request may not be remembered."""
+        found = [fault for fault in self._ledger.faults if fault.excuses and self._met(fault, row)]
+        return min(found, key=lambda fault: (fault.member == EVERYONE, fault.at_ms), default=None)
 
     def _met(self, fault: Fault, row: int) -> bool:
         known = self._receipts

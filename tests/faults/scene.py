@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,9 @@ POLL_SECONDS = 0.1
 RETURN_SECONDS = 12.0
 """How long members may take to come back after a broker has: a session, a rebalance, a commit."""
 CODE = "__webhook_processor.error.code"
-TOLD = 10
+TOLD = 5
+TELLING = {"started", "stopping", "stopped", "rebalanced", "commit failed", "commit was not answered"}
+"""Log lines that a report repeats."""
 _AS_IT_IS: dict[str, str] = {}
 
 
@@ -292,21 +294,30 @@ def code_of(letter: Message) -> str:
     return code.decode() if isinstance(code, bytes) else ""
 
 
-def report(ledger: Ledger, verdict: Verdict) -> str:
-    """Everything wrong with the first events and why, or nothing."""
+def report(scene: Scene, verdict: Verdict) -> str:
+    """Everything wrong with the first events, what was done, and what the members said; or nothing."""
     if not verdict.counts:
         return ""
+    ledger = scene.ledger
     lines = [f"seed {ledger.plan.seed}: {dict(verdict.counts)}"]
     lines += [f"{fault}" for fault in sorted(ledger.faults, key=lambda fault: fault.at_ms)]
     told: set[int] = set()
     for finding in verdict.findings[:TOLD]:
         lines.append(_told(finding))
-        with suppress(KeyError):
-            if finding.n is not None and finding.n not in told:
-                told.add(finding.n)
-                lines.append(ledger.story(finding.n))
-    return "\n".join(lines)
+        if finding.n is not None and ledger.is_issued(finding.n) and finding.n not in told:
+            told.add(finding.n)
+            lines.append(ledger.story(finding.n))
+    return "\n".join([*lines, *_said(scene)])
 
 
 def _told(finding: Finding) -> str:
     return f"{finding.verdict.upper()} {'' if finding.n is None else f'event {finding.n}'}: {finding.text}"
+
+
+def _said(scene: Scene) -> Iterator[str]:
+    """What the members logged of the group, by the clock of the run."""
+    for member in scene.members:
+        for line in member.log():
+            if line["event"] in TELLING:
+                second = datetime.fromisoformat(line.pop("timestamp")).timestamp() - scene.zero
+                yield f"{second:10.3f}  member {member.number}: {line}"

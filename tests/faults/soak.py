@@ -133,7 +133,7 @@ async def main(asked: argparse.Namespace) -> int:
     for verdict_name in EXPECTED:
         verdict.counts.pop(verdict_name, None)
     sys.stdout.write(table(samples, warm_up, asked.events * 950) + "\n")
-    sys.stdout.write(report(scene.ledger, verdict))
+    sys.stdout.write(report(scene, verdict))
     grows = slope([sample for sample in samples if sample.second >= warm_up]) >= MOST_SLOPE
     return 1 if grows or verdict.counts else 0
 

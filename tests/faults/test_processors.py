@@ -17,7 +17,7 @@ STEADY: dict[str, Any] = {"receiver": {"delay": 0.03}, "partitions": 6}
 
 def assert_clean(scene: Scene, verdict: Verdict) -> None:
     """Nothing is wrong, and every event that the endpoint refuses is a dead letter, once for every repeat."""
-    assert not verdict.counts, report(scene.ledger, verdict)
+    assert not verdict.counts, report(scene, verdict)
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
