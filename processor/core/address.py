@@ -45,7 +45,6 @@ _SPECIAL = tuple(
         ("203.0.113.0/24", "a documentation"),
         ("224.0.0.0/4", "a multicast"),
         ("240.0.0.0/4", "a reserved"),
-        ("::/128", "an unspecified"),
         ("::1/128", "a loopback"),
         ("fc00::/7", "a private"),
         ("ff00::/8", "a multicast"),

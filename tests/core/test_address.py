@@ -94,7 +94,9 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         assert EVERYTHING.fault(text) == "which is no IP address"
 
 
-@pytest.mark.parametrize("text", ["10.0.0.0/8", "10.0.0.1", "fd00::/8", "0.0.0.0/0", "::/0", "169.0.0.0/8"])
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/8", "10.0.0.1", "fd00::/8", "0.0.0.0/0", "::/0", "169.254.0.0/15", "fe80::/9"]
+)
 def test_a_network_is_what_it_says(text: str) -> None:
     assert network(text) == ip_network(text)
 
