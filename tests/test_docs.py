@@ -19,6 +19,7 @@ from processor import config
 from processor.cli import app
 from processor.kafka.embedded import EmbeddedBroker
 from tests import docs
+from tests.core import links
 from tests.endpoint import Endpoint
 
 README = docs.README.read_text(encoding="utf-8")
@@ -56,6 +57,22 @@ def test_every_setting_named_in_the_text_exists() -> None:
     }
     assert named <= names | {f"{section}.client" for section in sections}
     assert len(named) > 40
+
+
+@pytest.mark.parametrize("endpoint", ["16 servers", "429 beyond 20"])
+def test_the_table_of_simulated_endpoints_is_what_the_simulator_says(endpoint: str) -> None:
+    *_, row = links.table(links.SEEDS, [links.SCENARIOS[endpoint]]).splitlines()
+    assert row in README.splitlines(), "put in what `python -m tests.core.links` prints"
+
+
+def test_every_line_of_the_guarantees_names_tests_that_exist() -> None:
+    section = README.partition("## What is guaranteed")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 15
+    for row in rows:
+        proofs = re.findall(r"\]\((tests/[a-z_/]+\.py)\)", row.split("|")[3])
+        assert proofs, row
+        assert all((ROOT / proof).is_file() for proof in proofs), row
 
 
 def test_every_command_and_flag_is_mentioned() -> None:
