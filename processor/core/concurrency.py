@@ -19,7 +19,9 @@ _WORTH = 2 / 3
 
 _START = 16
 _RESTART = 4
+
 _SHORTEST_ROUND = 8
+"""In answers; a round is twice the limit where that is more."""
 
 _LARGEST_STEP = 1.0
 _DOUBTFUL_STEP = 0.5
@@ -28,7 +30,7 @@ _SMALLEST_STEP = 0.125
 
 _DEVIATIONS = 2.0
 _ENOUGH = 256
-"""How clear a difference has to be, and in how many rounds it has to become so."""
+"""How clear a difference has to be, and after how many answers it has to be so."""
 
 _LONGEST_REST = 32
 _CHANGED = 0.25
@@ -76,28 +78,6 @@ class _Sample:
 
 class Concurrency:
     """The limit of this process."""
-
-    __slots__ = (
-        "_adaptive",
-        "_base",
-        "_current",
-        "_delivering",
-        "_floor",
-        "_left",
-        "_maximum",
-        "_nearest",
-        "_now",
-        "_pardoned",
-        "_patience",
-        "_peak",
-        "_rest",
-        "_since",
-        "_step",
-        "_trial",
-        "_unsettled",
-        "_up",
-        "_usual",
-    )
 
     def __init__(self, policy: ConcurrencyPolicy) -> None:
         self._adaptive = policy.adaptive and policy.floor < policy.max_in_flight
@@ -163,7 +143,10 @@ class Concurrency:
         return min(self._maximum, max(self._floor, round(limit)))
 
     def _use(self, sample: _Sample) -> None:
-        """What was sent under the limit before still shapes the first answers: they are not counted."""
+        """What was sent under the limit before still shapes the first answers: they are not counted.
+
+        Nor is what comes before this limit's own push-backs can: time-outs come late.
+        """
         self._current = sample
         self._since = self._now
         self._delivering = False
@@ -202,11 +185,9 @@ class Concurrency:
         cost = self._base.cost()
         if self._usual is None:
             self._usual = cost
-        change = cost - self._usual
         chance = _DEVIATIONS * math.sqrt(self._base.variance() * (self._base.rounds + 1))
-        if abs(change) > _CHANGED + chance:
+        if abs(cost - self._usual) > _CHANGED + chance:
             self._usual = cost
-            self._up = change < 0
             self._rest = 1
             self._return()
         elif self._base.rounds < self._rest:

@@ -9,7 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.concurrency import Concurrency, ConcurrencyPolicy
-from tests.core.links import BASE, RULES, SCENARIOS, Fixed, Outcome, Reply, jittery, run, servers, table
+from tests.core.links import (
+    BASE,
+    RULES,
+    SCENARIOS,
+    Fixed,
+    Outcome,
+    Reply,
+    collapsing,
+    constant,
+    jittery,
+    refusing,
+    run,
+    servers,
+    table,
+    then,
+)
 from tests.core.vector_arc import VectorArc
 
 SEEDS = range(3)
@@ -112,17 +127,33 @@ def test_nine_tenths_of_the_throughput_are_reached_within_a_few_round_trips(
 
 def test_after_an_outage_it_begins_low_and_doubles() -> None:
     rule = Concurrency(ConcurrencyPolicy())
-    run(rule, lambda now, in_flight: Reply(BASE), 2.0)
+    run(rule, constant, 2.0)
     assert rule.limit() >= 57
     rule.restarted()
-    seen = [limit for _, limit in run(rule, lambda now, in_flight: Reply(BASE), 1.0, begin=3.0).limits]
+    seen = [limit for _, limit in run(rule, constant, 1.0, begin=3.0).limits]
     assert seen[:5] == [4, 8, 16, 32, 64]
 
 
 def test_after_an_outage_it_begins_no_higher_than_it_was() -> None:
-    rule = Concurrency(ConcurrencyPolicy(max_in_flight=3))
+    rule = Concurrency(ConcurrencyPolicy())
+    for moment in range(1, 20):
+        answer(rule, 64, float(moment), sent_at=float(moment), pushed_back=True)
+    assert rule.limit() == 1
     rule.restarted()
-    assert rule.limit() == 3
+    assert rule.limit() == 1
+
+
+def test_after_an_outage_it_does_not_wait_for_the_time_outs_of_before() -> None:
+    rule = Concurrency(ConcurrencyPolicy())
+    run(rule, refusing(Random(1), 24, 5.0), 30.0)
+    rule.restarted()
+    assert run(rule, constant, 1.0, begin=30.0).highest() == 64
+
+
+def test_late_time_outs_are_waited_for_ever_less_once_they_do_not_come() -> None:
+    link = then(refusing(Random(1), 24, 2.0), constant, 15.0)
+    found = run(Concurrency(ConcurrencyPolicy(max_in_flight=512)), link, 40.0)
+    assert found.reached(0.9 * 512 / BASE, begin=15.0) < 9.0
 
 
 # Push-back
@@ -161,6 +192,11 @@ def test_after_an_outage_that_shows_in_time_outs_it_is_back_within_seconds_too()
     found = run(Concurrency(ConcurrencyPolicy()), link, 20.0)
     assert found.limit_at(14.9) < 16
     assert found.reached(0.9 * 64 / BASE, begin=15.0) < 3.0
+
+
+def test_pardoned_push_backs_are_no_deliveries() -> None:
+    found = run(Concurrency(ConcurrencyPolicy()), refusing(Random(1), 4, BASE), 30.0)
+    assert found.refused_share(5.0) < 0.02
 
 
 def test_a_few_push_backs_are_pardoned_and_one_more_is_not() -> None:
@@ -212,6 +248,18 @@ def test_an_endpoint_that_loses_servers_gets_less_and_one_that_gains_some_gets_m
     assert fewer.limit_at(32.0) <= 14
     assert more.limit_at(19.0) <= 14
     assert more.limit_at(26.0) >= 40
+
+
+def test_an_endpoint_that_never_queued_and_begins_to_gets_less_within_seconds() -> None:
+    found = run(Concurrency(ConcurrencyPolicy()), then(constant, servers(8), 30.0), 40.0)
+    assert found.limit_at(29.0) >= 57
+    assert found.limit_at(39.9) <= 14
+
+
+def test_where_the_latency_no_longer_jitters_only_near_limits_are_tried_again() -> None:
+    found = run(Concurrency(ConcurrencyPolicy()), then(jittery(Random(1)), collapsing(Random(2)), 20.0), 50.0)
+    assert found.lowest(35.0) >= 18
+    assert found.throughput(35.0, 50.0) > 0.9 * 24 / BASE
 
 
 # What is promised whatever happens
@@ -286,7 +334,7 @@ def test_the_limit_stays_between_floor_and_maximum_whatever_is_told(
 
 def test_the_rule_of_vector_adds_one_a_round_trip_and_takes_a_tenth_off_when_pushed_back() -> None:
     rule = VectorArc(64)
-    run(rule, lambda now, in_flight: Reply(BASE), 1.0)
+    run(rule, constant, 1.0)
     assert 18 <= rule.limit() <= 20
     before = rule.limit()
     rule.ended(2.0, 1.95, True)
@@ -295,7 +343,7 @@ def test_the_rule_of_vector_adds_one_a_round_trip_and_takes_a_tenth_off_when_pus
 
 def test_the_rule_of_vector_takes_a_tenth_off_when_it_turns_slow() -> None:
     rule = VectorArc(64)
-    run(rule, lambda now, in_flight: Reply(BASE), 1.0)
+    run(rule, constant, 1.0)
     before = rule.limit()
     rule.ended(2.0, 1.0, False)
     assert rule.limit() == int(before * 0.9)
