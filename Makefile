@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint types format docs lock clean
+.PHONY: help demo test faults campaign soak lint types format docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +25,17 @@ test: $(STAMP)  ## the whole suite, with linters, types and a real Apache Kafka
 	$(BIN)/mypy
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage report --include='processor/core/*' --fail-under=100
+
+faults: $(STAMP)  ## every fault of the fault suite, the campaign and the soak: some 100 minutes
+	FAULTS=long $(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m tests.faults.campaign
+	$(BIN)/python -m tests.faults.soak
+
+campaign: $(STAMP)  ## a million events under 200 kills; ARGS="--events 20000 --kills 10" for less
+	$(BIN)/python -m tests.faults.campaign $(ARGS)
+
+soak: $(STAMP)  ## memory over half an hour of a slow endpoint; ARGS="--minutes 5" for less
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

@@ -44,12 +44,12 @@ async def test_a_broker_killed_and_paused_under_load_makes_nothing_lost(
     scene: Build, lone_broker: ProxiedCluster, wire: Proxy
 ) -> None:
     letters = {"dead_letter": {"write_timeout": 2}}
-    async with scene(8000, plan=OFTEN_REFUSED, **through(wire, lone_broker), **letters) as run:
+    async with scene(6000, plan=OFTEN_REFUSED, **through(wire, lone_broker), **letters) as run:
         await run.join()
         await run.join()
-        await run.settled(1500)
+        await run.settled(1200)
         await run.kill_broker(lone_broker, 1.0)
-        await run.settled(4000)
+        await run.settled(3000)
         await run.pause_broker(lone_broker, 1.5 * SESSION_SECONDS)
         verdict = await run.finish()
     assert_clean(run, verdict)
@@ -58,7 +58,7 @@ async def test_a_broker_killed_and_paused_under_load_makes_nothing_lost(
 async def test_a_processor_cut_off_from_the_broker_beyond_its_session_makes_nothing_lost(
     scene: Build, lone_broker: ProxiedCluster, wire: Proxy
 ) -> None:
-    async with scene(6000, **through(wire, lone_broker)) as run:
+    async with scene(4000, **through(wire, lone_broker)) as run:
         await run.join()
         await run.settled(1000)
         begin, end = (lambda: wire.become(Wire.BLACK_HOLE)), (lambda: wire.become(Wire.PASS))
@@ -67,6 +67,7 @@ async def test_a_processor_cut_off_from_the_broker_beyond_its_session_makes_noth
     assert_clean(run, verdict)
 
 
+@pytest.mark.long
 async def test_a_processor_whose_connections_to_the_broker_are_reset_makes_nothing_lost(
     scene: Build, lone_broker: ProxiedCluster, wire: Proxy
 ) -> None:

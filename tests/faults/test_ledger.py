@@ -174,7 +174,7 @@ def test_a_stop_by_sigterm_or_the_death_of_another_explains_nothing(kind: str) -
 
 def test_a_kill_does_not_explain_what_was_finished_long_before_it() -> None:
     run = clean(end=100)
-    run.now += 3000
+    run.now += 6000
     run.fault("SIGKILL")
     run.request(PLAIN, member=OTHERS)
     deliver(run, 100, 400)

@@ -20,15 +20,15 @@ def assert_clean(scene: Scene, verdict: Verdict) -> None:
     assert not verdict.counts, report(scene, verdict)
 
 
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+@pytest.mark.parametrize("protocol", ["classic", pytest.param("consumer", marks=pytest.mark.long)])
 async def test_two_processors_killed_and_stopped_in_turn_lose_nothing_and_repeat_what_they_may(
     scene: Build, protocol: str
 ) -> None:
     kafka = {"group_protocol": protocol}
-    async with scene(7000, plan={"slow": 0.01}, kafka=kafka, **STEADY) as run:
+    async with scene(5000, plan={"slow": 0.01}, kafka=kafka, **STEADY) as run:
         members = [await run.join(), await run.join()]
         for number, end in enumerate((run.kill, run.terminate, run.kill, run.terminate)):
-            await run.settled(1200 * (number + 1))
+            await run.settled(800 * (number + 1))
             await end(members[number % 2])
             members[number % 2] = await run.join()
         verdict = await run.finish()
@@ -38,8 +38,8 @@ async def test_two_processors_killed_and_stopped_in_turn_lose_nothing_and_repeat
 
 
 async def test_processors_that_join_and_leave_every_other_second_repeat_nothing(scene: Build) -> None:
-    async with scene(7000, **STEADY) as run:
-        await churn(run, rounds=4, seconds=1.0)
+    async with scene(5000, **STEADY) as run:
+        await churn(run, rounds=3, seconds=1.0)
         verdict = await run.finish()
     assert_clean(run, verdict)
     assert (verdict.repeats, verdict.letter_repeats) == (0, 0)
@@ -57,11 +57,11 @@ async def churn(run: Scene, rounds: int, seconds: float) -> None:
 async def test_a_processor_frozen_beyond_its_session_sends_nothing_that_another_has_taken_over(
     scene: Build,
 ) -> None:
-    async with scene(7000, plan={"slow": 0.02}, **STEADY | {"receiver": {"delay": 0.05}}) as run:
+    async with scene(5000, plan={"slow": 0.02}, **STEADY | {"receiver": {"delay": 0.05}}) as run:
         frozen, other = await run.join(), await run.join()
-        await run.settled(1000)
-        await until_sent(run, frozen, 300)
-        await until_sent(run, other, 300)
+        await run.settled(600)
+        await until_sent(run, frozen, 200)
+        await until_sent(run, other, 200)
         await run.freeze(frozen, 1.5 * SESSION_SECONDS)
         verdict = await run.finish()
     assert_clean(run, verdict)
