@@ -69,6 +69,8 @@ class Endpoint:
         if self.is_slow:
             seconds *= self._random.choice((3, 30, 300))
         answer, works = self._answer(item, wall)
+        if self.weather is Weather.WELL and not self.is_slow and not works:
+            item.fair_failures += 1
         if isinstance(answer, TransportError) and answer.reason == "timeout":
             seconds = self.time_out
         if seconds >= self.time_out:

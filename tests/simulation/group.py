@@ -129,6 +129,8 @@ class Group:
                 return
             member.is_known = True
             self.members.append(member)
+            if not member.is_reachable:
+                self._expire_later(member)
         if self._phase is not Phase.PREPARING:
             self._prepare()
         member.claims = claims

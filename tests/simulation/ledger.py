@@ -160,7 +160,11 @@ class Account:
         self.lanes: dict[Lane, Item] = {}
         self.is_stopping = False
         self.busy_at = 0.0
+        self.refused = 0
+        self.failing: set[str] = set()
+        """Good records that became dead letters, and all that failed, since something was delivered last."""
         self.waiting: Callable[[], tuple[int, int]] = _none
+        self.in_flight: Callable[[], int] = self._under_way
 
     def _fail(self, promise: Promise, story: str) -> None:
         self._history.fail(promise, self._name, story)
@@ -168,10 +172,14 @@ class Account:
     def _note(self, what: str, detail: object = "") -> None:
         self._history.note(self._name, what, detail)
 
+    def _under_way(self) -> int:
+        return len(self.open)
+
     # From the source
 
     def told(self, event: SourceEvent, fetched: Positions) -> None:
         """The pipeline is about to take an event."""
+        self._leaks_nothing()
         match event:
             case Received(records, ends):
                 self._note("reads", [f"{r.partition.number}:{r.offset}" for r in records] or _plain(ends))
@@ -188,6 +196,10 @@ class Account:
                 self._history.count("lost partitions", len(partitions))
                 for partition in partitions:
                     self.tenures.pop(partition, None)
+
+    def _leaks_nothing(self) -> None:
+        if self.in_flight() != len(self.open):
+            self._fail(Promise.IN_FLIGHT, f"{self.in_flight()} slots are held by {len(self.open)} requests")
 
     def took(self, event: SourceEvent) -> None:
         """The pipeline has taken it."""
@@ -325,10 +337,13 @@ class Account:
         self._ends(item)
         result = answer.reason if isinstance(answer, TransportError) else answer.status
         self._note("is answered", (item.name, result))
-        item.answers += 1
         item.forbidden += result == 403
         if isinstance(result, int) and 200 <= result < 300:
+            self.refused.clear()
+            self.failing.clear()
             self._proves(item)
+        else:
+            self.failing.add(item.name)
 
     def gave_up(self, item: Item) -> None:
         """The process called the request off."""
@@ -378,6 +393,32 @@ class Account:
         if not right:
             self._fail(Promise.RIGHT_CODE, f"{item.name}, which is {item.kind.name}, is called {code}")
         self._history.count(f"letters {code}")
+        if item.kind is Kind.GOOD:
+            self._is_nobodys_fault(item, code)
+
+    def _is_nobodys_fault(self, item: Item, code: str) -> None:
+        """A record that failed only while the endpoint was down is not to blame, and others fail with it."""
+        history, policy = self._history, self._history.shape
+        if code == "refused":
+            self.refused.add(item.name)
+            credit = policy.admission.budget and policy.admission.budget.credit
+            if history.demands.budget and credit and len(self.refused) > credit:
+                self._fail(Promise.BUDGET, f"{item.name} is one of {len(self.refused)} good records")
+        elif (
+            not item.fair_failures
+            and policy.admission.circuit.enabled
+            and self._is_patient()
+            and len(self.failing) > 1
+        ):
+            history.count("buried by an outage")
+            if history.demands.circuit:
+                self._fail(Promise.OUTAGE, f"{item.name} never failed but in an outage")
+
+    def _is_patient(self) -> bool:
+        """Whether an outage is noticed before a record has used up its attempts."""
+        retry = self._history.shape.retry
+        attempts, elapsed = retry.max_attempts, retry.max_elapsed
+        return (attempts is None or attempts >= 20) and (elapsed is None or elapsed >= 600)
 
     def letter_answered(self, item: Item, error: WriteError | None) -> None:
         """The process is about to be told."""

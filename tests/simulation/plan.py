@@ -6,6 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 from processor.core.admission import AdmissionPolicy
+from processor.core.budget import BudgetPolicy
 from processor.core.circuit import CircuitPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.flow import FlowPolicy
@@ -141,6 +142,7 @@ def _admission(random: Random) -> AdmissionPolicy:
     return AdmissionPolicy(
         concurrency=ConcurrencyPolicy(random.choice((1, 2, 4, 8, 16)), adaptive=random.random() < 0.7),
         circuit=CircuitPolicy(enabled=random.random() < 0.8),
+        budget=BudgetPolicy(random.choice((20, 100))),
         rate=RatePolicy(20.0, 5) if random.random() < 0.1 else None,
     )
 

@@ -146,6 +146,7 @@ class Process:
             failed=partial(around.history.fail, Promise.NO_EXCEPTION, self.name),
         )
         self.account.waiting = self.rooms.flow.waiting
+        self.account.in_flight = self.rooms.in_flight
         self.rooms.delivery.attach(Ear(self.account, self.rooms.pipeline))
         self.source.open(self.rooms.pipeline.take)
         self.rooms.pipeline.start()

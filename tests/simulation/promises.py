@@ -51,8 +51,8 @@ class Demands:
     """Positions are committed again every session/3: coordinators may then apply old commits late."""
     circuit: bool = False
     """OUTAGE holds: attempts during an outage do not use up `max_attempts`."""
-    budget: int | None = None
-    """BUDGET holds: so many records may become dead letters while the endpoint refuses all."""
+    budget: bool = False
+    """BUDGET holds: no more than its credit become dead letters while the endpoint refuses all."""
     cursed_end: bool = False
     """PROGRESS holds with the circuit on and records that are answered with 503 whenever they are sent."""
     quiet_drain: bool = False

@@ -41,8 +41,8 @@ class Item:
     """One record, and what has become of it."""
 
     __slots__ = (
-        "answers",
         "arrivals",
+        "fair_failures",
         "forbidden",
         "is_terminal",
         "key",
@@ -52,8 +52,6 @@ class Item:
         "offset",
         "partition",
         "produced_at",
-        "settled_at",
-        "settled_by",
         "value",
     )
 
@@ -66,12 +64,11 @@ class Item:
         self.value = _value(self.name, kind)
         self.produced_at = now
         self.is_terminal = kind is Kind.TOMBSTONE
-        self.settled_at = -1.0
-        self.settled_by: object = None
         self.arrivals = 0
-        self.answers = 0
         self.letters = 0
         self.forbidden = 0
+        self.fair_failures = 0
+        """While nothing was wrong with the endpoint as a whole."""
 
 
 def _value(name: str, kind: Kind) -> bytes | None:
