@@ -160,7 +160,7 @@ class Account:
         self.lanes: dict[Lane, Item] = {}
         self.is_stopping = False
         self.busy_at = 0.0
-        self.refused = 0
+        self.refused: set[str] = set()
         self.failing: set[str] = set()
         """Good records that became dead letters, and all that failed, since something was delivered last."""
         self.waiting: Callable[[], tuple[int, int]] = _none
