@@ -145,9 +145,11 @@ def test_after_an_outage_it_begins_no_higher_than_it_was() -> None:
 
 def test_after_an_outage_it_does_not_wait_for_the_time_outs_of_before() -> None:
     rule = Concurrency(ConcurrencyPolicy())
-    run(rule, refusing(Random(1), 24, 5.0), 30.0)
+    answer(rule, 1, 10.0, sent_at=9.9, pushed_back=False)
+    answer(rule, 5, 10.0, sent_at=5.0, pushed_back=True)
+    assert rule.limit() == 11
     rule.restarted()
-    assert run(rule, constant, 1.0, begin=30.0).highest() == 64
+    assert run(rule, constant, 1.0, begin=10.0).highest() == 64
 
 
 def test_late_time_outs_are_waited_for_ever_less_once_they_do_not_come() -> None:
