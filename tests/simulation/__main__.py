@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 from tests.simulation.history import Outcome, happen
+from tests.simulation.planted import BUGS, find, table
 
 
 def main() -> int:
@@ -17,9 +18,18 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true", help="with --seed: its timeline")
     parser.add_argument("--planted", action="store_true", help="how many seeds find each planted bug")
     asked = parser.parse_args()
+    if asked.planted:
+        return plant()
     if asked.seed is not None:
         return one(asked.seed, verbose=asked.verbose)
     return many(range(asked.first, asked.first + asked.seeds))
+
+
+def plant() -> int:
+    """A table of the planted bugs."""
+    found = [(bug, find(bug)) for bug in BUGS]
+    print("\n".join(table(found)))
+    return int(not all(one for _, one in found))
 
 
 def one(seed: int, *, verbose: bool) -> int:

@@ -139,9 +139,7 @@ class History:
             old = before.get(partition)
             self.note(member, "committed", (partition.number, position.offset, position.metadata))
             if old is not None and position.offset < old.offset:
-                self.count("regress")
-                if not self.demands.reassert:
-                    self.fail(Promise.NO_REGRESS, member, f"{partition} {old.offset} to {position.offset}")
+                self.fail(Promise.NO_REGRESS, member, f"{partition} {old.offset} to {position.offset}")
 
     def fingerprint(self) -> str:
         """The same for the same history."""

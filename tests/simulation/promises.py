@@ -47,8 +47,6 @@ class Demands:
 
     lease: bool = False
     """LEASE holds: no request leaves a process whose membership may be over."""
-    reassert: bool = False
-    """Positions are committed again every session/3: coordinators may then apply old commits late."""
     circuit: bool = False
     """OUTAGE holds: attempts during an outage do not use up `max_attempts`."""
     budget: bool = False
@@ -59,5 +57,5 @@ class Demands:
     """NOTHING_AFTER_REVOKE and NOTHING_AFTER_STOP hold for retries too, not only for new records."""
 
 
-ASKED = Demands()
+ASKED = Demands(circuit=True, budget=True, quiet_drain=True)
 """What is asked by default; change this line when the product learns more."""

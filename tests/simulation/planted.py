@@ -1,0 +1,264 @@
+"""Bugs that others had, planted into the product one at a time, to see that the simulation finds them."""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from processor import delivery
+from processor.commits import Commits
+from processor.core import offset_codec, retry
+from processor.core.admission import Admission, Leave
+from processor.core.dead_letter import Failure
+from processor.core.flow import Flow
+from processor.core.lanes import Lanes
+from processor.core.offset_codec import Span
+from processor.core.offsets import Offsets
+from processor.core.retry import Done, Effort, RetryPolicy, Verdict
+from processor.delivery import Delivery
+from processor.errors import TransportError
+from processor.letters import Letter, Letters
+from processor.model import Answer, Partition, Position, Record
+from processor.pipeline import Pipeline
+from processor.run import Run
+from tests.simulation.history import happen
+from tests.simulation.promises import BrokenError
+
+MOST_SEEDS = 300
+
+Replacement = tuple[Any, str, Any]
+
+
+class Bug(NamedTuple):
+    """What is replaced by what, and who had it."""
+
+    name: str
+    whose: str
+    replacements: tuple[Replacement, ...]
+
+
+class Found(NamedTuple):
+    """After how many seeds a bug was found, and by which promise."""
+
+    seeds: int
+    broken: BrokenError
+
+
+@contextmanager
+def planted(replacements: Iterable[Replacement]) -> Iterator[None]:
+    """The product with these attributes replaced."""
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in replacements]
+    try:
+        for owner, name, buggy in replacements:
+            setattr(owner, name, buggy)
+        yield
+    finally:
+        for owner, name, good in before:
+            setattr(owner, name, good)
+
+
+def table(found: Iterable[tuple[Bug, Found | None]]) -> Iterator[str]:
+    """As Markdown."""
+    yield "| planted bug | seen at | histories until found | the promise that it breaks |"
+    yield "|---|---|---|---|"
+    for bug, one in found:
+        told = f"{one.seeds} | {one.broken.promise.name}" if one else "not found |"
+        yield f"| {bug.name} | {bug.whose} | {told} |"
+
+
+def find(bug: Bug, most: int = MOST_SEEDS) -> Found | None:
+    """The first history in which the bug breaks a promise."""
+    with planted(bug.replacements):
+        for seed in range(most):
+            if broken := happen(seed).broken:
+                return Found(seed + 1, broken)
+    return None
+
+
+# How they are done
+
+
+def _highest_seen(offsets: Offsets, limit: int) -> tuple[Position, bool] | None:
+    seen = offsets.expected()
+    return None if seen is None else (Position(seen), True)
+
+
+def _highest_finished(offsets: Offsets, limit: int) -> tuple[Position, bool] | None:
+    """A rejected record, then a delivered one: the commit passes over the first."""
+    last = max((span.end for span in offsets.finished_beyond()), default=offsets.position())
+    return None if last is None else (Position(last), True)
+
+
+def _done_when_sent(letters: Letters, letter: Letter) -> None:
+    _SEND(letters, letter)
+    letter.is_given_up = True
+    letters._clock.call_soon(letter.written)
+
+
+def _dropped(letters: Letters, letter: Letter, error: Exception) -> None:
+    letter.written()
+
+
+def _any_epoch(flow: Flow, record: Record) -> Any:
+    """With `_not_called_off`: what was begun for an earlier assignment is taken for this one's."""
+    assignment = flow._assignments.get(record.partition)
+    return assignment if assignment and record.offset in assignment.running else _ASSIGNMENT_OF(flow, record)
+
+
+def _not_called_off(delivery: Delivery, record: Record, *, waiting_only: bool = False) -> bool:
+    """The slot is given back, the answer is still listened to."""
+    run = delivery._runs.get((record.partition, record.offset))
+    if run is None or not run.is_sent or waiting_only:
+        return _ABANDON(delivery, record, waiting_only=waiting_only)
+    return True
+
+
+def _no_lane(lanes: Lanes, record: Record) -> None:
+    return None
+
+
+def _believed(base: int, metadata: str) -> tuple[Span, ...]:
+    """Without the checksum, as long as it looks like ours."""
+    if not metadata.startswith(offset_codec.PREFIX):
+        return ()
+    try:
+        runs = b64decode(metadata.split(":")[-1] + "===")
+        return tuple(offset_codec._spans(base, list(offset_codec._lengths(runs))))
+    except ValueError:
+        return ()
+
+
+def _one_off(base: int, metadata: str) -> tuple[Span, ...]:
+    return tuple(Span(first, end + 1) for first, end in _DECODE(base, metadata))
+
+
+def _nothing_restored(base: int, metadata: str) -> tuple[Span, ...]:
+    return ()
+
+
+def _judged(
+    these: Callable[[int], bool], policy: RetryPolicy, answer: Answer, effort: Effort, **more: float
+) -> Verdict:
+    if not isinstance(answer, TransportError) and these(answer.status):
+        return Done()
+    return _JUDGE(policy, answer, effort, now=more["now"], chance=more["chance"])
+
+
+def _always_idle(flow: Flow, partitions: Iterable[Partition]) -> bool:
+    return True
+
+
+def _kept_though_lost(pipeline: Pipeline, partitions: frozenset[Partition]) -> None:
+    for record in pipeline._flow.running(partitions):
+        pipeline._deliverer.abandon(record)
+        pipeline._flow.abandoned(record)
+    pipeline._flow.revoked(partitions)
+
+
+def _runs_though_lost(pipeline: Pipeline, partitions: frozenset[Partition]) -> None:
+    pipeline._flow.released(partitions)
+
+
+def _leaks(admission: Admission, leave: Leave, outcome: object, now: float, chance: float) -> None:
+    if outcome is None:
+        return
+    _ENDED(admission, leave, outcome, now, chance)  # type: ignore[arg-type]
+
+
+def _holds_a_slot(delivery: Delivery, run: Run, delay: float) -> None:
+    delivery._admission._in_flight += 1
+    run.cancel = delivery._clock.call_later(delay, partial(_gives_it_back, delivery, run)).cancel
+    delivery._listener.delayed(run.record)
+
+
+def _gives_it_back(delivery: Delivery, run: Run) -> None:
+    delivery._admission._in_flight -= 1
+    delivery._retry(run)
+
+
+def _given_up_is_done(flow: Flow, record: Record) -> None:
+    if assignment := flow._assignment_of(record):
+        del assignment.running[record.offset]
+        assignment.offsets.finished(record.offset)
+
+
+def _believed_acknowledged(commits: Commits, sent_at: float, errors: Mapping[Partition, str | None]) -> None:
+    _CAME_BACK(commits, sent_at, dict.fromkeys(errors))
+
+
+def _never_held(flow: Flow) -> Mapping[Partition, Any]:
+    return {}
+
+
+def _buried(delivery: Delivery, run: Run, failure: Failure) -> None:
+    """A dead letter for everything that failed once."""
+    delivery._settle(run)
+
+
+def _starts_though_revoked(flow: Flow, partitions: Iterable[Partition]) -> None:
+    return None
+
+
+def _last_commit_forgotten(commits: Commits, partitions: Iterable[Partition]) -> None:
+    return None
+
+
+_SEND = Letters._send
+_ASSIGNMENT_OF = Flow._assignment_of
+_ABANDON = Delivery.abandon
+_DECODE = offset_codec.decode
+_JUDGE = retry.judge
+_ENDED = Admission.ended
+_CAME_BACK = Commits._came_back
+
+BUGS = (
+    Bug(
+        "the highest offset seen is committed", "Parallel Consumer 826", ((Offsets, "commit", _highest_seen),)
+    ),
+    Bug(
+        "the commit passes over what is not finished",
+        "Vector, Convoy, Lenses",
+        ((Offsets, "commit", _highest_finished),),
+    ),
+    Bug("a dead letter counts when it is sent", "Kafka Connect", ((Letters, "_send", _done_when_sent),)),
+    Bug("a dead letter that fails is dropped", "Knative, arroyo", ((Letters, "_send_later", _dropped),)),
+    Bug("a refused record is finished without a letter", "Vector", ((Delivery, "_fail", _buried),)),
+    Bug(
+        "results of an earlier assignment count",
+        "common",
+        ((Flow, "_assignment_of", _any_epoch), (Delivery, "abandon", _not_called_off)),
+    ),
+    Bug("no order of keys", "most", ((Lanes, "_lane", _no_lane),)),
+    Bug("metadata is believed unseen", "Parallel Consumer 875", ((offset_codec, "decode", _believed),)),
+    Bug("one offset too many is restored", "Parallel Consumer 62", ((offset_codec, "decode", _one_off),)),
+    Bug("nothing is restored", "Knative", ((offset_codec, "decode", _nothing_restored),)),
+    Bug(
+        "a redirect counts as delivered",
+        "Go senders",
+        ((delivery, "judge", partial(_judged, lambda status: 300 <= status < 400)),),
+    ),
+    Bug(
+        "a refusal counts as delivered",
+        "common",
+        ((delivery, "judge", partial(_judged, lambda status: 400 <= status < 500)),),
+    ),
+    Bug(
+        "a revoked partition is released while it runs", "Parallel Consumer", ((Flow, "idle", _always_idle),)
+    ),
+    Bug(
+        "the last commit of a revoked partition is left out",
+        "Knative",
+        ((Commits, "ask_last", _last_commit_forgotten),),
+    ),
+    Bug("records of a revoked partition start", "common", ((Flow, "revoked", _starts_though_revoked),)),
+    Bug("a lost partition is committed", "common", ((Pipeline, "_lost", _kept_though_lost),)),
+    Bug("requests of a lost partition go on", "common", ((Pipeline, "_lost", _runs_though_lost),)),
+    Bug("what is called off keeps its slot", "Parallel Consumer", ((Admission, "ended", _leaks),)),
+    Bug("a retry holds a slot", "Parallel Consumer 857", ((Delivery, "_wait", _holds_a_slot),)),
+    Bug(
+        "what is given up counts as finished", "Parallel Consumer", ((Flow, "abandoned", _given_up_is_done),)
+    ),
+    Bug("a refused commit is taken for made", "common", ((Commits, "_came_back", _believed_acknowledged),)),
+    Bug("intake is never held", "Lenses, Knative", ((Flow, "held", _never_held),)),
+)
