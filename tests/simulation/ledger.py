@@ -31,6 +31,7 @@ from tests.simulation.shape import Shape
 from tests.simulation.topic import REFUSALS, Item, Kind, Log
 
 LARGEST_RECORD = 600
+REFUSED_STATUSES = frozenset((400, 401, 403, 404, 410, 422, 301, 302, 307, 308))
 
 Lane = tuple[Partition, bytes | None]
 
@@ -340,7 +341,7 @@ class Account:
             self.refused.clear()
             self.failing.clear()
             self._proves(item)
-        else:
+        elif result not in REFUSED_STATUSES:
             self.failing.add(item.name)
 
     def gave_up(self, item: Item) -> None:

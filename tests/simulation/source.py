@@ -16,6 +16,9 @@ from tests.simulation.clock import Call, Gate
 from tests.simulation.group import NO_GENERATION, Errors, Group, Member, Positions
 from tests.simulation.topic import Item, Log
 
+FENCES = False
+"""Whether the thread refuses commits that were asked for in an assignment which is over by now."""
+
 
 class Watcher(Protocol):
     """Who wants to know what the pipeline is told and says."""
@@ -73,6 +76,8 @@ class Source:
         self._generation = NO_GENERATION
         self._epochs: dict[Partition, int] = {}
         self._cursors: dict[Partition, int] = {}
+        self._told: dict[Partition, int] = {}
+        self._leaving: dict[Partition, int] = {}
         self._ends_told: dict[Partition, int] = {}
         self._commands: deque[Call] = deque()
         self._ops: deque[Call] = deque()
@@ -105,7 +110,8 @@ class Source:
     def commit(self, positions: Positions, done: Callable[[Errors], None]) -> None:
         """Commit."""
         self._watcher.asked(positions)
-        self._command(partial(self._commit, positions, done))
+        epochs = {partition: self._told.get(partition) for partition in positions}
+        self._command(partial(self._commit, positions, epochs, done))
 
     def released(self, partitions: Collection[Partition]) -> None:
         """These may go."""
@@ -261,6 +267,7 @@ class Source:
 
     def _revoke(self, revoked: list[Partition], after: Call) -> None:
         self._waiting_for = set(revoked)
+        self._leaving = {partition: self._epochs[partition] for partition in revoked}
         self._after_callback = after
         self._callback_ends = self._thread.time() + self._max_wait
         self._thread.call_later(self._max_wait, self._wake)
@@ -293,8 +300,18 @@ class Source:
 
     # Commands
 
-    def _commit(self, positions: Positions, done: Callable[[Errors], None]) -> None:
+    def _epoch_of(self, partition: Partition) -> int | None:
+        """Of what is ours, and of what is being handed back."""
+        leaving = self._leaving.get(partition) if partition in self._waiting_for else None
+        return self._epochs.get(partition, leaving)
+
+    def _commit(
+        self, positions: Positions, epochs: dict[Partition, int | None], done: Callable[[Errors], None]
+    ) -> None:
         member, generation = self.member, self._generation
+        if FENCES and any(self._epoch_of(p) != epoch for p, epoch in epochs.items()):
+            self._tell_answer(done, dict.fromkeys(positions, "_STATE"))
+            return
         answered = partial(self._answered, done)
         self._group.send(member, partial(self._group.commit, member, generation, positions, answered))
 
@@ -335,6 +352,8 @@ class Source:
         self._inbox.popleft()()
 
     def _hand_over(self, event: SourceEvent, fetched: Positions) -> None:
+        if isinstance(event, Assigned):
+            self._told.update(dict.fromkeys(event.positions, event.epoch))
         self._watcher.told(event, fetched)
         self._sink(event)
         self._watcher.took(event)
