@@ -32,6 +32,8 @@ class Outcome(IntEnum):
     """The connection was reset, and nothing was done."""
     LEFT = 7
     """The sender went away before there was an answer, and nothing was done."""
+    FORBIDDEN = 8
+    """403, as to every event."""
 
 
 SETTLED = frozenset((Outcome.ACCEPTED, Outcome.REFUSED, Outcome.AMBIGUOUS))

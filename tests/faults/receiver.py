@@ -51,6 +51,8 @@ class Mode(StrEnum):
     """503 to all."""
     FLAPPING = "flapping"
     """A second of 503, a second of normal."""
+    FORBIDDEN = "forbidden"
+    """403 to all: they come with a wrong token."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def _response(status: str, more: str = "") -> bytes:
 
 
 _OK, _BAD, _BUSY = _response("200 OK"), _response("400 Bad Request"), _response("503 Service Unavailable")
+_FORBIDDEN = _response("403 Forbidden")
 
 
 class House:
@@ -152,6 +155,8 @@ class House:
             return self._by_fate(n)
         if mode is Mode.STORM:
             return Answer(Outcome.BUSY, self._wait(), _BUSY)
+        if mode is Mode.FORBIDDEN:
+            return Answer(Outcome.FORBIDDEN, self._wait(), _FORBIDDEN)
         if mode is Mode.LIMITED:
             text = _response("429 Too Many Requests", f"Retry-After: {_retry_after(self.retry_after)}\r\n")
             return Answer(Outcome.LIMITED, 0.0, text)

@@ -99,6 +99,8 @@ class Scene:
         self.members: list[Member] = []
         self.bootstrap_servers = bootstrap_servers or broker.bootstrap_servers
         self.url = url
+        self.standings: list[str] = []
+        """How the members stood when the run got stuck."""
         self._letters = letters
         self._sections = sections
         self._folder = folder
@@ -274,6 +276,13 @@ class Scene:
             if now != last:
                 moved, last = time.monotonic(), now
             await asyncio.sleep(0.25)
+        for member in self.members:
+            if member.is_running:
+                metrics = {" ".join(name): n for name, n in (await member.metrics()).items() if n}
+                gauges = {
+                    name: n for name, n in metrics.items() if not name.startswith(("python", "process"))
+                }
+                self.standings.append(f"member {member.number}: {gauges}")
 
     async def _pace(self) -> None:
         """Let the feed go ahead of the endpoint by so much."""
@@ -307,7 +316,7 @@ def report(scene: Scene, verdict: Verdict) -> str:
         if finding.n is not None and ledger.is_issued(finding.n) and finding.n not in told:
             told.add(finding.n)
             lines.append(ledger.story(finding.n))
-    return "\n".join([*lines, *_said(scene)])
+    return "\n".join([*lines, *_said(scene), *scene.standings])
 
 
 def _told(finding: Finding) -> str:

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 import trustme
 
-from processor.settings import Settings
 from tests.faults.conftest import LONG
 from tests.faults.proxy import Proxy, Wire
 from tests.faults.receipts import Outcome, Receipts
 from tests.faults.receiver import Mode
-from tests.faults.scene import Scene
+from tests.faults.scene import MAX_IN_FLIGHT, Scene, report
 from tests.faults.test_processors import assert_clean
 
 pytestmark = pytest.mark.kafka
@@ -37,11 +36,6 @@ def also(*cases: Any) -> list[Any]:
     ]
 
 
-waits_for_the_circuit = pytest.mark.xfail(
-    "circuit" not in Settings.model_fields, reason="without a circuit an outage uses attempts up"
-)
-
-
 @pytest.mark.parametrize(
     "mode", [Mode.REFUSING, Mode.HANGING, Mode.DRIPPING, Mode.FLAPPING, *also(Mode.RESETTING, Mode.STORM)]
 )
@@ -51,12 +45,20 @@ async def test_an_endpoint_that_fails_for_a_while_gets_everything_afterwards(
     async with scene(1500, **PATIENT) as run:
         await run.join()
         await run.settled(200)
-        await run.receiver.become(mode)
+        await begin(run, mode)
         await asyncio.sleep(FAILING_SECONDS)
         await run.receiver.become(Mode.NORMAL)
         verdict = await run.finish()
     assert_clean(run, verdict)
-    assert verdict.repeats == 0
+    assert verdict.repeats <= MAX_IN_FLIGHT * (mode is Mode.REFUSING)
+
+
+async def begin(run: Scene, mode: Mode) -> None:
+    """The endpoint is so from now on; answers that a reset overtakes are lost."""
+    at = run.now_ms()
+    await run.receiver.become(mode)
+    if mode is Mode.REFUSING:
+        run.lost_answers(at)
 
 
 @pytest.mark.parametrize("wire", [Wire.BLACK_HOLE, *also(Wire.RESET)])
@@ -110,19 +112,38 @@ def waits_after(receipts: Receipts, outcome: Outcome) -> list[float]:
     return waits
 
 
-@waits_for_the_circuit
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", [Mode.REFUSING, Mode.STORM, *also(Mode.HANGING)])
 async def test_an_outage_longer_than_all_attempts_dead_letters_nothing(scene: Build, mode: Mode) -> None:
     async with scene(1500, retry=BRIEF, **PATIENT) as run:
         member = await run.join()
         await run.settled(200)
-        await run.receiver.become(mode)
+        await begin(run, mode)
         await asyncio.sleep(OUTAGE_SECONDS)
         assert (await member.page("/livez"))[0] == 200
         await run.receiver.become(Mode.NORMAL)
         verdict = await run.finish(patience=90)
     assert_clean(run, verdict)
+
+
+BUDGET = 7
+
+
+async def test_an_endpoint_that_refuses_everything_gets_a_few_dead_letters_and_then_everything(
+    scene: Build,
+) -> None:
+    async with scene(1500, plan={"poison": 0.0}, dead_letter={"budget": BUDGET}, **PATIENT) as run:
+        member = await run.join()
+        await run.settled(200)
+        await run.receiver.become(Mode.FORBIDDEN)
+        await member.until("circuit_changes_total", "refused", "open", at_least=1)
+        await asyncio.sleep(FAILING_SECONDS)
+        assert (await member.metrics())["dead_letters_total", "refused"] == BUDGET
+        assert (await member.page("/livez"))[0] == 200
+        await run.receiver.become(Mode.NORMAL)
+        verdict = await run.finish()
+    assert verdict.counts == {"wrongly dead-lettered": BUDGET}, report(run, verdict)
+    assert verdict.repeats == 0
 
 
 @pytest.mark.parametrize("flaw", ["expired", "self-signed", "wrong host"])

@@ -12,6 +12,8 @@ from tests.faults.scene import MAX_IN_FLIGHT, SESSION_SECONDS, Member, Scene, re
 pytestmark = pytest.mark.kafka
 
 Build = Callable[..., Scene]
+PAUSED_SECONDS = 2.0
+"""A hold is carried out by a pause after one second."""
 STEADY: dict[str, Any] = {"receiver": {"delay": 0.03}, "partitions": 6}
 
 
@@ -77,6 +79,23 @@ async def until_sent(run: Scene, member: Member, number: int) -> None:
         return (await run.receiver.progress()).by_member.get(member.number, 0) >= number
 
     await run.until(has)
+
+
+async def test_partitions_that_were_held_when_they_left_are_read_again_when_they_come_back(
+    scene: Build,
+) -> None:
+    little = {"max_waiting_records": 60, "max_in_flight": 4}
+    slow = {"receiver": {"delay": 0.3}, "partitions": 4}
+    async with scene(2000, plan={"busy": 0.0}, delivery=little, **slow) as run:
+        first = await run.join()
+        await first.until("paused_partitions", "records", at_least=4)
+        await asyncio.sleep(PAUSED_SECONDS)
+        second = await run.join()
+        await second.until("deliveries_total", "delivered", at_least=20)
+        assert await run.terminate(second) == 0
+        await run.receiver.become(delay=0.0)
+        verdict = await run.finish(patience=15)
+    assert_clean(run, verdict)
 
 
 @pytest.mark.long
