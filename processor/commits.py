@@ -13,7 +13,7 @@ from typing import Protocol
 
 from processor.clock import Clock
 from processor.core.flow import Flow
-from processor.core.lease import Lease, LeasePolicy, is_proof
+from processor.core.lease import Lease, LeasePolicy, is_disproof, is_proof
 from processor.model import Partition, Position
 from processor.telemetry import Telemetry
 
@@ -49,7 +49,7 @@ class Commits:
         answered: Callable[[bool], None],
     ) -> None:
         self._lease = Lease(policy)
-        self._answer_within = min(ANSWER_SECONDS, policy.session_timeout / 3)
+        self._answer_within = min(ANSWER_SECONDS, policy.session_timeout)
         self._flow = flow
         self._source = source
         self._clock = clock
@@ -64,12 +64,13 @@ class Commits:
         return self._sent_at is not None
 
     def start(self) -> None:
-        """Nothing may leave before an assignment."""
+        """Nothing may leave before there is a proof."""
         self._leased(self._lease.until())
 
-    def assigned(self) -> None:
-        """The group gave us partitions, and so took us for a member."""
-        self._proved(self._clock.time())
+    def positions_known(self) -> None:
+        """There may be something to commit that was not known before; without a proof it is needed now."""
+        if self._sent_at is None and self._lease.until() <= self._clock.time():
+            self.ask(unmoved=True)
 
     def tick(self) -> None:
         """Some time has passed."""
@@ -92,15 +93,15 @@ class Commits:
             self._source.commit(positions, self._telemetry.committed)
 
     def _came_back(self, sent_at: float, errors: Errors) -> None:
-        if sent_at != self._sent_at:
-            return
-        self._sent_at = None
-        self._flow.committed([partition for partition, error in errors.items() if error is None])
+        is_latest = sent_at == self._sent_at
+        if is_latest:
+            self._sent_at = None
+            self._flow.committed([partition for partition, error in errors.items() if error is None])
         self._telemetry.committed(errors)
         if is_proof(errors.values()):
-            self._proved(sent_at)
-        self._answered(not any(errors.values()))
-
-    def _proved(self, at: float) -> None:
-        self._lease.proved(at)
+            self._lease.proved(sent_at)
+        elif is_disproof(errors.values()):
+            self._lease.disproved()
         self._leased(self._lease.until())
+        if is_latest:
+            self._answered(not any(errors.values()))

@@ -183,15 +183,13 @@ class Delivery:
         return Outcome((run.record.partition, run.record.offset), sign, run.delivered_before, pause)
 
     def _effort(self, run: Run, sign: Sign, now: float, wall: float) -> Effort:
-        circuit = self._admission.circuit()
-        is_down = sign is Sign.UNREACHABLE or circuit.state() is State.OPEN
-        return run.answered(now, wall, circuit.downtime(now), is_spared=is_down and not run.is_foreign)
+        is_down = self._admission.is_down(run.leave, sign, now)
+        downtime = self._admission.circuit().downtime(now)
+        return run.answered(now, wall, downtime, is_spared=is_down and not run.is_foreign)
 
     def _may_bury(self, run: Run, now: float, chance: float) -> bool:
         """Whether a refusal may become a dead letter now; else the record waits and is sent again."""
-        if run.is_foreign:
-            return True
-        return self._admission.circuit().state() is not State.OPEN and self._admission.afford(now, chance)
+        return run.is_foreign or self._admission.afford(now, chance)
 
     def _wait(self, run: Run, delay: float) -> None:
         run.cancel = self._clock.call_later(delay, partial(self._retry, run)).cancel

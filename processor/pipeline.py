@@ -123,7 +123,8 @@ class Pipeline:
             policy.lease, flow, source, clock, telemetry, leased=deliverer.leased, answered=self._committed
         )
         self._leaving: list[_Leaving] = []
-        self._held: frozenset[Partition] = frozenset()
+        self._held: frozenset[Partition] | None = None
+        """What the source was told to hold last; None: it may have forgotten, as it does with what goes."""
         self._pump_is_due = False
         self._phase = _Phase.RUNNING
         self._joined = False
@@ -174,17 +175,20 @@ class Pipeline:
 
     def _assigned(self, assigned: Assigned) -> None:
         self._joined = True
+        self._held = None
         self._telemetry.rebalanced("assigned", assigned.positions)
         self._flow.assigned(assigned)
-        self._commits.assigned()
+        self._commits.positions_known()
 
     def _received(self, records: Collection[Record], ends: Mapping[Partition, int]) -> None:
         self._telemetry.consumed(Counter(record.partition.topic for record in records))
         self._flow.received(records)
         self._flow.reached(ends)
+        self._commits.positions_known()
 
     def _revoked(self, partitions: frozenset[Partition]) -> None:
         self._telemetry.rebalanced("revoked", partitions)
+        self._held = None
         self._wind_up(partitions)
         deadline = self._clock.call_later(self._policy.drain_timeout, partial(self._give_up, partitions))
         self._leaving.append(_Leaving(partitions, deadline))
@@ -192,6 +196,8 @@ class Pipeline:
 
     def _lost(self, partitions: frozenset[Partition]) -> None:
         self._telemetry.rebalanced("lost", partitions)
+        self._held = None
+        self._flow.revoked(partitions)
         for record in self._flow.running(partitions):
             self._deliverer.abandon(record)
         self._flow.released(partitions)

@@ -151,6 +151,11 @@ class CircuitSettings(Section):
     throttled_rate: Share = Field(0.9, description="Share of 429 from which it is down.")
     first_probe: Seconds = Field(1.0, description="The wait before the first probe; doubles with each.")
     max_probe_interval: Seconds = Field(30.0, description="The longest wait between two probes.")
+    max_outage: TimeLimit = Field(
+        None,
+        description="After so long down, attempts count again and events may become dead letters; "
+        "null: never.",
+    )
     unready: bool = Field(False, description="Whether `/readyz` is red while the endpoint is down.")
 
 

@@ -160,9 +160,10 @@ class FakeSource:
         """Leave: all that is assigned is revoked."""
         self.revoke(*self._assigned)
 
-    def answer_commits(self) -> None:
-        """Answer what was left unanswered."""
-        while self._unanswered:
+    def answer_commits(self, most: int = 1000) -> None:
+        """Answer what was left unanswered, the oldest first."""
+        while self._unanswered and most:
+            most -= 1
             self._answer(*self._unanswered.popleft())
 
     def hold(self, partitions: Collection[Partition]) -> None:

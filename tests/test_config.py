@@ -116,6 +116,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "circuit.throttled_rate": ("1", 1.0),
     "circuit.first_probe": ("2", 2.0),
     "circuit.max_probe_interval": ("120", 120.0),
+    "circuit.max_outage": ("3600", 3600.0),
     "circuit.unready": ("true", True),
     "admin.host": ("127.0.0.1", "127.0.0.1"),
     "admin.port": ("0", 0),
@@ -763,7 +764,7 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
     assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096)
     assert settings.admission_policy() == AdmissionPolicy(
         ConcurrencyPolicy(3, 2, adaptive=False),
-        CircuitPolicy(False, 20.0, 30, 0.8, 1.0, 2.0, 120.0),
+        CircuitPolicy(False, 20.0, 30, 0.8, 1.0, 2.0, 120.0, 3600.0),
         RatePolicy(12.5, 6),
         BudgetPolicy(5, 2),
     )

@@ -366,6 +366,23 @@ def test_an_endpoint_that_cannot_be_reached_is_held_against_no_record(house: Hou
     assert len(house.listener.settled_records) == 1
 
 
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_an_outage_after_much_went_well_costs_no_record_however_few_its_attempts(attempts: int) -> None:
+    house = House(max_in_flight=8, retry=RetryPolicy(max_attempts=attempts, initial_backoff=0.01))
+    for offset in range(1000, 2000):
+        house.delivery.deliver(record(offset))
+        house.sender.answer(200)
+    start(house, 8)
+    for _ in range(600):
+        answer_all(house, 503)
+        house.clock.advance(0.5)
+    assert len(house.letters.tried) <= (attempts == 1)
+    for _ in range(200):
+        house.clock.advance(1.0)
+        answer_all(house, 200)
+    assert len(house.listener.settled_records) == 1008
+
+
 def test_one_record_that_always_fails_is_no_outage_and_ends_as_a_dead_letter() -> None:
     house = House(retry=RetryPolicy(max_attempts=15))
     house.delivery.deliver(record())

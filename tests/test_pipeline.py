@@ -5,22 +5,22 @@ from collections.abc import Callable
 
 import pytest
 
+from processor.commits import ANSWER_SECONDS
 from processor.core.admission import Admission, AdmissionPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.flow import Flow, FlowPolicy
 from processor.core.lanes import Order
-from processor.core.lease import LeasePolicy
 from processor.core.offset_codec import Span, decode
 from processor.core.retry import RetryPolicy
 from processor.core.transform import RequestPolicy, Transform
 from processor.delivery import Delivery
 from processor.errors import TransportError, WriteError
 from processor.letters import Letters
-from processor.model import Answer, Lost, Partition, Position, Request, Response, Stopped, Troubled
+from processor.model import Answer, Lost, Partition, Position, Received, Request, Response, Stopped, Troubled
 from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
 from processor.telemetry import Telemetry
-from tests.builders import FIRST, SECOND
+from tests.builders import FIRST, SECOND, assigned, records
 from tests.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
 
 
@@ -88,6 +88,12 @@ class House:
         """The numbers of the events under way."""
         return [json.loads(sent.request.body or b"{}")["n"] for sent in self.sender.open]
 
+    def join(self, *partitions: Partition) -> None:
+        """Own these, which are empty, with a first commit as the proof of it."""
+        self.source.assign(*partitions)
+        self.source.fetch()
+        self.source.commits.clear()
+
     def stop(self) -> None:
         """Ask for the end."""
         self.pipeline.stop(self._stopped)
@@ -105,7 +111,7 @@ class House:
 @pytest.fixture
 def house() -> House:
     house = House()
-    house.source.assign(FIRST)
+    house.join(FIRST)
     return house
 
 
@@ -115,7 +121,7 @@ def test_records_are_delivered_and_then_committed(house: House) -> None:
     assert house.sent() == [0, 1, 2]
     for _ in range(3):
         house.sender.answer(200)
-    assert house.committed() is None
+    assert house.committed() == 0
     house.clock.advance(1)
     assert house.committed() == 3
 
@@ -206,6 +212,20 @@ def test_intake_is_held_while_too_much_waits_and_goes_on_afterwards() -> None:
     assert house.source.fetch(most=10) == 10
 
 
+def test_a_hold_is_told_again_when_the_partition_went_and_came_back_meanwhile() -> None:
+    house = House(flow=FlowPolicy(max_waiting_records=4), max_in_flight=1)
+    house.join(FIRST)
+    house.produce(20)
+    house.source.fetch(8)
+    assert house.source.held == {FIRST}
+    house.pipeline.take(Lost(frozenset({FIRST})))
+    house.source.held = frozenset()
+    house.pipeline.take(assigned(FIRST, epoch=9, committed=Position(0)))
+    house.pipeline.take(Received(records(range(8), epoch=9), {}))
+    house.clock.run()
+    assert house.source.held == {FIRST}
+
+
 def test_one_commit_is_under_way_at_a_time(house: House) -> None:
     house.source.answers_commits = False
     house.produce(2)
@@ -236,7 +256,7 @@ def test_a_commit_that_is_never_answered_does_not_end_all_commits(house: House) 
     house.produce(2)
     house.source.fetch()
     house.sender.answer(200)
-    house.clock.advance(LeasePolicy().session_timeout / 3 + 2)
+    house.clock.advance(ANSWER_SECONDS + 2)
     assert len(house.source.commits) == 2
     house.source.answer_commits()
     assert house.committed() == 1
@@ -485,11 +505,37 @@ def test_every_record_of_a_mixed_run_ends_delivered_or_dead_lettered_and_is_comm
 # Membership
 
 
-def test_before_an_assignment_nothing_leaves() -> None:
+def test_before_a_commit_is_acknowledged_nothing_leaves_and_the_first_records_ask_for_one() -> None:
     house = House()
-    assert house.delivery.room() == 0
+    house.source.answers_commits = False
     house.source.assign(FIRST)
+    assert house.delivery.room() == 0
+    house.produce(3)
+    house.source.fetch()
+    assert (house.sent(), [positions[FIRST].offset for positions in house.source.commits]) == ([], [0])
+    house.source.answer_commits()
+    house.clock.run()
+    assert len(house.sent()) == 3
+
+
+def test_a_partition_that_was_committed_before_is_committed_again_at_once_as_a_proof() -> None:
+    house = House()
+    house.source.committed[FIRST] = Position(7)
+    house.source.assign(FIRST)
+    house.clock.run()
+    assert house.source.commits == [{FIRST: Position(7)}]
     assert house.delivery.room() == 64
+
+
+def test_nothing_leaves_once_a_commit_is_refused_to_us_as_a_stranger(house: House) -> None:
+    house.produce(100)
+    house.source.fetch()
+    house.source.commit_error = "UNKNOWN_MEMBER_ID"
+    house.sender.answer(200)
+    house.clock.advance(1.0)
+    sent = len(house.sent())
+    house.sender.answer(200)
+    assert (house.delivery.room(), len(house.sent())) == (0, sent)
 
 
 def test_nothing_leaves_once_commits_are_not_acknowledged_for_nearly_a_session(house: House) -> None:
@@ -509,6 +555,21 @@ def test_nothing_leaves_once_commits_are_not_acknowledged_for_nearly_a_session(h
     house.source.answer_commits()
     house.clock.advance(1.0)
     assert len(house.sent()) == 68
+
+
+def test_an_answer_that_comes_after_the_next_commit_was_sent_is_still_a_proof(house: House) -> None:
+    house.source.answers_commits = False
+    house.produce(10)
+    house.source.fetch()
+    house.sender.answer(200)
+    house.clock.advance(ANSWER_SECONDS + 9)
+    assert len(house.source.commits) == 2
+    house.clock.advance(2)
+    assert house.delivery.room() == 0
+    house.source.answer_commits(1)
+    assert house.delivery.room() == 0
+    house.source.answer_commits(1)
+    assert house.delivery.room() > 0
 
 
 def test_a_commit_refused_to_a_stranger_proves_nothing_and_one_refused_for_a_rebalance_does(

@@ -36,10 +36,11 @@ class AdmissionPolicy:
 
 
 class Leave(NamedTuple):
-    """A request that left: when, and whether as a probe."""
+    """A request that left: when, whether as a probe, and how many deliveries had been made by then."""
 
     at: float
     is_probe: bool
+    delivered: int
 
 
 class Outcome(NamedTuple):
@@ -76,7 +77,7 @@ class Admission:
         self._concurrency.started(self._in_flight)
         if self._rate:
             self._rate.started(now)
-        return Leave(now, self._circuit.started())
+        return Leave(now, self._circuit.started(), self._delivered)
 
     def ended(self, leave: Leave, outcome: Outcome | None, now: float, chance: float) -> None:
         """It was answered; None: it was given up, or told nothing of the endpoint."""
@@ -94,7 +95,9 @@ class Admission:
         self._lease_until = until
 
     def afford(self, now: float, chance: float) -> bool:
-        """Whether a refusal may become a dead letter; if not, the circuit opens."""
+        """Whether a refusal may become a dead letter now; if it cannot be paid, the circuit opens."""
+        if self._circuit.state() is State.OPEN and not self._circuit.is_overdue(now):
+            return False
         if self._budget.pay():
             return True
         self._circuit.refused(now, chance)
@@ -129,6 +132,17 @@ class Admission:
         rate = now + self._rate.wakes_in(now) if self._rate else now
         wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate)
         return wakes_at if wakes_at > now else None
+
+    def is_down(self, leave: Leave, sign: Sign, now: float) -> bool:
+        """Whether a request that left so, and failed with `sign`, may have failed because all fail.
+
+        It was not reached, it is down, or nothing was delivered meanwhile and other records fail too.
+        """
+        if self._circuit.is_overdue(now):
+            return False
+        if sign is Sign.UNREACHABLE or self._circuit.state() is State.OPEN:
+            return True
+        return leave.delivered == self._delivered and self._circuit.is_doubted()
 
     def delivered(self) -> int:
         """How many deliveries were made."""

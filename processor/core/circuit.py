@@ -5,9 +5,11 @@
     HALF_OPEN ── each success lets two more leave; `minimum` of them ──▶ CLOSED
     HALF_OPEN ── too many failures ──▶ OPEN
 
-The window holds what was told in the last `window` seconds, and at least the last `minimum` answers
-however long ago. Failures of one record alone open nothing, unless it never got as far as the
-endpoint: they may be the event's fault. 429 is counted apart: an endpoint that throttles works.
+It opens when the share of failures in the window is too large, or when nothing but failures came
+for twice `minimum` answers. The window holds what was told in the last `window` seconds, and at least
+the last `minimum` answers however long ago. Failures of one record alone open nothing, unless it
+never got as far as the endpoint: they may be the event's fault. 429 is counted apart: an endpoint
+that throttles works.
 
 Promises: while it is open at most one request is under way that left after it opened, and none
 leaves before `wakes_at`; an answer to anything but a probe changes nothing then. Cost: O(1) a
@@ -29,7 +31,10 @@ _WORKS = (Sign.DELIVERED, Sign.REFUSED)
 
 @dataclass(frozen=True, slots=True)
 class CircuitPolicy:
-    """When to stop sending, and when to try again. Rates are shares from 0 to 1, times seconds."""
+    """When to stop sending, and when to try again. Rates are shares from 0 to 1, times seconds.
+
+    `max_outage`: how long it may last before events are held responsible again; None: for ever.
+    """
 
     enabled: bool = True
     window: float = 10.0
@@ -38,6 +43,7 @@ class CircuitPolicy:
     throttled_rate: float = 0.9
     first_probe: float = 1.0
     max_probe_interval: float = 30.0
+    max_outage: float | None = None
 
 
 class State(StrEnum):
@@ -68,6 +74,8 @@ class Circuit:
     def __init__(self, policy: CircuitPolicy) -> None:
         self._policy = policy
         self._buckets: deque[_Bucket] = deque()
+        self._in_a_row = 0
+        self._failing: set[Hashable] = set()
         self._state = State.CLOSED
         self._reason = Sign.NO_ANSWER
         self._probe_at = 0.0
@@ -90,10 +98,13 @@ class Circuit:
         bucket = self._bucket(now)
         bucket.counts[sign] += 1
         if sign in _WORKS:
+            self._end_row()
             self._accepted(sign, now)
             return
-        if len(bucket.records) < 2:
-            bucket.records.add(record)
+        self._in_a_row += sign in _OUTAGE
+        for records in (bucket.records, self._failing):
+            if len(records) < 2:
+                records.add(record)
         if (reason := self._verdict(now)) is not None:
             self._open(reason, now, chance)
 
@@ -134,6 +145,10 @@ class Circuit:
         """Why it opened last."""
         return self._reason
 
+    def is_doubted(self) -> bool:
+        """Whether several records failed since the last one that did not."""
+        return len(self._failing) > 1
+
     def room(self, now: float, in_flight: int) -> int | None:
         """How many may leave now; None: as many as anybody likes."""
         match self._state:
@@ -151,9 +166,17 @@ class Circuit:
         """How many probes failed since it was closed."""
         return self._failed_probes
 
+    def is_overdue(self, now: float) -> bool:
+        """Whether it has not been closed for so long that events are held responsible again."""
+        limit = self._policy.max_outage
+        return limit is not None and self._down_since is not None and now - self._down_since > limit
+
     def downtime(self, now: float) -> float:
-        """Seconds in which it was not closed, all told."""
-        return self._down_before + (0.0 if self._down_since is None else now - self._down_since)
+        """Seconds in which it was not closed and not overdue, all told."""
+        if self._down_since is None:
+            return self._down_before
+        limit = self._policy.max_outage
+        return self._down_before + min(now - self._down_since, math.inf if limit is None else limit)
 
     # How it moves
 
@@ -170,6 +193,7 @@ class Circuit:
         self._state, self._reason = State.OPEN, reason
         self._is_probing = False
         self._buckets.clear()
+        self._end_row()
         if self._down_since is None:
             self._down_since = now
         self._probe_later(now, chance)
@@ -206,11 +230,16 @@ class Circuit:
         needed = self._policy.minimum if self._state is State.CLOSED else 2
         if total < needed or not self._tells_of_the_endpoint(counts):
             return None
-        if sum(counts[sign] for sign in _OUTAGE) >= self._policy.failure_rate * total:
+        outage = sum(counts[sign] for sign in _OUTAGE)
+        if outage >= self._policy.failure_rate * total or self._in_a_row >= 2 * self._policy.minimum:
             return max(_OUTAGE, key=counts.__getitem__)
         if counts[Sign.THROTTLED] >= self._policy.throttled_rate * total:
             return Sign.THROTTLED
         return None
+
+    def _end_row(self) -> None:
+        self._in_a_row = 0
+        self._failing.clear()
 
     def _tells_of_the_endpoint(self, counts: dict[Sign, int]) -> bool:
         if counts[Sign.UNREACHABLE]:

@@ -6,6 +6,8 @@ is the proof: a commit that it took, or refused only because a rebalance was und
 against our membership. The proof counts from when the commit was asked for, and is renewed by
 committing the same positions again when nothing moved.
 
+An assignment is no proof: it may have been handed to us just before we were stopped.
+
 Promise: `until()` lies before the earliest moment at which the broker can have given our
 partitions away unseen. Times are monotonic seconds.
 """
@@ -18,11 +20,17 @@ LONGEST_MARGIN = 5.0
 """Heartbeats leave every 3 s at the most, and the broker counts from the last one."""
 
 _OF_MEMBERS = (None, "REBALANCE_IN_PROGRESS")
+_OF_STRANGERS = ("UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "STALE_MEMBER_EPOCH", "FENCED_INSTANCE_ID")
 
 
 def is_proof(errors: Iterable[str | None]) -> bool:
     """Whether these answers to a commit, Kafka's names of errors or None, are given to members only."""
     return any(error in _OF_MEMBERS for error in errors)
+
+
+def is_disproof(errors: Iterable[str | None]) -> bool:
+    """Whether one of these answers is given to those who are no members, or not of this generation."""
+    return any(error in _OF_STRANGERS for error in errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,10 @@ class Lease:
     def proved(self, at: float) -> None:
         """Whoever was asked at `at` took us for a member."""
         self._proved_at = max(self._proved_at, at)
+
+    def disproved(self) -> None:
+        """We are no member any more, or not as we believe: what was proven before counts no longer."""
+        self._proved_at = -math.inf
 
     def until(self) -> float:
         """Nothing may leave from then on."""

@@ -10,6 +10,8 @@ Promises:
   its `Revoked` or `Lost`;
 - the thread stays in the callback of a revocation until the partitions are `released`, or
   `max_wait` seconds have passed, and commits asked before that are sent before the partitions go;
+- nothing is committed for an assignment that is over, be the partition ours again (the broker would
+  take it: it knows members, not owners);
 - an offset that the topic no longer holds is never reset unseen: what was deleted before it was read
   is told as `Missed`, and a position behind the end of the log ends the process;
 - at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
@@ -50,6 +52,7 @@ AHEAD = 2
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 1.0
 """Nothing is polled for so long before a held partition is paused: a pause discards what was fetched."""
+GONE_MEANWHILE = "_STATE"
 RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
 
 Arguments = TypeVarTuple("Arguments")
@@ -65,6 +68,10 @@ class Consumer:
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._commits: deque[Callable[[Errors], None]] = deque()
         self._epochs: dict[Partition, int] = {}
+        self._owned: dict[Partition, int] = {}
+        """The assignments that commits may be made for, those that are being handed back included."""
+        self._seen: dict[Partition, int] = {}
+        """The assignments that the loop has heard of."""
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._epoch = 0
         self._ahead = 0
@@ -91,7 +98,8 @@ class Consumer:
 
     def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
         """Commit; `done` is called on the loop with None or what went wrong for each partition."""
-        self._commands.put(lambda: self._commit(positions, done))
+        epochs = {partition: self._seen.get(partition) for partition in positions}
+        self._commands.put(lambda: self._commit(positions, epochs, done))
 
     def hold(self, partitions: Collection[Partition]) -> None:
         """Take nothing from these partitions for now; from all others again."""
@@ -194,7 +202,7 @@ class Consumer:
 
     def _begin_at(self, partition: Partition, offset: int) -> None:
         self._starts[partition] = offset
-        self._paused -= {partition}
+        self._resume(self._paused & {partition})
         self._client.incremental_unassign([TopicPartition(*partition)])
         self._client.incremental_assign([TopicPartition(*partition, offset)])
 
@@ -212,7 +220,7 @@ class Consumer:
         committed = self._beginnings.committed(assigned)
         for partition in partitions:
             self._partitions[partition] = partition
-            self._epochs[partition] = self._epoch
+            self._epochs[partition] = self._owned[partition] = self._epoch
             self._starts[partition] = self._beginnings.of(partition, committed)
         self._tell(Assigned(self._epoch, {p: (committed or {}).get(p) for p in partitions}))
         self._client.incremental_assign([TopicPartition(*p, self._starts[p]) for p in partitions])
@@ -225,9 +233,16 @@ class Consumer:
         while self._waiting_for and time.monotonic() < deadline:
             self._beat = time.monotonic()
             self._obey(wait=POLL_SECONDS)
+        self._disown(partitions)
 
     def _on_lost(self, _: confluent_kafka.Consumer, lost: list[TopicPartition]) -> None:
-        self._tell(Lost(self._drop(lost)))
+        partitions = self._drop(lost)
+        self._disown(partitions)
+        self._tell(Lost(partitions))
+
+    def _disown(self, partitions: frozenset[Partition]) -> None:
+        for partition in partitions:
+            self._owned.pop(partition, None)
 
     def _drop(self, gone: list[TopicPartition]) -> frozenset[Partition]:
         partitions = frozenset(map(partition_of, gone))
@@ -236,8 +251,14 @@ class Consumer:
             self._epochs.pop(partition, None)
         self._dropped |= partitions
         self._wanted -= partitions
-        self._paused -= partitions
+        self._resume(self._paused & partitions)
         return partitions
+
+    def _resume(self, partitions: frozenset[Partition]) -> None:
+        """The library keeps a pause over assignments: what goes must not come back paused."""
+        if partitions:
+            self._client.resume([TopicPartition(*partition) for partition in partitions])
+            self._paused -= partitions
 
     # Commands
 
@@ -251,7 +272,15 @@ class Consumer:
         except Empty:
             return
 
-    def _commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
+    def _commit(
+        self,
+        positions: Mapping[Partition, Position],
+        epochs: Mapping[Partition, int | None],
+        done: Callable[[Errors], None],
+    ) -> None:
+        if any(self._owned.get(partition) != epoch for partition, epoch in epochs.items()):
+            self._call(done, dict.fromkeys(positions, GONE_MEANWHILE))
+            return
         offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata) for p, at in positions.items()]
         try:
             self._client.commit(offsets=offsets, asynchronous=True)
@@ -267,9 +296,7 @@ class Consumer:
 
     def _want(self, partitions: frozenset[Partition]) -> None:
         self._wanted = partitions & self._partitions.keys()
-        if resumed := self._paused - self._wanted:
-            self._client.resume([TopicPartition(*partition) for partition in resumed])
-            self._paused -= resumed
+        self._resume(self._paused - self._wanted)
 
     def _is_patient(self) -> bool:
         """Whether to wait rather than poll; when patience ends, what is still held is paused."""
@@ -298,6 +325,8 @@ class Consumer:
         self._call(self._hand_over, event)
 
     def _hand_over(self, event: SourceEvent) -> None:
+        if isinstance(event, Assigned):
+            self._seen.update(dict.fromkeys(event.positions, event.epoch))
         self._sink(event)
         if isinstance(event, Received):
             self._commands.put(self._took)

@@ -96,7 +96,7 @@ def test_while_the_circuit_is_open_only_probes_leave() -> None:
     answer(admission, *[Sign.NO_ANSWER] * 10)
     assert admission.circuit().state() is State.OPEN
     assert (admission.room(NOW), admission.wakes_at(NOW), admission.room(NOW + 1.0)) == (0, NOW + 1.0, 1)
-    assert admission.started(NOW + 1.0) == Leave(NOW + 1.0, True)
+    assert admission.started(NOW + 1.0) == Leave(NOW + 1.0, True, 0)
     assert admission.room(NOW + 1.0) == 0
 
 
@@ -168,3 +168,40 @@ def test_an_adaptive_limit_begins_low_after_an_outage() -> None:
     answer(admission, Sign.NO_ANSWER, Sign.NO_ANSWER)
     answer(admission, Sign.DELIVERED, at=NOW + 1.0)
     assert admission.limit() < before
+
+
+def test_a_failure_among_others_with_no_delivery_meanwhile_may_be_the_endpoints() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    first, second, third = (admission.started(NOW) for _ in range(3))
+    admission.ended(first, outcome(Sign.SERVER_ERROR, 1), NOW, 1.0)
+    assert not admission.is_down(first, Sign.SERVER_ERROR, NOW)
+    admission.ended(second, outcome(Sign.SERVER_ERROR, 2), NOW, 1.0)
+    assert admission.is_down(second, Sign.SERVER_ERROR, NOW)
+    admission.ended(third, outcome(Sign.DELIVERED, 3), NOW, 1.0)
+    assert not admission.is_down(second, Sign.SERVER_ERROR, NOW)
+
+
+def test_while_the_circuit_is_open_every_failure_may_be_the_endpoints() -> None:
+    admission = Admission(AdmissionPolicy(static(20)))
+    early = admission.started(NOW)
+    answer(admission, Sign.DELIVERED, *[Sign.NO_ANSWER] * 9)
+    assert admission.circuit().state() is State.OPEN
+    assert admission.is_down(early, Sign.SERVER_ERROR, NOW)
+    assert not admission.afford(NOW, 1.0)
+
+
+def test_an_endpoint_that_was_not_reached_is_never_the_records_fault() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    assert admission.is_down(admission.started(NOW), Sign.UNREACHABLE, NOW)
+
+
+def test_an_outage_beyond_its_longest_is_the_records_fault_again() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(max_outage=60.0)))
+    answer(admission, *[Sign.NO_ANSWER] * 10)
+    leave = admission.started(NOW + 60.0)
+    assert admission.is_down(leave, Sign.NO_ANSWER, NOW + 60.0)
+    assert not admission.afford(NOW + 60.0, 1.0)
+    assert not admission.is_down(leave, Sign.NO_ANSWER, NOW + 60.1)
+    assert not admission.is_down(leave, Sign.UNREACHABLE, NOW + 60.1)
+    assert admission.afford(NOW + 60.1, 1.0)
+    assert admission.circuit().downtime(NOW + 600.0) == 60.0

@@ -60,6 +60,39 @@ def test_failures_of_all_kinds_count_together_and_the_most_frequent_is_the_reaso
     assert (circuit.state(), circuit.reason()) == (State.OPEN, Sign.SERVER_ERROR)
 
 
+def test_twice_the_minimum_of_failures_in_a_row_opens_it_however_much_went_well_before() -> None:
+    circuit = Circuit(POLICY)
+    tell(circuit, *[Sign.DELIVERED] * 10_000, *[Sign.NO_ANSWER] * 19)
+    assert circuit.state() is State.CLOSED
+    tell(circuit, Sign.NO_ANSWER, records=iter("x"))
+    assert (circuit.state(), circuit.reason()) == (State.OPEN, Sign.NO_ANSWER)
+
+
+@pytest.mark.parametrize("between", [Sign.DELIVERED, Sign.REFUSED])
+def test_one_answer_that_works_ends_the_row(between: Sign) -> None:
+    circuit = Circuit(POLICY)
+    tell(circuit, *[Sign.DELIVERED] * 10_000)
+    for _ in range(5):
+        tell(circuit, *[Sign.NO_ANSWER] * 19, between)
+    assert circuit.state() is State.CLOSED
+
+
+def test_being_throttled_in_a_row_opens_nothing_while_the_window_holds_enough_else() -> None:
+    circuit = Circuit(POLICY)
+    tell(circuit, *[Sign.DELIVERED] * 10_000, *[Sign.THROTTLED] * 500)
+    assert circuit.state() is State.CLOSED
+
+
+def test_several_records_that_fail_with_none_that_does_not_between_them_cast_doubt_on_it() -> None:
+    circuit = Circuit(POLICY)
+    tell(circuit, Sign.THROTTLED, Sign.SERVER_ERROR, records=iter([7, 7]))
+    assert not circuit.is_doubted()
+    tell(circuit, Sign.SERVER_ERROR, records=iter([8]))
+    assert circuit.is_doubted()
+    tell(circuit, Sign.DELIVERED)
+    assert not circuit.is_doubted()
+
+
 def test_fewer_failures_than_the_share_leave_it_closed() -> None:
     circuit = Circuit(POLICY)
     for _ in range(100):

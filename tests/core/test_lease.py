@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.lease import Lease, LeasePolicy, is_proof
+from processor.core.lease import Lease, LeasePolicy, is_disproof, is_proof
 
 NOW = 5000.0
 HEARTBEAT = 3.0
@@ -33,6 +33,30 @@ def test_an_older_proof_that_comes_late_takes_nothing_away() -> None:
     lease.proved(NOW)
     lease.proved(NOW - 10)
     assert lease.until() == NOW + 40.0
+
+
+def test_a_disproof_ends_it_at_once_until_there_is_another_proof() -> None:
+    lease = Lease(LeasePolicy(45.0))
+    lease.proved(NOW)
+    lease.disproved()
+    assert lease.until() == -math.inf
+    lease.proved(NOW - 1)
+    assert lease.until() == NOW + 39.0
+
+
+@pytest.mark.parametrize(
+    ("errors", "disproves"),
+    [
+        (["UNKNOWN_MEMBER_ID"], True),
+        (["ILLEGAL_GENERATION"], True),
+        (["_TRANSPORT", "STALE_MEMBER_EPOCH"], True),
+        (["FENCED_INSTANCE_ID"], True),
+        (["_TRANSPORT", "_STATE", "NOT_COORDINATOR"], False),
+        ([], False),
+    ],
+)
+def test_only_what_strangers_are_told_is_a_disproof(errors: list[str | None], disproves: bool) -> None:
+    assert is_disproof(errors) is disproves
 
 
 @pytest.mark.parametrize(

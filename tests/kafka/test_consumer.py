@@ -10,7 +10,8 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processor.model import Missed, Position, Stopped, Troubled
+from processor.kafka.consumer import GONE_MEANWHILE
+from processor.model import Missed, Partition, Position, Stopped, Troubled
 from tests.apache_kafka import Broker
 from tests.kafka.test_source_contract import RealRig
 
@@ -158,4 +159,32 @@ async def test_with_the_reset_latest_a_new_group_begins_at_the_end(apache_kafka:
     rig.produce(0, 1)
     await rig.until(partial(has_read, rig, 1))
     assert [record.offset for record in rig.of(0)] == [10]
+    await rig.close()
+
+
+@pytest.mark.kafka
+async def test_a_commit_by_a_loop_that_stood_still_while_the_partition_went_is_not_sent(
+    apache_kafka: Broker,
+) -> None:
+    topic, group = f"stale-{uuid4()}", f"group-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    rig = RealRig(apache_kafka.bootstrap_servers, topic, group, max_wait=0.5)
+    rig.produce(0, 5)
+    rig.produce(1, 5)
+    await rig.start()
+    await rig.until(partial(has_read, rig, 5, 5))
+    both = dict.fromkeys(rig.partitions, Position(1))
+    assert await rig.commit(both) == dict.fromkeys(both)
+    await rig.crowd()
+    (rival,) = rig._rivals
+    while not (taken := rival.assignment()):
+        rival.poll(0.1)
+    assert rig.gone() == frozenset()
+    (gone,) = (Partition(each.topic, each.partition) for each in taken)
+    assert await rig.commit({gone: Position(5)}) == {gone: GONE_MEANWHILE}
+    kept = next(partition for partition in rig.partitions if partition != gone)
+    assert await rig.commit({kept: Position(4)}) == {kept: None}
+    committed = apache_kafka.committed(group, topic)
+    assert (committed[gone.number][0], committed[kept.number][0]) == (1, 4)
+    rival.close()
     await rig.close()

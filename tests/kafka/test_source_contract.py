@@ -136,11 +136,17 @@ class RealRig(Rig):
     """The real one."""
 
     def __init__(
-        self, bootstrap_servers: str, topic: str, group: str | None = None, reset: str = "earliest"
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        group: str | None = None,
+        reset: str = "earliest",
+        max_wait: float = 20.0,
     ) -> None:
         super().__init__(topic)
         self._servers = bootstrap_servers
         self._reset = reset
+        self._max_wait = max_wait
         self._group = group or f"group-{uuid4()}"
         self._rivals: list[confluent_kafka.Consumer] = []
         self.source: Consumer = self._consumer()
@@ -153,7 +159,7 @@ class RealRig(Rig):
             session_timeout=6,
             auto_offset_reset=self._reset,
         )
-        return Consumer(kafka, max_wait=20)
+        return Consumer(kafka, max_wait=self._max_wait)
 
     async def work(self) -> None:
         for rival in self._rivals:
@@ -191,6 +197,7 @@ class RealRig(Rig):
                 "bootstrap.servers": self._servers,
                 "group.id": self._group,
                 "partition.assignment.strategy": "cooperative-sticky",
+                "enable.auto.commit": False,
                 "session.timeout.ms": 6000,
             }
         )

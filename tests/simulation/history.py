@@ -20,7 +20,7 @@ from tests.simulation.process import Process, Surroundings
 from tests.simulation.promises import ASKED, BrokenError, Demands, Promise
 from tests.simulation.topic import TOPIC, Item, Kind, Log
 
-PATIENCE = 4000.0
+PATIENCE = 6000.0
 """Virtual seconds after the last fault within which all has to be done."""
 LAST_STOP = 60.0
 TRICKLE = 15.0

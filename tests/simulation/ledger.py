@@ -414,10 +414,10 @@ class Account:
                 self._fail(Promise.OUTAGE, f"{item.name} never failed but in an outage")
 
     def _is_patient(self) -> bool:
-        """Whether an outage is noticed before a record has used up its attempts."""
-        retry = self._history.shape.retry
-        attempts, elapsed = retry.max_attempts, retry.max_elapsed
-        return (attempts is None or attempts >= 20) and (elapsed is None or elapsed >= 600)
+        """Whether an outage may take as long as it likes, and is noticed before a record's time is up."""
+        elapsed = self._history.shape.retry.max_elapsed
+        max_outage = self._history.shape.admission.circuit.max_outage
+        return max_outage is None and (elapsed is None or elapsed >= 600)
 
     def letter_answered(self, item: Item, error: WriteError | None) -> None:
         """The process is about to be told."""

@@ -141,7 +141,11 @@ def _shape(random: Random) -> Shape:
 def _admission(random: Random) -> AdmissionPolicy:
     return AdmissionPolicy(
         concurrency=ConcurrencyPolicy(random.choice((1, 2, 4, 8, 16)), adaptive=random.random() < 0.7),
-        circuit=CircuitPolicy(enabled=random.random() < 0.8),
+        circuit=CircuitPolicy(
+            enabled=random.random() < 0.8,
+            max_probe_interval=random.choice((2.0, 2.0, 30.0)),
+            max_outage=random.choice((100.0, None)),
+        ),
         budget=BudgetPolicy(random.choice((20, 100))),
         rate=RatePolicy(20.0, 5) if random.random() < 0.1 else None,
     )
@@ -162,7 +166,9 @@ def _kinds(random: Random, shape: Shape, demands: Demands) -> list[Kind]:
     """Mostly good; records that fail for ever only where their attempts come to an end."""
     bad = [Kind.REFUSED, Kind.REDIRECTED, Kind.BROKEN, Kind.FOREIGN, Kind.TOMBSTONE]
     ends = shape.retry.max_attempts is not None or shape.retry.max_elapsed is not None
-    if ends and (demands.cursed_end or not shape.admission.circuit.enabled):
+    circuit = shape.admission.circuit
+    outage_ends = circuit.max_outage is not None and circuit.max_probe_interval < 10.0
+    if ends and (not circuit.enabled or (demands.cursed_end and outage_ends)):
         bad.append(Kind.CURSED)
     return [Kind.GOOD] * random.choice((8, 20, 60)) + random.sample(bad, random.randint(0, len(bad)))
 

@@ -57,5 +57,5 @@ class Demands:
     """NOTHING_AFTER_REVOKE and NOTHING_AFTER_STOP hold for retries too, not only for new records."""
 
 
-ASKED = Demands(circuit=True, budget=True, quiet_drain=True)
+ASKED = Demands(lease=True, circuit=True, budget=True, cursed_end=True, quiet_drain=True)
 """What is asked by default; change this line when the product learns more."""

@@ -16,7 +16,7 @@ from tests.simulation.clock import Call, Gate
 from tests.simulation.group import NO_GENERATION, Errors, Group, Member, Positions
 from tests.simulation.topic import Item, Log
 
-FENCES = False
+FENCES = True
 """Whether the thread refuses commits that were asked for in an assignment which is over by now."""
 
 
