@@ -31,6 +31,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from processor.errors import FatalError
 from processor.kafka.beginnings import Beginnings, partition_of
+from processor.kafka.holds import Holds
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka_settings import KafkaSettings
 from processor.model import (
@@ -50,8 +51,6 @@ from processor.model import (
 BATCH = 500
 AHEAD = 2
 POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 1.0
-"""Nothing is polled for so long before a held partition is paused: a pause discards what was fetched."""
 GONE_MEANWHILE = "_STATE"
 RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
 
@@ -75,9 +74,6 @@ class Consumer:
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._epoch = 0
         self._ahead = 0
-        self._wanted: frozenset[Partition] = frozenset()
-        self._paused: frozenset[Partition] = frozenset()
-        self._impatient_at: float | None = None
         self._dropped: set[Partition] = set()
         self._starts: dict[Partition, int] = {}
         self._waiting_for: set[Partition] = set()
@@ -93,6 +89,7 @@ class Consumer:
         self._ended = self._loop.create_future()
         options = {**consumer_options(self._kafka), "on_commit": self._on_commit, "error_cb": self._on_error}
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
+        self._holds = Holds(self._client)
         self._beginnings = Beginnings(self._client, self._kafka.auto_offset_reset, self._tell)
         threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
 
@@ -141,7 +138,7 @@ class Consumer:
     def _go_round(self) -> None:
         self._beat = time.monotonic()
         self._obey()
-        if self._ahead >= AHEAD or self._is_patient():
+        if self._ahead >= AHEAD or self._holds.are_waited_for(self._beat):
             self._obey(wait=POLL_SECONDS)
         else:
             self._read()
@@ -202,7 +199,7 @@ class Consumer:
 
     def _begin_at(self, partition: Partition, offset: int) -> None:
         self._starts[partition] = offset
-        self._resume(self._paused & {partition})
+        self._holds.forget(frozenset((partition,)))
         self._client.incremental_unassign([TopicPartition(*partition)])
         self._client.incremental_assign([TopicPartition(*partition, offset)])
 
@@ -250,15 +247,8 @@ class Consumer:
             self._partitions.pop(partition, None)
             self._epochs.pop(partition, None)
         self._dropped |= partitions
-        self._wanted -= partitions
-        self._resume(self._paused & partitions)
+        self._holds.forget(partitions)
         return partitions
-
-    def _resume(self, partitions: frozenset[Partition]) -> None:
-        """The library keeps a pause over assignments: what goes must not come back paused."""
-        if partitions:
-            self._client.resume([TopicPartition(*partition) for partition in partitions])
-            self._paused -= partitions
 
     # Commands
 
@@ -295,23 +285,7 @@ class Consumer:
         self._call(done, {partition: e.name() if e else None for partition, e in errors.items()})
 
     def _want(self, partitions: frozenset[Partition]) -> None:
-        self._wanted = partitions & self._partitions.keys()
-        self._resume(self._paused - self._wanted)
-
-    def _is_patient(self) -> bool:
-        """Whether to wait rather than poll; when patience ends, what is still held is paused."""
-        added = self._wanted - self._paused
-        if not added:
-            self._impatient_at = None
-            return False
-        now = time.monotonic()
-        if self._impatient_at is None:
-            self._impatient_at = now + PATIENCE_SECONDS
-        if now < self._impatient_at:
-            return True
-        self._client.pause([TopicPartition(*partition) for partition in added])
-        self._paused |= added
-        return False
+        self._holds.wanted(partitions & self._partitions.keys())
 
     def _close(self) -> None:
         self._closing = True

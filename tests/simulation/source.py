@@ -10,7 +10,8 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from processor.kafka.consumer import AHEAD, PATIENCE_SECONDS
+from processor.kafka.consumer import AHEAD
+from processor.kafka.holds import PATIENCE_SECONDS
 from processor.model import Assigned, Lost, Partition, Position, Received, Record, Revoked, SourceEvent
 from tests.simulation.clock import Call, Gate
 from tests.simulation.group import NO_GENERATION, Errors, Group, Member, Positions
