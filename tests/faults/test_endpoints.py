@@ -186,7 +186,7 @@ async def test_an_endpoint_that_cannot_be_found_costs_no_event(scene: Build) -> 
     async with scene(300) as run:
         lost = await run.join(destination={"url": "http://name.invalid/hook"})
         await lost.until("retries_total", at_least=3)
-        assert await run.committed() == dict.fromkeys(run.ledger.ends(), 0) or not await run.committed()
+        assert not any((await run.committed()).values())
         assert await run.terminate(lost) == 0
         await run.join()
         verdict = await run.finish()
