@@ -18,7 +18,7 @@ from processor.model import Partition, Position
 from processor.telemetry import Telemetry
 
 ANSWER_SECONDS = 30.0
-"""After so long without an answer the next commit is sent."""
+"""After so long without an answer the next commit is sent; an older one may still arrive behind it."""
 
 Errors = Mapping[Partition, str | None]
 
@@ -49,7 +49,6 @@ class Commits:
         answered: Callable[[bool], None],
     ) -> None:
         self._lease = Lease(policy)
-        self._answer_within = min(ANSWER_SECONDS, policy.session_timeout)
         self._flow = flow
         self._source = source
         self._clock = clock
@@ -72,11 +71,17 @@ class Commits:
         if self._sent_at is None and self._lease.until() <= self._clock.time():
             self.ask(unmoved=True)
 
+    def lost(self) -> None:
+        """We are no member any more: nothing is proven, and the answer under way is about what was."""
+        self._sent_at = None
+        self._lease.disproved()
+        self._leased(self._lease.until())
+
     def tick(self) -> None:
         """Some time has passed."""
         now = self._clock.time()
         if self._sent_at is not None:
-            if now - self._sent_at < self._answer_within:
+            if now - self._sent_at < ANSWER_SECONDS:
                 return
             self._telemetry.commit_unanswered(now - self._sent_at)
         self.ask(unmoved=self._lease.is_due(now))

@@ -201,6 +201,7 @@ class Pipeline:
         for record in self._flow.running(partitions):
             self._deliverer.abandon(record)
         self._flow.released(partitions)
+        self._commits.lost()
         self._release_idle()
 
     # Facts from the deliverer

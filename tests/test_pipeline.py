@@ -572,6 +572,24 @@ def test_an_answer_that_comes_after_the_next_commit_was_sent_is_still_a_proof(ho
     assert house.delivery.room() > 0
 
 
+def test_after_a_loss_nothing_leaves_until_the_next_commit_which_does_not_wait_for_the_last(
+    house: House,
+) -> None:
+    house.source.answers_commits = False
+    house.produce(10)
+    house.source.fetch()
+    house.sender.answer(200)
+    house.clock.advance(1.0)
+    assert len(house.source.commits) == 1
+    house.source.lose(FIRST)
+    assert house.delivery.room() == 0
+    house.source.answers_commits = True
+    house.source.assign(FIRST)
+    house.clock.run()
+    assert len(house.source.commits) == 2
+    assert house.delivery.room() == 64
+
+
 def test_a_commit_refused_to_a_stranger_proves_nothing_and_one_refused_for_a_rebalance_does(
     house: House,
 ) -> None:
