@@ -23,6 +23,8 @@ REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 END_TO_END_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
 LINES_PER_SECOND = 10
 
+_FOR_THE_OPERATOR = ("blocked", "certificate")
+"""Reasons that no waiting mends."""
 _CIRCUIT_LINES = {
     State.OPEN: "the endpoint is down: only probes are sent, nothing is lost",
     State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
@@ -116,6 +118,9 @@ class Telemetry:
     def retried(self, record: Record, answer: Answer, attempts: int, after: float) -> None:
         """An attempt will be followed by another."""
         self._retries.labels(self._destination).inc()
+        if isinstance(answer, TransportError) and answer.reason in _FOR_THE_OPERATOR:
+            self._warn("no request can be sent until this is mended", record, message=str(answer))
+            return
         result = answer.reason if isinstance(answer, TransportError) else answer.status
         log.debug(
             "attempt failed", **_where(record), result=result, attempts=attempts, retry_in=round(after, 3)

@@ -222,6 +222,14 @@ def test_the_circuit_stands_in_one_state(state: State) -> None:
     }
 
 
+@pytest.mark.parametrize("reason", ["certificate", "blocked"])
+def test_what_only_the_operator_can_mend_is_said_loudly(reason: str) -> None:
+    with capture_logs() as lines:
+        Telemetry("crm", Clock()).retried(record(), TransportError(reason, "h has none"), 1, 0.5)
+    (line,) = lines
+    assert (line["log_level"], line["message"]) == ("warning", f"{reason}: h has none")
+
+
 @pytest.mark.parametrize(
     ("state", "level"), [(State.OPEN, "warning"), (State.HALF_OPEN, "info"), (State.CLOSED, "info")]
 )
