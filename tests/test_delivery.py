@@ -5,18 +5,18 @@ from collections.abc import Callable
 
 import pytest
 
-from processor.core.admission import Admission, AdmissionPolicy
+from processor.core.admission import Admission, AdmissionPolicy, Leave
 from processor.core.budget import BudgetPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import OURS, DeadLetterPolicy
 from processor.core.rate import RatePolicy
-from processor.core.retry import RetryPolicy
+from processor.core.retry import Effort, RetryPolicy
 from processor.core.transform import RequestPolicy, Transform
 from processor.delivery import Delivery
 from processor.errors import TransportError, WriteError
 from processor.letters import Letters
 from processor.model import Record, Response
-from processor.run import Stage
+from processor.run import Run, Stage
 from processor.telemetry import Telemetry
 from tests.builders import record
 from tests.fakes import FakeDeadLetters, FakeSender, VirtualClock
@@ -501,3 +501,12 @@ def test_who_listens_is_told_that_a_record_waits_for_another_attempt(house: Hous
     house.delivery.deliver(record(3))
     house.sender.answer(503)
     assert [each.offset for each in house.listener.delayed_records] == [3]
+
+
+def test_the_time_in_which_the_endpoint_was_down_is_not_held_against_a_record() -> None:
+    run = Run(record(timestamp=100.0))
+    run.sent(Leave(1000.0, is_probe=False, delivered=0), 150.0, 40.0)
+    run.answered(1001.0, 151.0, 40.0, is_spared=False)
+    run.sent(Leave(1900.0, is_probe=False, delivered=0), 1050.0, 940.0)
+    effort = run.answered(2000.0, 1150.0, 940.0, is_spared=True)
+    assert effort == Effort(attempts=2, counted=1, elapsed=100.0, age=1050.0, is_spared=True)

@@ -590,6 +590,26 @@ def test_after_a_loss_nothing_leaves_until_the_next_commit_which_does_not_wait_f
     assert house.delivery.room() == 64
 
 
+def test_a_late_answer_stands_for_its_own_commit_only(house: House) -> None:
+    house.source.answers_commits = False
+    house.produce(10)
+    house.source.fetch()
+    house.sender.answer(200)
+    house.clock.advance(2)
+    house.sender.answer(200)
+    house.clock.advance(ANSWER_SECONDS)
+    assert [positions[FIRST].offset for positions in house.source.commits] == [1, 2]
+    house.source.answer_commits(1)
+    house.clock.advance(1)
+    assert len(house.source.commits) == 2
+    house.source.commit_error = "NOT_COORDINATOR"
+    house.source.answer_commits(1)
+    house.source.commit_error = None
+    house.clock.advance(1)
+    house.source.answer_commits()
+    assert house.committed() == 2
+
+
 def test_a_commit_refused_to_a_stranger_proves_nothing_and_one_refused_for_a_rebalance_does(
     house: House,
 ) -> None:
@@ -644,3 +664,18 @@ def test_during_a_stop_no_probe_is_sent(house: House) -> None:
     house.stop()
     house.clock.advance(100.0)
     assert (house.stops, len(house.sent())) == (1, sent)
+
+
+def test_during_a_stop_no_probe_is_a_record_of_a_partition_that_has_just_come(house: House) -> None:
+    house.produce(200)
+    house.source.fetch()
+    for _ in range(63):
+        house.sender.answer(TransportError("reset", ""))
+    house.clock.advance(1.0)
+    house.sender.answer(TransportError("reset", ""), which=-1)
+    sent = len(house.sent())
+    house.stop()
+    house.pipeline.take(assigned(SECOND, epoch=9))
+    house.pipeline.take(Received(records(range(3), partition=SECOND, epoch=9), {}))
+    house.clock.advance(10.0)
+    assert (house.stops, len(house.sent())) == (0, sent)
