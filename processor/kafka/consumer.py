@@ -14,6 +14,8 @@ Promises:
   take it: it knows members, not owners);
 - an offset that the topic no longer holds is never reset unseen: what was deleted before it was read
   is told as `Missed`, and a position behind the end of the log ends the process;
+- a partition that went and came back during one read, so that its records cannot be told apart, is
+  read anew from where it begins;
 - at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
 """
 
@@ -155,18 +157,16 @@ class Consumer:
                 self._take(message, records)
             else:
                 self._note(message, ends)
+        for partition in self._dropped & self._partitions.keys():
+            self._begin_at(partition, self._starts[partition])
         if records or ends:
             self._ahead += 1
             self._tell(Received(records, ends))
 
     def _take(self, message: Message, records: list[Record]) -> None:
         partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
-        if partition is None:
+        if partition is None or partition in self._dropped:
             return
-        if partition in self._dropped:
-            raise FatalError(
-                f"{partition} went and came back during one read: its records cannot be told apart"
-            )
         if message.offset() < self._starts[partition]:  # type: ignore[operator]
             raise FatalError(f"{partition} {RESET}")
         kind, milliseconds = message.timestamp()
@@ -186,7 +186,7 @@ class Consumer:
         error = message.error()
         partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
         if error.code() == KafkaError._PARTITION_EOF:  # type: ignore[union-attr] # noqa: SLF001
-            if partition is not None:
+            if partition is not None and partition not in self._dropped:
                 ends[partition] = message.offset()  # type: ignore[assignment]
         elif error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # type: ignore[union-attr] # noqa: SLF001
             self._restart(partition, message.offset())

@@ -124,6 +124,8 @@ class Campaign:
         self.busy.discard(slot)
 
     async def _end(self, kind: str, member: Member) -> None:
+        if not member.is_running:
+            raise RuntimeError(f"member {member.number} has ended by itself: {member.log()[-20:]}")
         if kind == "SIGKILL":
             await self.scene.kill(member)
         elif status := await self.scene.terminate(member):
