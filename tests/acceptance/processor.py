@@ -83,7 +83,7 @@ class Processor:
 
     def log(self) -> list[dict[str, Any]]:
         """The last log lines; what is no JSON stands under `event`."""
-        return [json.loads(line) if line.startswith("{") else {"event": line} for line in self._lines]
+        return [_said(line) for line in self._lines]
 
     async def page(self, path: str) -> tuple[int, str]:
         """Status and text of a page for operators."""
@@ -117,6 +117,14 @@ class Processor:
                 self._started.set_result(said["admin"].replace("0.0.0.0", "127.0.0.1"))
         if not self._started.done():
             self._started.set_exception(AssertionError("it did not start:\n" + "\n".join(self._lines)))
+
+
+def _said(line: str) -> dict[str, Any]:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) else {"event": line}
 
 
 def _labels(labels: Mapping[str, str]) -> tuple[str, ...]:
