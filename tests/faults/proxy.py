@@ -5,7 +5,6 @@ What a black hole swallows comes out when it is over, as TCP sends again what wa
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Self
 
@@ -71,16 +70,22 @@ class Proxy:
         if self._wire is Wire.RESET:
             reset(writer)
             return
-        with suppress(OSError):
-            await self._passes.wait()
-            far_reader, far_writer = await asyncio.open_connection(HOST, self.target)
-            self._open |= {writer, far_writer}
-            try:
-                await self._both(self._pump(reader, far_writer), self._pump(far_reader, writer))
-            finally:
-                self._open -= {writer, far_writer}
-                far_writer.transport.abort()
-        writer.transport.abort()
+        try:
+            await self._join(reader, writer)
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._passes.wait()
+        far_reader, far_writer = await asyncio.open_connection(HOST, self.target)
+        self._open |= {writer, far_writer}
+        try:
+            await self._both(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        finally:
+            self._open -= {writer, far_writer}
+            far_writer.transport.abort()
 
     async def _both(self, there: Coroutine[Any, Any, None], back: Coroutine[Any, Any, None]) -> None:
         """Until one direction ends: a half-closed connection ends whole."""
