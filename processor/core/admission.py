@@ -95,12 +95,9 @@ class Admission:
         self._lease_until = until
 
     def afford(self, now: float, chance: float) -> bool:
-        """Whether a refusal may become a dead letter now; if it cannot be paid, the circuit opens.
-
-        While it is open: only once it has been for too long, and then unpaid.
-        """
-        if self._circuit.state() is State.OPEN:
-            return self._circuit.is_overdue(now)
+        """Whether a refusal may become a dead letter now; if it cannot be paid, the circuit opens."""
+        if self._circuit.state() is State.OPEN and not self._circuit.is_overdue(now):
+            return False
         if self._budget.pay():
             return True
         self._circuit.refused(now, chance)
