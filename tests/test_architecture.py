@@ -68,6 +68,7 @@ DOORS = {
     "threading": {"kafka"},
     "queue": {"kafka"},
     "aiohttp": {"web", "demo", "demo_endpoint"},
+    "httptools": {"web"},
     "yarl": {"web"},
     "ssl": {"web"},
     "socket": {"web"},

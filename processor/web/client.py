@@ -1,59 +1,48 @@
 """One attempt: a request out, a response or TransportError back.
 
-Promise: a request leaves at most once, with exactly its own URL and headers, and every request gets
-exactly one answer in time. The status line is the answer: what happens to the body behind it only
-decides how much of the body there is.
+Promise: a request leaves with exactly its own URL and headers, and every request gets exactly one
+answer in time. It leaves once, but for a connection that was used before and proves dead before any
+byte of an answer: then at once a second time, on a new one.
 """
 
 import asyncio
-import io
-import ssl
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
-from aiohttp import (
-    ClientConnectionError,
-    ClientConnectorError,
-    ClientHandlerType,
-    ClientOSError,
-    ClientRequest,
-    ClientResponse,
-    ClientResponseError,
-    ClientSession,
-    ClientTimeout,
-    ConnectionTimeoutError,
-    DummyCookieJar,
-    InvalidUrlClientError,
-    ServerDisconnectedError,
-    StreamReader,
-    ThreadedResolver,
-)
+from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
-from aiohttp.http_exceptions import LineTooLong
 from yarl import URL
 
 from processor.core.endpoint import Endpoint
 from processor.errors import TransportError
-from processor.model import Answer, Request, Response
+from processor.model import Answer, Request
 from processor.sections import DestinationSettings
+from processor.web.dialler import Dialler
 from processor.web.guard import Guard, foreign_rule, own_rule
-from processor.web.probe import failure, unreachable
+from processor.web.message import Writer
+from processor.web.pool import Limits, Pool
+from processor.web.probe import failure
 from processor.web.tls import ssl_context
-from processor.web.wire import Connector
+from processor.web.wire import MAX_BODY, Exchange
 
-MAX_BODY: Final = 64 * 1024
-"""Bytes read of a response's body; a connection with more on it is closed, not drained."""
+__all__ = ["MAX_BODY", "Client"]
 
-_MAX_RETRY_AFTER = 128
-_DNS_SECONDS = 10
-_LARGE_BODY = 1024 * 1024
-_NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_MOST_FOREIGN: Final = 64
+"""Hosts that events name whose idle connections are kept."""
+
+_LONGEST_TICK, _SHORTEST_TICK, _TICKS = 0.25, 0.01, 20
+"""Seconds by which a time-out may be late: a share of the shortest of them."""
+
+
+class _Way(NamedTuple):
+    """To one origin."""
+
+    pool: Pool
+    writer: Writer
 
 
 class Client:
-    """Connections to a destination, kept alive and shared by at most `max_in_flight` requests.
+    """Connections to a destination, kept alive, at most `max_in_flight` to each host.
 
     Hosts that events name have connections of their own, to fewer addresses than the configured one.
     """
@@ -62,44 +51,31 @@ class Client:
         self, destination: DestinationSettings, max_in_flight: int, resolver: AbstractResolver | None = None
     ) -> None:
         self._destination = destination
-        self._max_in_flight = max_in_flight
+        self._limits = Limits(max_in_flight, destination.keepalive_timeout)
         self._resolver = resolver
         self._endpoint = Endpoint(destination.url)
-        self._sessions: dict[bool, ClientSession] = {}
-        """By whether a request is for the configured origin."""
-        self._under_way: dict[asyncio.Task[Answer], Callable[[Answer], None] | None] = {}
+        self._root = len(str(self._endpoint.origin))
+        self._foreign: dict[str, _Way] = {}
+        shortest = min(destination.request_timeout, destination.keepalive_timeout)
+        self._tick = min(_LONGEST_TICK, max(_SHORTEST_TICK, shortest / _TICKS))
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_open = False
 
     async def open(self) -> None:
         """Raises ConfigError if the TLS files cannot be loaded; connects to nothing yet."""
         context = ssl_context(self._destination.tls)
         resolver = self._resolver or ThreadedResolver()
-        for is_own, rule in ((True, own_rule), (False, foreign_rule)):
-            guard = Guard(rule(self._destination), resolver)
-            self._sessions[is_own] = self._session(guard, context)
-
-    def _session(self, guard: Guard, context: ssl.SSLContext) -> ClientSession:
-        destination = self._destination
-        return ClientSession(
-            connector=Connector(
-                limit=self._max_in_flight,
-                keepalive_timeout=destination.keepalive_timeout,
-                ttl_dns_cache=_DNS_SECONDS,
-                resolver=guard,
-                socket_factory=guard.socket,
-                ssl=context,
-            ),
-            timeout=ClientTimeout(
-                total=destination.request_timeout,
-                connect=destination.connect_timeout,
-                ceil_threshold=float("inf"),
-            ),
-            middlewares=(_only_once,),
-            skip_auto_headers=_NOT_ADDED,
-            cookie_jar=DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            read_bufsize=MAX_BODY,
+        self._loop = asyncio.get_running_loop()
+        self._dialler, self._foreign_dialler = (
+            Dialler(Guard(rule(self._destination), resolver), context, self._destination.connect_timeout)
+            for rule in (own_rule, foreign_rule)
         )
+        self._own = self._way(URL(str(self._endpoint.origin)), self._dialler)
+        self._is_open = True
+
+    def _way(self, origin: URL, dialler: Dialler) -> _Way:
+        host = origin.host_port_subcomponent or ""
+        return _Way(Pool(origin, dialler, self._limits), Writer(host))
 
     def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
         """Send; `answered` is called once, later, on the event loop. The result cancels.
@@ -107,119 +83,67 @@ class Client:
         After cancelling, `answered` is never called. Requests under way when the client is closed
         are answered with TransportError `reset`, later ones likewise.
         """
-        task = asyncio.get_running_loop().create_task(self._answer(request))
-        self._under_way[task] = answered
-        task.add_done_callback(self._done)
-        return partial(self._cancel, task)
+        now = self._loop.time()
+        try:
+            way, target = self._find(request.url)
+            payload = way.writer.write(request, target)
+        except (TransportError, ValueError) as error:
+            return self._refuse(error, answered)
+        exchange = Exchange(payload, now + self._destination.request_timeout, answered, way.pool)
+        way.pool.submit(exchange)
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._tick, self._sweep)
+        return exchange.cancel
 
     async def close(self) -> None:
         """Answer what is under way, then close all connections."""
-        tasks = list(self._under_way)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for session in self._sessions.values():
-            await session.close()
+        self._is_open = False
+        if self._timer:
+            self._timer.cancel()
+        for way in (self._own, *self._foreign.values()):
+            await way.pool.close(_closed())
+        for dialler in (self._dialler, self._foreign_dialler):
+            await dialler.close()
 
-    def _done(self, task: asyncio.Task[Answer]) -> None:
-        if answered := self._under_way.pop(task):
-            answered(_closed() if task.cancelled() else task.result())
+    def _refuse(
+        self, error: TransportError | ValueError, answered: Callable[[Answer], None]
+    ) -> Callable[[], None]:
+        """It cannot be sent."""
+        if isinstance(error, ValueError):
+            error = failure("malformed", f"the request cannot be sent: {error}")
+        return self._loop.call_soon(answered, error).cancel
 
-    def _cancel(self, task: asyncio.Task[Answer]) -> None:
-        if task in self._under_way:
-            self._under_way[task] = None
-            task.cancel()
+    def _find(self, url: str) -> tuple[_Way, str]:
+        """The way to the host of `url`, and what to ask it for. Raises TransportError."""
+        if not self._is_open:
+            raise _closed()
+        if self._endpoint.is_own(url):
+            return self._own, url[self._root :]
+        return self._find_foreign(url)
 
-    async def _answer(self, request: Request) -> Answer:
-        session = self._sessions.get(self._endpoint.is_own(request.url))
-        if not session or session.closed:
-            return _closed()
-        host = ""
+    def _find_foreign(self, url: str) -> tuple[_Way, str]:
         try:
-            url = URL(request.url, encoded=True)
-            host = url.host_port_subcomponent or ""
-            response = await session.request(
-                request.method,
-                url,
-                headers=request.headers,
-                data=_payload(request.body),
-                allow_redirects=False,
-            )
-            try:
-                return await _read(response, host)
-            finally:
-                response.close()
-        except Exception as error:  # noqa: BLE001  (every request gets an answer)
-            return _failure(error, host)
+            parsed = URL(url, encoded=True)
+            origin = parsed.origin()
+        except ValueError:
+            raise failure("malformed", "the URL cannot be used") from None
+        if parsed.user is not None or parsed.scheme not in ("http", "https"):
+            raise failure("malformed", "the URL cannot be used")
+        way = self._foreign.pop(str(origin), None) or self._way(origin, self._foreign_dialler)
+        self._foreign[str(origin)] = way
+        return way, parsed.raw_path_qs
+
+    def _sweep(self) -> None:
+        """Look after all connections; come back while there are any."""
+        now, ways = self._loop.time(), (self._own, *self._foreign.values())
+        for way in ways:
+            way.pool.sweep(now)
+        for way in list(self._foreign.values())[:-_MOST_FOREIGN]:
+            way.pool.shrink()
+        self._foreign = {origin: way for origin, way in self._foreign.items() if not way.pool.is_empty}
+        is_needed = self._foreign or not self._own.pool.is_empty
+        self._timer = self._loop.call_later(self._tick, self._sweep) if is_needed else None
 
 
 def _closed() -> TransportError:
     return failure("reset", "the client is closed")
-
-
-async def _only_once(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
-    """Hides from aiohttp the errors after which it sends an idempotent request again by itself.
-
-    https://github.com/aio-libs/aiohttp/issues/10790
-    """
-    try:
-        return await send(request)
-    except (ClientOSError, ServerDisconnectedError) as error:
-        raise _failure(error, request.url.host_port_subcomponent or "") from error
-
-
-def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    """aiohttp warns of large bytes, and sends a BytesIO in pieces."""
-    return body if body is None or len(body) <= _LARGE_BODY else io.BytesIO(body)
-
-
-async def _read(response: ClientResponse, host: str) -> Answer:
-    if not 200 <= response.status <= 599:
-        return failure("malformed", f"{host} answered with the status {response.status}")
-    retry_after = response.headers.get("Retry-After")
-    body = await _first_bytes(response.content)
-    return Response(response.status, retry_after and retry_after[:_MAX_RETRY_AFTER], body)
-
-
-async def _first_bytes(content: StreamReader) -> bytes:
-    """What comes of the body until it ends, breaks, takes too long or is `MAX_BODY` long."""
-    read = bytearray()
-    with suppress(Exception):
-        while block := await content.read(MAX_BODY - len(read)):
-            read += block
-    return bytes(read)
-
-
-def _failure(error: Exception, host: str) -> TransportError:
-    """What aiohttp's errors mean. Its messages may quote the URL and are not passed on."""
-    match error:
-        case TransportError():
-            return error
-        case ConnectionTimeoutError():
-            return failure("timeout", f"no connection to {host} in time")
-        case TimeoutError():
-            return failure("timeout", f"no answer from {host} in time")
-        case ClientConnectionError():
-            return _disconnected(error, host)
-        case ClientResponseError():
-            return _malformed(error, host)
-        case InvalidUrlClientError():
-            return failure("blocked", f"{host} is an IPv4 address in a form that is not allowed")
-    return failure("malformed", f"the request to {host} cannot be sent: {type(error).__name__}")
-
-
-def _disconnected(error: ClientConnectionError, host: str) -> TransportError:
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLError) or (
-        isinstance(cause, OSError) and isinstance(error, ClientConnectorError)
-    ):
-        return unreachable(cause, host)
-    return failure("reset", f"{host} ended the connection before an answer")
-
-
-def _malformed(error: ClientResponseError, host: str) -> TransportError:
-    """aiohttp reports every answer that it cannot read as one with the status 400."""
-    cause = error.__cause__ and error.__cause__.__cause__
-    if isinstance(cause, LineTooLong) or error.message.startswith("Too many headers"):
-        return failure("too_large", f"{host} answered with headers that are too large")
-    return failure("malformed", f"{host} answered with malformed HTTP: {error.message.partition(':')[0]}")

@@ -1,58 +1,315 @@
-"""One connection, on which an answer, once given, stands, and belongs to the request before it.
+"""One connection: a request goes out, its answer comes back, and then the next.
 
-Promise: what is wrong behind the head of an answer does not undo it; what a server says that nobody
-asked is never taken for an answer, nor kept: it ends the connection.
+Promises:
+- every exchange on it ends with exactly one answer, or goes back to be tried on another connection;
+- an answer is given once its head has come: what is wrong behind it only decides how much of a body
+  there is, and that the connection is not used again;
+- what a server says that nobody asked is never taken for an answer, nor kept: it ends the connection;
+- no more is kept of a head than `MAX_HEAD` bytes, of a body than `MAX_BODY`.
 
-aiohttp forgets a response when something behind its head is wrong in the same segment (a body after a
-204, or longer than its Content-Length), waits for ever for a body that breaks in a later one, takes
-what came on an idle connection for the answer to the next request, and keeps all that comes on one.
+Interim answers (1xx) are passed over. The grammar is llhttp's, as lenient as browsers have to be.
 """
 
-from functools import partial
-from typing import Any, cast
+import asyncio
+import re
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NamedTuple, Protocol
 
-from aiohttp import StreamReader, TCPConnector
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.http import RawResponseMessage
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from processor.errors import TransportError
+from processor.model import Answer, Response
+from processor.web.probe import failure, unreachable
+
+MAX_HEAD: Final = 64 * 1024
+"""Bytes of the head of an answer."""
+
+MAX_BODY: Final = 64 * 1024
+"""Bytes kept of the body of an answer; a connection with more on it is closed, not drained."""
+
+STALE_SECONDS: Final = 1.0
+"""A connection that ends within so long of a request, unanswered, may have been dead before it."""
+
+_AT_ONCE: Final = 64 * 1024
+"""A request above this may still be on its way when the answer is there."""
+
+_MAX_RETRY_AFTER: Final = 128
+_HEAD_END: Final = b"\r\n\r\n"
 
 
-class Connector(TCPConnector):
-    """Makes wires in place of aiohttp's own connections."""
+class Line(NamedTuple):
+    """A transport that was opened; `release` is to be called when it is closed."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._factory = cast("partial[ResponseHandler]", partial(Wire, loop=self._loop))
+    transport: asyncio.Transport
+    release: Callable[[], None]
 
 
-class Wire(ResponseHandler):
-    """The protocol of a connection; aiohttp calls all of it."""
+class Home(Protocol):
+    """Where a connection belongs."""
 
-    _is_answered = False
+    def freed(self, wire: "Wire") -> None:
+        """It can take another exchange."""
+        ...
 
-    def set_response_params(self, **params: Any) -> None:
-        """Called before each request."""
-        self._is_answered = False
-        super().set_response_params(**params)
+    def lost(self, wire: "Wire") -> None:
+        """It is over."""
+        ...
+
+    def sent_back(self, exchange: "Exchange") -> None:
+        """It was dead already: the exchange has not been answered, and may be tried on a new one."""
+        ...
+
+    def withdrawn(self, exchange: "Exchange") -> None:
+        """An exchange that waits for a connection is called off."""
+        ...
+
+
+class Exchange:
+    """A request until it is answered. Times are monotonic seconds."""
+
+    __slots__ = ("answered", "deadline", "home", "is_second_try", "payload", "wire")
+
+    def __init__(
+        self, payload: bytes, deadline: float, answered: Callable[[Answer], None], home: Home
+    ) -> None:
+        self.payload = payload
+        self.deadline = deadline
+        self.answered: Callable[[Answer], None] | None = answered
+        self.home = home
+        self.is_second_try = False
+        self.wire: Wire | None = None
+
+    def end(self, answer: Answer) -> None:
+        """Give the answer, unless it was given or nobody wants it any more."""
+        answered, self.answered, self.wire = self.answered, None, None
+        if answered:
+            answered(answer)
+
+    def cancel(self) -> None:
+        """Nobody wants the answer any more."""
+        if self.answered:
+            self.answered = None
+            if self.wire:
+                self.wire.end()
+            else:
+                self.home.withdrawn(self)
+
+
+class Wire(asyncio.Protocol):
+    """One connection to `host`, as long as it is open."""
+
+    def __init__(self, host: str, home: Home, line: Line, clock: Callable[[], float]) -> None:
+        self._host = host
+        self._home = home
+        self._line = line
+        self._transport = line.transport
+        self._clock = clock
+        self._exchange: Exchange | None = None
+        self._is_open = True
+        self._is_fresh = True
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self._clear()
+        self._transport.set_protocol(self)
+
+    def _clear(self) -> None:
+        self._since = self._clock()
+        self._head = b""
+        self._body = b""
+        self._status = 0
+        self._fault = ""
+        self._is_complete = self._is_spoilt = self._is_lasting = False
+
+    # Questions and commands
+
+    def is_usable(self, now: float, keepalive: float) -> bool:
+        """Whether another exchange may begin: it is open, and was not idle for too long."""
+        return self._is_open and now - self._since <= keepalive and not self._transport.is_closing()
+
+    def begin(self, exchange: Exchange) -> None:
+        """Send a request."""
+        self._exchange = exchange
+        exchange.wire = self
+        self._since = self._clock()
+        self._transport.write(exchange.payload)
+
+    def check(self, now: float, keepalive: float) -> None:
+        """Time has passed: end what takes too long, or was idle for too long."""
+        if self._exchange is None:
+            if not self.is_usable(now, keepalive):
+                self.end()
+        elif now >= self._exchange.deadline:
+            self._conclude(failure("timeout", f"no answer from {self._host} in time"))
+
+    def end(self, answer: Answer | None = None) -> None:
+        """End the connection; what is under way on it gets `answer`, or none."""
+        exchange, self._exchange = self._exchange, None
+        if self._is_open:
+            self._is_open = False
+            if exchange:
+                self._transport.abort()
+            else:
+                self._transport.close()
+            self._home.lost(self)
+        if exchange and answer:
+            exchange.end(answer)
+
+    # What the loop tells
 
     def data_received(self, data: bytes) -> None:
-        """Hands on the head of an answer before what is behind it."""
-        head, end, rest = data.partition(b"\r\n\r\n")
-        super().data_received(head + end)
-        if rest and super().is_connected():
-            super().data_received(rest)
-        if self.exception() and self._payload and not self._payload.is_eof():
-            self._payload.feed_eof()
-
-    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
-        """Called with each head: interim ones, the answer, and those that nobody asked for."""
-        if self._is_answered:
-            self.force_close()
-            if self.transport:
-                self.transport.close()
+        """Something came."""
+        if self._exchange is None:
+            self._transport.abort()
+            self.end()
             return
-        self._is_answered = data[0].code >= 200
-        super().feed_data(data, size)
+        try:
+            if self._status:
+                self._parse(data)
+            else:
+                self._read_head(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._is_spoilt = True
+            self._fault = self._fault or _in_words(error)
+        if self._is_complete or self._is_spoilt or len(self._body) > MAX_BODY:
+            self._conclude(failure("malformed", f"{self._host} answered with {self._fault}"))
+        elif not self._status and len(self._head) > MAX_HEAD:
+            self._conclude(failure("too_large", f"{self._host} answered with headers that are too large"))
 
-    def is_connected(self) -> bool:
-        """Asked before a connection is used again."""
-        return super().is_connected() and not self.should_close
+    def connection_lost(self, error: Exception | None) -> None:
+        """It is over."""
+        self._parser = None
+        self._line.release()
+        if self._is_open:
+            self._is_open = False
+            self._home.lost(self)
+        if self._exchange is None:
+            return
+        if self._may_have_been_dead(self._exchange):
+            exchange, self._exchange = self._exchange, None
+            exchange.is_second_try, exchange.wire = True, None
+            self._home.sent_back(exchange)
+        elif isinstance(error, ssl.SSLError):
+            self._conclude(unreachable(error, self._host))
+        else:
+            self._conclude(failure("reset", f"{self._host} ended the connection before an answer"))
+
+    def _may_have_been_dead(self, exchange: Exchange) -> bool:
+        is_unheard = not self._is_fresh and not self._head and not self._status
+        return is_unheard and not exchange.is_second_try and self._clock() - self._since < STALE_SECONDS
+
+    # What the parser tells
+
+    def on_message_begin(self) -> None:
+        """The first byte of an answer."""
+        if self._is_complete:
+            self._is_spoilt = True
+
+    def on_headers_complete(self) -> None:
+        """A head is there, maybe an interim one."""
+        assert self._parser
+        status = self._parser.get_status_code()
+        if 200 <= status <= 599:
+            if not self._is_complete:
+                self._status, self._is_lasting = status, self._parser.should_keep_alive()
+        elif status == 101 or not 100 <= status <= 199:
+            self._is_spoilt, self._fault = True, f"the status {status}"
+
+    def on_body(self, data: bytes) -> None:
+        """Some of the body."""
+        if not self._is_complete:
+            self._body = self._body + data if self._body else data
+
+    def on_message_complete(self) -> None:
+        """An answer is whole, maybe an interim one."""
+        if self._status:
+            self._is_complete = True
+        else:
+            self._head = b""
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        assert self._parser
+        self._parser.feed_data(data)
+
+    def _read_head(self, data: bytes) -> None:
+        """Head by head, so that of interim ones nothing is kept."""
+        at, size = 0, len(data)
+        while at < size and not self._status:
+            end = self._end_of_head(data, at)
+            piece = data if end == size and not at else data[at : end or size]
+            at += len(piece)
+            self._head = self._head + piece if self._head else piece
+            if end and len(self._head) > MAX_HEAD:
+                return
+            if b"\0" in piece:
+                raise HttpParserError("a NUL in the head")
+            self._parse(piece)
+        if at < size:
+            self._parse(memoryview(data)[at:])
+
+    def _end_of_head(self, data: bytes, at: int) -> int:
+        """Behind the empty line, which may have begun before `data`; 0 where there is none."""
+        begun = self._head[-3:]
+        if begun and (end := (begun + data[at : at + 3]).find(_HEAD_END)) >= 0:
+            return at + end + 4 - len(begun)
+        end = data.find(_HEAD_END, at)
+        return end + 4 if end >= 0 else 0
+
+    # The end of an exchange
+
+    def _conclude(self, otherwise: TransportError) -> None:
+        """Give the answer that has come, or `otherwise`."""
+        exchange = self._exchange
+        assert exchange
+        answer = self._answer() if self._status else otherwise
+        if self._is_complete and not self._is_spoilt and self._can_go_on(exchange):
+            self._exchange, self._is_fresh = None, False
+            self._clear()
+            self._home.freed(self)
+        else:
+            self.end()
+        exchange.end(answer)
+
+    def _answer(self) -> Response:
+        retry_after = None if self._status < 300 else _retry_after(self._head)
+        return Response(self._status, retry_after, self._body[:MAX_BODY])
+
+    def _can_go_on(self, exchange: Exchange) -> bool:
+        is_sent = len(exchange.payload) <= _AT_ONCE or not self._transport.get_write_buffer_size()
+        return is_sent and self._is_lasting and self._is_open
+
+
+class _RetryAfter:
+    """Listens to a parser for the first `Retry-After` of the last head."""
+
+    def __init__(self) -> None:
+        self.value: str | None = None
+        self._is_in_head = True
+
+    def on_message_begin(self) -> None:
+        self.value, self._is_in_head = None, True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_head and self.value is None and name.lower() == b"retry-after":
+            self.value = value.decode(errors="replace")[:_MAX_RETRY_AFTER]
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+
+
+def _retry_after(head: bytes) -> str | None:
+    """Only an answer that fails is looked into, by a parser of its own: names cost a third of the parsing."""
+    listener = _RetryAfter()
+    parser = HttpResponseParser(listener)
+    parser.set_dangerous_leniencies(lenient_headers=True, lenient_optional_cr_before_lf=True)
+    with suppress(HttpParserError, HttpParserUpgrade):  # what stands behind the head is not our concern
+        parser.feed_data(head)
+    return listener.value
+
+
+def _in_words(error: Exception) -> str:
+    """llhttp's reason, without anything that the server said."""
+    return "malformed HTTP: " + re.sub(r"[^ -~]", "?", str(error))

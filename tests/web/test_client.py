@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from processor.model import Answer, Headers, Request
+from processor.web import wire
 from processor.web.client import MAX_BODY
 from tests.endpoint import (
     HOST,
@@ -38,6 +39,20 @@ def noting(heads: list[bytes], answers: int) -> Behaviour:
             if next(numbers) >= answers:
                 return
             writer.write(EMPTY)
+
+    return behave
+
+
+def one_answer_a_connection(heads: list[bytes], begun: bytes = b"", thinking: float = 0.0) -> Behaviour:
+    """Note every request; answer the first of a connection, then say `begun`, after a while, and hang up."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(EMPTY)
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await asyncio.sleep(thinking)
+        writer.write(begun)
+        await writer.drain()
 
     return behave
 
@@ -115,21 +130,52 @@ class TestTheRequest:
         assert endpoint.requests[1].header("Cookie") is None
 
     @pytest.mark.parametrize("value", ["a\rb", "a\nb", "a\0b", "a\x01b", "a\x7fb"])
-    async def test_that_aiohttp_refuses_to_write_is_answered_and_not_sent(self, value: str) -> None:
+    async def test_that_cannot_be_written_is_answered_and_not_sent(self, value: str) -> None:
         async with Endpoint() as endpoint:
             answer = await ask(endpoint, post(endpoint.url, headers=(("X", value),)))
         assert error(answer).reason == "malformed"
         assert endpoint.requests == []
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST", "PATCH"])
-    async def test_leaves_only_once_when_a_reused_connection_breaks(self, method: str) -> None:
+    async def test_leaves_only_once_on_a_new_connection(self, method: str) -> None:
+        heads: list[bytes] = []
+        async with RawServer(noting(heads, 0)) as server, opened(server.url) as client:
+            assert error(await send(client, Request(method, f"{server.url}/", (), None))).reason == "reset"
+        assert (len(heads), server.connections) == (1, 1)
+
+    @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST", "PATCH"])
+    async def test_leaves_once_more_on_a_new_connection_when_a_used_one_was_dead(self, method: str) -> None:
+        heads: list[bytes] = []
+        async with RawServer(one_answer_a_connection(heads)) as server, opened(server.url) as client:
+            request = Request(method, f"{server.url}/", (), None)
+            for _ in range(3):
+                assert response(await send(client, request)).status == 200
+        assert (len(heads), server.connections) == (5, 3)
+
+    async def test_does_not_leave_a_third_time(self) -> None:
         heads: list[bytes] = []
         async with RawServer(noting(heads, 1)) as server, opened(server.url) as client:
-            request = Request(method, f"{server.url}/", (), None)
-            response(await send(client, request))
-            assert error(await send(client, request)).reason == "reset"
-        assert len(heads) == 2
-        assert server.connections == 1
+            assert response(await send(client, post(server.url, b""))).status == 200
+            assert error(await send(client, post(server.url, b""))).reason == "reset"
+        assert (len(heads), server.connections) == (3, 2)
+
+    async def test_does_not_leave_again_when_an_answer_had_begun(self) -> None:
+        heads: list[bytes] = []
+        async with RawServer(one_answer_a_connection(heads, b"H")) as server, opened(server.url) as client:
+            assert response(await send(client, post(server.url, b""))).status == 200
+            assert error(await send(client, post(server.url, b""))).reason == "reset"
+        assert (len(heads), server.connections) == (2, 1)
+
+    async def test_does_not_leave_again_when_the_server_thought_about_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(wire, "STALE_SECONDS", 0.05)
+        heads: list[bytes] = []
+        behave = one_answer_a_connection(heads, b"", thinking=0.1)
+        async with RawServer(behave) as server, opened(server.url) as client:
+            assert response(await send(client, post(server.url, b""))).status == 200
+            assert error(await send(client, post(server.url, b""))).reason == "reset"
+        assert (len(heads), server.connections) == (2, 1)
 
 
 class TestAnAnswer:
@@ -344,7 +390,7 @@ class TestNoAnswer:
             assert error(await ask(server)).reason == "malformed"
 
     @pytest.mark.parametrize(
-        "headers", [b"X: 1\r\n" * 100_000, b"X: " + b"a" * 5_000_000 + b"\r\n", b"a" * 10_000 + b": 1\r\n"]
+        "headers", [b"X: 1\r\n" * 100_000, b"X: " + b"a" * 5_000_000 + b"\r\n", b"a" * 100_000 + b": 1\r\n"]
     )
     async def test_in_headers_that_are_too_large(self, headers: bytes) -> None:
         async with RawServer(answering(OK + headers + b"\r\n")) as server:

@@ -5,7 +5,6 @@ import socket
 from typing import Any
 
 import pytest
-from aiohttp import TCPConnector
 
 from processor.errors import TransportError
 from processor.model import Answer
@@ -280,9 +279,8 @@ class TestTheMakerOfSockets:
 
 def forget_names(client: Client) -> None:
     """As when the time has come to look names up again."""
-    for session in client._sessions.values():
-        assert isinstance(session.connector, TCPConnector)
-        session.connector.clear_dns_cache()
+    for dialler in (client._dialler, client._foreign_dialler):
+        dialler.forget_names()
 
 
 async def probed(url: str, names: Names | None = None, **others: Any) -> str:

@@ -40,7 +40,7 @@ ENDLESS: dict[str, tuple[bytes, bytes, str]] = {
     "interim answers": (b"", INTERIM * 40_000, "timeout"),
     "interim answers, one a segment": (b"", INTERIM, "timeout"),
     "interim answers with headers": (b"", HINTS * 20, "timeout"),
-    "empty lines": (b"", b"\r\n" * MUCH, "timeout"),
+    "empty lines": (b"", b"\r\n" * MUCH, "too_large"),
     "letters": (b"", b"a" * MUCH, "malformed"),
     "zeros": (b"", bytes(MUCH), "malformed"),
     "tunnel behind a 101": (UPGRADE, b"x" * MUCH, "malformed"),
