@@ -111,6 +111,7 @@ COVERED_BY = {
     "letters": "delivery",
     "run": "delivery",
     "snapshot": "telemetry",
+    "exchange": "pool",
     "consumer": "source_contract",
     "producer": "dead_letters_contract",
 }

@@ -18,12 +18,13 @@ from processor.errors import TransportError
 from processor.model import Answer, Request
 from processor.sections import DestinationSettings
 from processor.web.dialler import Dialler
+from processor.web.exchange import Exchange
 from processor.web.guard import Guard, foreign_rule, own_rule
 from processor.web.message import Writer
 from processor.web.pool import Limits, Pool
 from processor.web.probe import failure
 from processor.web.tls import ssl_context
-from processor.web.wire import MAX_BODY, Exchange
+from processor.web.wire import MAX_BODY
 
 __all__ = ["MAX_BODY", "Client"]
 

@@ -15,8 +15,9 @@ from typing import NamedTuple, Protocol
 from yarl import URL
 
 from processor.errors import TransportError
+from processor.web.exchange import Exchange
 from processor.web.probe import failure
-from processor.web.wire import Exchange, Line, Wire
+from processor.web.wire import Line, Wire
 
 
 class Limits(NamedTuple):

@@ -19,8 +19,8 @@ from typing import Final, NamedTuple, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from processor.errors import TransportError
 from processor.model import Answer, Response
+from processor.web.exchange import Exchange
 from processor.web.probe import failure, unreachable
 
 MAX_HEAD: Final = 64 * 1024
@@ -37,6 +37,7 @@ _AT_ONCE: Final = 64 * 1024
 
 _MAX_RETRY_AFTER: Final = 128
 _HEAD_END: Final = b"\r\n\r\n"
+_SUCCESS: Final = b"HTTP/1.1 2"
 
 
 class Line(NamedTuple):
@@ -57,44 +58,9 @@ class Home(Protocol):
         """It is over."""
         ...
 
-    def sent_back(self, exchange: "Exchange") -> None:
+    def sent_back(self, exchange: Exchange) -> None:
         """It was dead already: the exchange has not been answered, and may be tried on a new one."""
         ...
-
-    def withdrawn(self, exchange: "Exchange") -> None:
-        """An exchange that waits for a connection is called off."""
-        ...
-
-
-class Exchange:
-    """A request until it is answered. Times are monotonic seconds."""
-
-    __slots__ = ("answered", "deadline", "home", "is_second_try", "payload", "wire")
-
-    def __init__(
-        self, payload: bytes, deadline: float, answered: Callable[[Answer], None], home: Home
-    ) -> None:
-        self.payload = payload
-        self.deadline = deadline
-        self.answered: Callable[[Answer], None] | None = answered
-        self.home = home
-        self.is_second_try = False
-        self.wire: Wire | None = None
-
-    def end(self, answer: Answer) -> None:
-        """Give the answer, unless it was given or nobody wants it any more."""
-        answered, self.answered, self.wire = self.answered, None, None
-        if answered:
-            answered(answer)
-
-    def cancel(self) -> None:
-        """Nobody wants the answer any more."""
-        if self.answered:
-            self.answered = None
-            if self.wire:
-                self.wire.end()
-            else:
-                self.home.withdrawn(self)
 
 
 class Wire(asyncio.Protocol):
@@ -133,7 +99,7 @@ class Wire(asyncio.Protocol):
     def begin(self, exchange: Exchange) -> None:
         """Send a request."""
         self._exchange = exchange
-        exchange.wire = self
+        exchange.carrier = self
         self._since = self._clock()
         self._transport.write(exchange.payload)
 
@@ -143,7 +109,7 @@ class Wire(asyncio.Protocol):
             if not self.is_usable(now, keepalive):
                 self.end()
         elif now >= self._exchange.deadline:
-            self._conclude(failure("timeout", f"no answer from {self._host} in time"))
+            self._conclude("timeout", f"no answer from {self._host} in time")
 
     def end(self, answer: Answer | None = None) -> None:
         """End the connection; what is under way on it gets `answer`, or none."""
@@ -169,15 +135,18 @@ class Wire(asyncio.Protocol):
         try:
             if self._status:
                 self._parse(data)
+            elif not self._head and data.startswith(_SUCCESS) and len(data) <= MAX_HEAD and b"\0" not in data:
+                self._head = data
+                self._parse(data)
             else:
                 self._read_head(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._is_spoilt = True
             self._fault = self._fault or _in_words(error)
         if self._is_complete or self._is_spoilt or len(self._body) > MAX_BODY:
-            self._conclude(failure("malformed", f"{self._host} answered with {self._fault}"))
+            self._conclude()
         elif not self._status and len(self._head) > MAX_HEAD:
-            self._conclude(failure("too_large", f"{self._host} answered with headers that are too large"))
+            self.end(failure("too_large", f"{self._host} answered with headers that are too large"))
 
     def connection_lost(self, error: Exception | None) -> None:
         """It is over."""
@@ -188,16 +157,16 @@ class Wire(asyncio.Protocol):
             self._home.lost(self)
         if self._exchange is None:
             return
-        if self._may_have_been_dead(self._exchange):
+        if self._was_dead(self._exchange):
             exchange, self._exchange = self._exchange, None
-            exchange.is_second_try, exchange.wire = True, None
+            exchange.is_second_try, exchange.carrier = True, None
             self._home.sent_back(exchange)
-        elif isinstance(error, ssl.SSLError):
-            self._conclude(unreachable(error, self._host))
+        elif isinstance(error, ssl.SSLError) and not self._status:
+            self.end(unreachable(error, self._host))
         else:
-            self._conclude(failure("reset", f"{self._host} ended the connection before an answer"))
+            self._conclude("reset", f"{self._host} ended the connection before an answer")
 
-    def _may_have_been_dead(self, exchange: Exchange) -> bool:
+    def _was_dead(self, exchange: Exchange) -> bool:
         is_unheard = not self._is_fresh and not self._head and not self._status
         return is_unheard and not exchange.is_second_try and self._clock() - self._since < STALE_SECONDS
 
@@ -260,11 +229,14 @@ class Wire(asyncio.Protocol):
 
     # The end of an exchange
 
-    def _conclude(self, otherwise: TransportError) -> None:
-        """Give the answer that has come, or `otherwise`."""
+    def _conclude(self, reason: str = "malformed", message: str = "") -> None:
+        """Give the answer that has come; where none has, say why."""
         exchange = self._exchange
         assert exchange
-        answer = self._answer() if self._status else otherwise
+        if not self._status:
+            self.end(failure(reason, message or f"{self._host} answered with {self._fault}"))
+            return
+        answer = self._answer()
         if self._is_complete and not self._is_spoilt and self._can_go_on(exchange):
             self._exchange, self._is_fresh = None, False
             self._clear()
