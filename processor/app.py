@@ -6,7 +6,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import structlog
 
@@ -22,13 +23,13 @@ from processor.kafka.ends import Ends
 from processor.kafka.options import refuse_unknown
 from processor.kafka.producer import Producer
 from processor.letters import Letters
-from processor.model import Partition
+from processor.model import Partition, Report
 from processor.pipeline import Pipeline, PipelinePolicy
 from processor.run import Stage
 from processor.settings import Settings
 from processor.snapshot import Snapshot
 from processor.telemetry import Telemetry
-from processor.web.admin import Admin, Report
+from processor.web.admin import Admin, Pages
 from processor.web.client import Client
 
 MEASURE_SECONDS = 10.0
@@ -42,16 +43,29 @@ CLOSE_SECONDS = 10.0
 log = structlog.get_logger()
 
 
+class Front(Protocol):
+    """Where the pages are shown."""
+
+    async def open(self) -> int:
+        """The port; 0 where there is none. Raises FatalError."""
+
+    async def close(self) -> None:
+        """Show them no more."""
+
+
 class App:
     """One processor: everything between a topic and an endpoint. Run it once.
 
-    `admin_port` is the port of the pages for operators, once it runs.
+    `admin_port` is the port of the pages for operators, once it runs; 0 where `front` has none.
     """
 
     admin_port: int
 
-    def __init__(self, settings: Settings) -> None:
-        """Build; nothing is connected. Raises ConfigError."""
+    def __init__(self, settings: Settings, front: Callable[[Pages], Front] | None = None) -> None:
+        """Build; nothing is connected. `front` shows the pages in place of the admin port.
+
+        Raises ConfigError.
+        """
         refuse_unknown(settings.kafka, settings.dead_letter)
         self._settings = settings
         self._telemetry = Telemetry(settings.destination.name)
@@ -60,7 +74,7 @@ class App:
         self._client = Client(settings.destination, settings.delivery.max_in_flight)
         self._producer = Producer(settings.kafka, settings.dead_letter)
         self._consumer = Consumer(settings.kafka, max_wait=settings.longest_revocation(CLOSE_SECONDS))
-        self._admin = Admin(settings.admin, self)
+        self._admin: Front = front(self) if front else Admin(settings.admin, self)
         self._ends: Mapping[Partition, int] = {}
         self._draining = False
 
@@ -109,7 +123,7 @@ class App:
             group=settings.kafka.group_id,
             destination=settings.destination.name,
             endpoint=str(self._transform.origin),
-            admin=f"http://{settings.admin.host}:{self.admin_port}",
+            admin=f"http://{settings.admin.host}:{self.admin_port}" if self.admin_port else None,
         )
 
     async def _drain(self) -> None:

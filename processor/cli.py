@@ -21,8 +21,10 @@ from processor.kafka.options import refuse_unknown
 from processor.kafka.probe import probe as probe_kafka
 from processor.model import Finding
 from processor.settings import Settings
+from processor.supervisor import Supervisor
 from processor.web.probe import probe as probe_endpoint
 from processor.web.tls import ssl_context
+from processor.worker import number_in, settings_of, work
 
 if sys.platform != "win32":
     from uvloop import new_event_loop
@@ -48,24 +50,41 @@ ConfigFile = Annotated[
 ]
 
 
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        metavar="N|auto",
+        envvar="WEBHOOK_PROCESSOR_WORKERS",
+        help="How many processes of the group to run; auto: one for each core that may be used.",
+    ),
+]
+
+
 @app.command()
-def run(file: ConfigFile = None) -> None:
+def run(file: ConfigFile = None, workers: Workers = "1") -> None:
     """Read the topic, deliver its events, until SIGTERM or Ctrl-C.
 
     Stops after the requests under way are answered and their positions committed; a second signal
     stops at once. Exit status: 0 stopped as asked, 1 could not go on, 2 the configuration is wrong.
+
+    With more than one worker, one that ends is started again, and the admin port shows all of them.
+    Limits in the settings, such as max_in_flight and rate_limit, hold for each worker.
     """
+    worker = number_in(os.environ)
+    count = 1 if worker is not None else _count(workers)
     settings = _settings(file)
-    logs.configure(settings.log.level, settings.log.format, settings.secrets())
+    facts = {} if worker is None else {"worker": worker}
+    logs.configure(settings.log.level, settings.log.format, settings.secrets(), facts)
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as loop:
-            loop.run(App(settings).run_until_signal())
+            status = loop.run(_running(settings, worker, count))
     except ConfigError as error:
         _refuse(error)
     except FatalError as error:
         structlog.get_logger().error("ended", error=str(error))
         _leave(1)
-    _leave(0)
+    _leave(status)
 
 
 @app.command()
@@ -144,6 +163,25 @@ def version() -> None:
 def main() -> None:
     """The entry point of the command."""
     app()
+
+
+async def _running(settings: Settings, worker: int | None, count: int) -> int:
+    """Run as a worker, as the supervisor of some, or alone; then the exit status."""
+    if worker is not None:
+        await work(settings_of(settings, worker))
+    elif count > 1:
+        return await Supervisor(settings, [sys.executable, *sys.orig_argv[1:]], count).run_until_signal()
+    else:
+        await App(settings).run_until_signal()
+    return 0
+
+
+def _count(workers: str) -> int:
+    if workers == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not workers.isdecimal() or int(workers) < 1:
+        raise typer.BadParameter("must be a number from 1 on, or auto", param_hint="--workers")
+    return int(workers)
 
 
 def _settings(file: Path | None) -> Settings:

@@ -5,17 +5,27 @@ Every text in a line is searched for the configured secrets, whichever library w
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 
-def configure(level: str, form: Literal["auto", "json", "text"], secrets: Sequence[str] = ()) -> None:
-    """Set up structlog, and the standard library's logging behind it, for this process."""
+def configure(
+    level: str,
+    form: Literal["auto", "json", "text"],
+    secrets: Sequence[str] = (),
+    facts: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Set up structlog, and the standard library's logging behind it, for this process.
+
+    Every line tells the `facts`.
+    """
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
+        lambda _, __, line: {**line, **facts},
         structlog.processors.format_exc_info,
         Struck(secrets),
         structlog.processors.add_log_level,

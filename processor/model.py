@@ -148,3 +148,10 @@ class Finding(NamedTuple):
     what: str
     ok: bool
     detail: str
+
+
+class Report(NamedTuple):
+    """The outcome of a probe of this process: whether all is well, and each check in words."""
+
+    ok: bool
+    checks: Mapping[str, str]

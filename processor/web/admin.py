@@ -5,12 +5,14 @@ for when it is read.
 """
 
 import json
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable
+from inspect import isawaitable
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
 from processor.errors import FatalError
+from processor.model import Report
 from processor.sections import AdminSettings
 
 _HEADERS = {
@@ -25,12 +27,7 @@ _INDEX = (
 _LARGEST_REQUEST = 1024
 _SECONDS_TO_FINISH = 1.0
 
-
-class Report(NamedTuple):
-    """The outcome of a probe: whether all is well, and each check in words."""
-
-    ok: bool
-    checks: Mapping[str, str]
+Told = TypeVar("Told")
 
 
 class Pages(Protocol):
@@ -46,10 +43,23 @@ class Pages(Protocol):
         """Whether events flow."""
 
 
+class DistantPages(Protocol):
+    """The same where others have to be asked first."""
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """As of Pages."""
+
+    async def live(self) -> Report:
+        """As of Pages."""
+
+    async def ready(self) -> Report:
+        """As of Pages."""
+
+
 class Admin:
     """A server for `/metrics`, `/livez` (also `/healthz`) and `/readyz`."""
 
-    def __init__(self, settings: AdminSettings, pages: Pages) -> None:
+    def __init__(self, settings: AdminSettings, pages: Pages | DistantPages) -> None:
         self._settings = settings
         self._pages = pages
         app = web.Application(client_max_size=_LARGEST_REQUEST)
@@ -90,14 +100,18 @@ class Admin:
         return web.Response(text=_INDEX)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = self._pages.metrics(request.headers.get("Accept", ""))
+        body, content_type = await _told(self._pages.metrics(request.headers.get("Accept", "")))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _live(self, _: web.Request) -> web.Response:
-        return _answer(self._pages.live())
+        return _answer(await _told(self._pages.live()))
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return _answer(self._pages.ready())
+        return _answer(await _told(self._pages.ready()))
+
+
+async def _told(told: Told | Awaitable[Told]) -> Told:
+    return await told if isawaitable(told) else told
 
 
 def _answer(report: Report) -> web.Response:

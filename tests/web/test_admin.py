@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from processor.errors import FatalError
+from processor.model import Report
 from processor.sections import AdminSettings
-from processor.web.admin import Admin, Report
+from processor.web.admin import Admin
 from tests.endpoint import HOST
 
 

@@ -1,0 +1,96 @@
+"""The line between a supervisor and one of its workers: a pair of sockets that nobody else can reach.
+
+The supervisor writes the name of a page, the worker answers with one line of JSON. The worker's end
+is its standard input, so the line breaks when the supervisor is gone, however it went.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Self
+
+STDIN = 0
+LONGEST_ANSWER = 256 * 1024 * 1024
+"""Bytes of one answer."""
+
+
+class Page(StrEnum):
+    """What a supervisor asks for."""
+
+    METRICS = "metrics"
+    LIVE = "live"
+    READY = "ready"
+
+
+class Desk:
+    """A worker's end: answers what the supervisor asks, and tells when the supervisor is gone."""
+
+    def __init__(self, answer: Callable[[Page], Any], gone: Callable[[], None]) -> None:
+        """`answer` is called on the loop and gives what JSON can hold."""
+        self._answer = answer
+        self._gone = gone
+
+    async def open(self) -> int:
+        """Answer from now on. 0: there is no port."""
+        ours = socket.socket(fileno=STDIN)
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        self._serving = asyncio.create_task(self._serve())
+        return 0
+
+    async def close(self) -> None:
+        """Answer no more."""
+        self._serving.cancel()
+        self._writer.close()
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionError):
+            async for asked in self._reader:
+                loop.call_soon(self._reply, Page(asked.decode().strip()))
+        self._gone()
+
+    def _reply(self, page: Page) -> None:
+        self._writer.write(json.dumps([page, self._answer(page)]).encode() + b"\n")
+
+
+class Line:
+    """A supervisor's end. However often a page is asked for, a worker is asked again when it has answered."""
+
+    @classmethod
+    async def pair(cls) -> tuple[Self, socket.socket]:
+        """A line, and the other end of it, for a worker."""
+        ours, theirs = socket.socketpair()
+        return cls(*await asyncio.open_unix_connection(sock=ours, limit=LONGEST_ANSWER)), theirs
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._asked: dict[Page, asyncio.Future[Any]] = {}
+        self._is_open = True
+        self._reading = asyncio.create_task(self._read())
+
+    async def ask(self, page: Page) -> Any:
+        """What the worker answers; None where the line breaks before it does."""
+        if not self._is_open:
+            return None
+        if page not in self._asked:
+            self._asked[page] = asyncio.get_running_loop().create_future()
+            self._writer.write(page.encode() + b"\n")
+        return await asyncio.shield(self._asked[page])
+
+    async def close(self) -> None:
+        """Give up the line, which ends a worker that still has its end."""
+        self._writer.close()
+        await self._reading
+
+    async def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            async for raw in self._reader:
+                page, said = json.loads(raw)
+                self._asked.pop(Page(page)).set_result(said)
+        self._is_open = False
+        for asked in self._asked.values():
+            asked.set_result(None)

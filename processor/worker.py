@@ -1,0 +1,66 @@
+"""One of several workers: a processor whose pages a supervisor shows, and which ends with it."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from processor.app import App
+from processor.expositions import WORKERS_FORMAT
+from processor.line import Desk, Page
+from processor.settings import Settings
+from processor.web.admin import Pages
+
+NUMBER = "WEBHOOK_PROCESSOR_WORKER"
+"""The environment variable by which a supervisor tells a worker its number."""
+
+log = structlog.get_logger()
+
+
+def number_in(environ: Mapping[str, str]) -> int | None:
+    """The number of the worker that this process is to be; None: it is none."""
+    return int(environ[NUMBER]) if NUMBER in environ else None
+
+
+def settings_of(settings: Settings, number: int) -> Settings:
+    """The settings of one worker: brokers and the group tell it from the others."""
+    kafka = settings.kafka
+    names = {"client_id": f"{kafka.client_id}-{number}"}
+    if kafka.group_instance_id:
+        names["group_instance_id"] = f"{kafka.group_instance_id}-{number}"
+    return settings.model_copy(update={"kafka": kafka.model_copy(update=names)})
+
+
+async def work(settings: Settings) -> None:
+    """Process until a signal, or until the supervisor is gone. Raises ConfigError and FatalError.
+
+    Signals after the first mean nothing: some send them to every process, the supervisor does as
+    well, and it alone decides what is at once.
+    """
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[None] = loop.create_future()
+
+    def asked(by: str) -> None:
+        if not stop.done():
+            log.info("asked to stop", by=by)
+            stop.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked, number.name)
+
+    def front(pages: Pages) -> Desk:
+        return Desk(lambda page: _answer(pages, page), lambda: asked("the end of the supervisor"))
+
+    await App(settings, front).run(stop)
+
+
+def _answer(pages: Pages, page: Page) -> Any:
+    match page:
+        case Page.METRICS:
+            return pages.metrics(WORKERS_FORMAT)[0].decode()
+        case Page.LIVE:
+            return pages.live()
+        case Page.READY:
+            return pages.ready()
