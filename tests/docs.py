@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from processor import config
+from processor.expositions import CrewTelemetry, Together
 from processor.telemetry import Telemetry
 from tests.builders import snapshot
 
@@ -35,8 +36,13 @@ def metrics() -> list[tuple[str, str, str]]:
     """Name, labels beside `destination` and meaning of every metric of our own."""
     telemetry = Telemetry("docs")
     telemetry.watch(snapshot)
+    supervisor = CrewTelemetry("docs", list)
     found = []
-    for collector in telemetry.registry._collector_to_names:
+    for collector in (
+        *telemetry.registry._collector_to_names,
+        *supervisor.registry._collector_to_names,
+        Together("docs", {}),
+    ):
         labels = getattr(collector, "_labelnames", None)
         for family in collector.collect():
             if family.name.startswith("webhook_processor"):

@@ -124,6 +124,27 @@ def test_an_option_that_librdkafka_does_not_know_is_told_before_anything_is_conn
     assert "no.such.option" in done.stderr
 
 
+@pytest.mark.parametrize("workers", ["0", "-1", "two", "1.5", "", "AUTO "])
+def test_a_number_of_workers_that_is_none_is_refused(settings: Path, workers: str) -> None:
+    by_option = asked("run", "-c", str(settings), "--workers", workers)
+    assert (by_option.returncode, "a number from 1 on, or auto" in by_option.stderr) == (2, True)
+
+
+def test_a_number_of_workers_in_the_environment_is_judged_alike(settings: Path) -> None:
+    done = asked("run", "-c", str(settings), WEBHOOK_PROCESSOR_WORKERS="0")
+    assert (done.returncode, "a number from 1 on, or auto" in done.stderr) == (2, True)
+
+
+def test_a_bad_configuration_starts_no_worker(tmp_path: Path) -> None:
+    file = written(
+        tmp_path, {"url": "http://h.example"}, kafka=BASE["kafka"] | {"client": {"no.such.option": 1}}
+    )
+    done = typed("run", "-c", str(file), "--workers", "2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("no.such.option") == 1
+    assert "worker" not in done.stderr
+
+
 def test_check_says_that_nothing_is_wrong(settings: Path) -> None:
     done = asked("check", "-c", str(settings))
     assert (done.returncode, done.stdout) == (0, "ok    the configuration can be used\n")

@@ -92,6 +92,7 @@ def test_the_commands_are_the_ones_tried_here() -> None:
         "webhook-processor check -c settings.yaml",
         "webhook-processor preview -c settings.yaml events.jsonl",
         "webhook-processor run -c settings.yaml",
+        "webhook-processor run -c settings.yaml --workers auto",
     ]
 
 
@@ -139,7 +140,8 @@ def test_check_and_preview_do_what_the_text_says(folder: Path) -> None:
     assert json.loads(previewed.stdout)["url"] == "https://crm.example.com/hooks/rudderstack"
 
 
-async def test_run_delivers_and_ends_on_sigterm(folder: Path) -> None:
+@pytest.mark.parametrize("command", COMMANDS[5:7])
+async def test_run_delivers_and_ends_on_sigterm(folder: Path, command: str) -> None:
     with EmbeddedBroker() as broker:
         for topic in ("events", "events.dlq"):
             broker.create_topic(topic)
@@ -152,7 +154,7 @@ async def test_run_delivers_and_ends_on_sigterm(folder: Path) -> None:
                 WEBHOOK_PROCESSOR__DESTINATION__URL=endpoint.url,
                 WEBHOOK_PROCESSOR__ADMIN__PORT="0",
             )
-            running = await asyncio.create_subprocess_exec(*shlex.split(COMMANDS[5]), cwd=folder, env=env)
+            running = await asyncio.create_subprocess_exec(*shlex.split(command), cwd=folder, env=env)
             (arrival,) = await endpoint.received(1, within=30)
             running.send_signal(signal.SIGTERM)
             assert await running.wait() == 0

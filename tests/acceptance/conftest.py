@@ -40,11 +40,11 @@ class Stage:
         }
         return {name: base.get(name, {}) | sections.get(name, {}) for name in base | sections}
 
-    def processor(self, url: str, **sections: dict[str, Any]) -> Processor:
-        """A processor that delivers to `url`; not started."""
+    def processor(self, url: str, *arguments: str, **sections: dict[str, Any]) -> Processor:
+        """A processor that delivers to `url`, run with more arguments; not started."""
         folder = self._folder / str(next(self._serial))
         folder.mkdir()
-        return Processor(folder, self.settings(url, **sections))
+        return Processor(folder, self.settings(url, **sections), arguments)
 
     def produce(self, records: Iterable[Written], partition: int | None = None) -> None:
         """Append (key, value, headers) to the topic."""

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,8 @@ Settings = Mapping[str, Any]
 class Processor:
     """`webhook-processor run`, from `start` to `wait`, with what it logged."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, arguments: Sequence[str] = ()) -> None:
+        self._arguments = arguments
         self._file = folder / "settings.yaml"
         self._file.write_text(yaml.safe_dump(dict(settings)), encoding="utf-8")
         self._lines: deque[str] = deque(maxlen=500)
@@ -39,6 +40,7 @@ class Processor:
             "run",
             "-c",
             str(self._file),
+            *self._arguments,
             stderr=asyncio.subprocess.PIPE,
             env={
                 name: value for name, value in os.environ.items() if not name.startswith("WEBHOOK_PROCESSOR")
@@ -84,6 +86,15 @@ class Processor:
     def log(self) -> list[dict[str, Any]]:
         """The last log lines; what is no JSON stands under `event`."""
         return [_said(line) for line in self._lines]
+
+    async def tells(self, event: str, **facts: object) -> dict[str, Any]:
+        """The first log line of this event with these facts, as soon as there is one."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                for said in self.log():
+                    if {"event": event, **facts}.items() <= said.items():
+                        return said
+                await asyncio.sleep(0.05)
 
     async def page(self, path: str) -> tuple[int, str]:
         """Status and text of a page for operators."""
