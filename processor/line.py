@@ -12,6 +12,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Self
 
+from processor.errors import FatalError
+
 STDIN = 0
 LONGEST_ANSWER = 256 * 1024 * 1024
 """Bytes of one answer."""
@@ -34,8 +36,11 @@ class Desk:
         self._gone = gone
 
     async def open(self) -> int:
-        """Answer from now on. 0: there is no port."""
-        ours = socket.socket(fileno=STDIN)
+        """Answer from now on. 0: there is no port. Raises FatalError without a supervisor."""
+        try:
+            ours = socket.socket(fileno=STDIN)
+        except OSError as error:
+            raise FatalError("no supervisor at the standard input; workers are started by `run`") from error
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._serving = asyncio.create_task(self._serve())
         return 0

@@ -13,7 +13,7 @@ from processor.line import Desk, Page
 from processor.settings import Settings
 from processor.web.admin import Pages
 
-NUMBER = "WEBHOOK_PROCESSOR_WORKER"
+NUMBER = "WEBHOOK_PROCESSOR_SUPERVISED_AS"
 """The environment variable by which a supervisor tells a worker its number."""
 
 log = structlog.get_logger()

@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import confluent_kafka
 import pytest
+import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
 from processor import config
@@ -20,8 +21,9 @@ from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.options import consumer_options
 from processor.line import Line, Page
 from processor.settings import Settings
-from processor.worker import number_in, settings_of
-from tests.acceptance.processor import Processor
+from processor.supervisor import Worker
+from processor.worker import NUMBER, number_in, settings_of
+from tests.acceptance.processor import COMMAND, Processor
 from tests.endpoint import HOST, Endpoint, Reply
 
 WORKERS = 2
@@ -322,9 +324,43 @@ def test_a_worker_without_a_static_name_is_given_none() -> None:
     assert "group.instance.id" not in consumer_options(settings_of(configured(), 1).kafka)
 
 
-@pytest.mark.parametrize(("environ", "number"), [({}, None), ({"WEBHOOK_PROCESSOR_WORKER": "3"}, 3)])
+@pytest.mark.parametrize(("environ", "number"), [({}, None), ({NUMBER: "3"}, 3)])
 def test_a_worker_knows_its_number_from_its_environment(environ: dict[str, str], number: int | None) -> None:
     assert number_in(environ) == number
+
+
+async def test_a_worker_without_a_supervisor_says_so(tmp_path: Path, broker: EmbeddedBroker) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump(said(broker)), encoding="utf-8")
+    alone = await asyncio.create_subprocess_exec(
+        COMMAND,
+        *("run", "-c", str(file)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {NUMBER: "0"},
+    )
+    _, text = await alone.communicate()
+    assert alone.returncode == 1
+    assert b"no supervisor at the standard input" in text
+
+
+async def test_a_worker_that_is_stopped_before_it_has_a_process_ends_as_soon_as_it_has_one() -> None:
+    worker = Worker(0)
+    worker.stop()
+    async with asyncio.timeout(10):
+        assert await worker.run(["sleep", "600"]) == -signal.SIGTERM
+
+
+def open_files() -> int:
+    """How many files this process holds open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_worker_that_cannot_be_started_leaves_nothing_open() -> None:
+    before = open_files()
+    with pytest.raises(OSError, match="no/such/program"):
+        await Worker(0).run(["/no/such/program"])
+    assert open_files() == before
 
 
 async def test_a_line_asks_once_however_many_wait_for_the_answer() -> None:
