@@ -62,7 +62,10 @@ class Desk:
 
 
 class Line:
-    """A supervisor's end. However often a page is asked for, a worker is asked again when it has answered."""
+    """A supervisor's end. However often a page is asked for, a worker is asked again when it has answered.
+
+    A line that carries what is no answer is given up, which ends the worker.
+    """
 
     @classmethod
     async def pair(cls) -> tuple[Self, socket.socket]:
@@ -97,5 +100,6 @@ class Line:
                 page, said = json.loads(raw)
                 self._asked.pop(Page(page)).set_result(said)
         self._is_open = False
+        self._writer.close()
         for asked in self._asked.values():
             asked.set_result(None)

@@ -351,15 +351,20 @@ async def test_a_worker_that_is_stopped_before_it_has_a_process_ends_as_soon_as_
         assert await worker.run(["sleep", "600"]) == -signal.SIGTERM
 
 
+async def test_a_worker_that_answers_nonsense_ends_with_its_line() -> None:
+    async with asyncio.timeout(10):
+        assert await Worker(0).run(["sh", "-c", "cat >&0"]) == 0
+
+
 def open_files() -> int:
     """How many files this process holds open."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_a_worker_that_cannot_be_started_leaves_nothing_open() -> None:
-    before = open_files()
+    worker, before = Worker(0), open_files()
     with pytest.raises(OSError, match="no/such/program"):
-        await Worker(0).run(["/no/such/program"])
+        await worker.run(["/no/such/program"])
     assert open_files() == before
 
 
