@@ -18,7 +18,7 @@ import trustme
 import yaml
 from typer.testing import CliRunner
 
-from processor import __version__
+from processor import __version__, cli
 from processor.cli import app
 from processor.kafka import probe
 from processor.kafka.embedded import EmbeddedBroker
@@ -133,6 +133,16 @@ def test_a_number_of_workers_that_is_none_is_refused(settings: Path, workers: st
 def test_a_number_of_workers_in_the_environment_is_judged_alike(settings: Path) -> None:
     done = asked("run", "-c", str(settings), WEBHOOK_PROCESSOR_WORKERS="0")
     assert (done.returncode, "a number from 1 on, or auto" in done.stderr) == (2, True)
+
+
+def test_auto_is_a_worker_for_each_core_that_may_be_used() -> None:
+    usable = os.sched_getaffinity(0)
+    assert cli._count("auto") == len(usable)
+    os.sched_setaffinity(0, {min(usable)})
+    try:
+        assert cli._count("auto") == 1
+    finally:
+        os.sched_setaffinity(0, usable)
 
 
 def test_a_bad_configuration_starts_no_worker(tmp_path: Path) -> None:
