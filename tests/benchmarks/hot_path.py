@@ -1,0 +1,231 @@
+"""What an event costs between the poll thread and the wire: `python -m tests.benchmarks.hot_path`.
+
+The rooms are those of `App` with its default settings, on a uvloop; only Kafka and HTTP are played: a
+source that hands over batches as the consumer does, and a sender that answers everything open once a
+turn of the loop. Figures are nanoseconds of CPU time per event, medians of several runs. What it takes
+to make the records is measured by itself and not part of `the way`.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import gc
+import json
+import pstats
+import random
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
+from statistics import median
+
+import uvloop
+
+from processor import logs
+from processor.app import App
+from processor.kafka.consumer import AHEAD, BATCH
+from processor.model import (
+    Answer,
+    Assigned,
+    Partition,
+    Position,
+    Received,
+    Record,
+    Request,
+    Response,
+    SourceEvent,
+)
+from processor.settings import Settings
+
+PARTITIONS = 8
+KEYS = 10_000
+VALUES = 2_000
+"""So many different events: more of them would measure the memory of the benchmark."""
+
+Errors = Mapping[Partition, str | None]
+
+
+def track(number: int) -> bytes:
+    """A track event of 1.2 kB, as RudderStack writes it."""
+    event = {
+        "type": "track",
+        "event": "Product Viewed",
+        "messageId": f"0d1f9e9a-4b7e-4f6e-9a57-{number:012d}",
+        "userId": f"user-{number % KEYS}",
+        "anonymousId": f"5f2b6b1e-0f6a-4f57-8d9c-{number:012d}",
+        "channel": "web",
+        "context": {
+            "app": {"name": "shop", "version": "4.17.2", "namespace": "com.example.shop"},
+            "ip": "203.0.113.77",
+            "library": {"name": "RudderLabs JavaScript SDK", "version": "3.7.1"},
+            "locale": "de-DE",
+            "timezone": "GMT+0100",
+            "campaign": {"name": "autumn", "source": "newsletter", "medium": "email", "content": "cups-2"},
+            "sessionId": 1763975587419,
+            "page": {"path": "/products/17", "title": "Grüne Tasse", "url": "https://www.example.com/p/17"},
+            "screen": {"density": 2, "width": 1512, "height": 982, "innerWidth": 1512, "innerHeight": 860},
+            "traits": {"email": "someone@example.com", "plan": "gold", "logins": 5},
+            "userAgent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chrome/129.0",
+        },
+        "properties": {
+            "product_id": f"sku-{number % 977}",
+            "price": 24.9,
+            "currency": "EUR",
+            "categories": ["home", "kitchen", "cups"],
+            "position": number % 24,
+        },
+        "integrations": {"All": True},
+        "rudderId": f"7f0c2f0e-33c8-4b5e-a8b4-{number:012d}",
+        "originalTimestamp": "2026-11-24T09:13:07.419Z",
+        "sentAt": "2026-11-24T09:13:07.913Z",
+        "receivedAt": "2026-11-24T09:13:08.102Z",
+    }
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Feed:
+    """A consumer whose topic holds `events` events; it acknowledges commits at once."""
+
+    def __init__(self, events: int) -> None:
+        chance = random.Random(1)
+        self._partitions = [Partition("events", number) for number in range(PARTITIONS)]
+        self._keys = [f"user-{number}".encode() for number in range(KEYS)]
+        self._values = [track(number) for number in range(VALUES)]
+        self._order = [chance.randrange(KEYS) for _ in range(events)]
+        self._held: frozenset[Partition] = frozenset()
+        self._is_due = False
+
+    def open(self, sink: Callable[[SourceEvent], None], loop: asyncio.AbstractEventLoop) -> None:
+        """Batches go to `sink`."""
+        self._sink, self._loop, self._records = sink, loop, self.records()
+        sink(Assigned(1, dict.fromkeys(self._partitions, Position(0))))
+        for _ in range(AHEAD):
+            loop.call_soon_threadsafe(self._hand_over)
+
+    def records(self) -> Iterator[Record]:
+        """All events, with the present time."""
+        ends = [0] * PARTITIONS
+        for number, key in enumerate(self._order):
+            at = key % PARTITIONS
+            offset = ends[at]
+            ends[at] = offset + 1
+            value = self._values[number % VALUES]
+            yield Record(self._partitions[at], offset, self._keys[key], value, (), time.time(), 1)
+
+    def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
+        """Acknowledged at the next turn."""
+        self._loop.call_soon(done, dict.fromkeys(positions))
+
+    def hold(self, partitions: Collection[Partition]) -> None:
+        """The intake is all or nothing."""
+        was, self._held = self._held, frozenset(partitions)
+        if was and not self._held:
+            for _ in range(AHEAD):
+                self._loop.call_soon_threadsafe(self._hand_over)
+
+    def released(self, partitions: Collection[Partition]) -> None:
+        """Nothing is ever revoked."""
+
+    def _hand_over(self) -> None:
+        if not self._held and (batch := list(islice(self._records, BATCH))):
+            self._sink(Received(batch, {}))
+            self._loop.call_soon_threadsafe(self._hand_over)
+
+
+class Sender:
+    """An endpoint that delivers whatever is open once a turn; `done` after so many."""
+
+    def __init__(self, events: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._open: list[Callable[[Answer], None]] = []
+        self._left = events
+        self._answer = Response(200, None, b"")
+        self.done = loop.create_future()
+
+    def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
+        """Answered at the next turn."""
+        if not self._open:
+            self._loop.call_soon(self._answer_all)
+        self._open.append(answered)
+        return self._cancel
+
+    def _answer_all(self) -> None:
+        answers, self._open = self._open, []
+        for answered in answers:
+            answered(self._answer)
+        self._left -= len(answers)
+        if not self._left:
+            self.done.set_result(None)
+
+    def _cancel(self) -> None:
+        """Nothing is ever given up."""
+
+
+def settings() -> Settings:
+    """The defaults."""
+    return Settings.model_validate(
+        {
+            "kafka": {"bootstrap_servers": "127.0.0.1:9", "group_id": "bench", "topics": ["events"]},
+            "dead_letter": {"topic": "events.dlq"},
+            "destination": {"url": "http://127.0.0.1:9/hook"},
+        }
+    )
+
+
+async def deliver(feed: Feed, events: int) -> int:
+    """Nanoseconds of CPU time for all events of `feed`."""
+    loop = asyncio.get_running_loop()
+    app, sender = App(settings()), Sender(events, loop)
+    app.__dict__.update(_client=sender, _consumer=feed)
+    app._delivery = app._build_delivery(loop)
+    app._pipeline = app._build_pipeline(loop)
+    app._delivery.attach(app._pipeline)
+    app._pipeline.start()
+    began = time.process_time_ns()
+    feed.open(app._pipeline.take, loop)
+    await sender.done
+    took = time.process_time_ns() - began
+    stopped = loop.create_future()
+    app._pipeline.stop(lambda: stopped.set_result(None))
+    await stopped
+    return took
+
+
+def make(feed: Feed) -> int:
+    """Nanoseconds of CPU time for making all records."""
+    began = time.process_time_ns()
+    records = feed.records()
+    while list(islice(records, BATCH)):
+        pass
+    return time.process_time_ns() - began
+
+
+def run(feed: Feed, events: int) -> int:
+    """One run on a loop of its own."""
+    gc.collect()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(deliver(feed, events))
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.hot_path", description=__doc__)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--profile", action="store_true", help="one run under cProfile, by own time")
+    asked = parser.parse_args()
+    logs.configure("warning", "text", ())
+    feed = Feed(asked.events)
+    gc.freeze()
+    if asked.profile:
+        with cProfile.Profile() as profile:
+            run(feed, asked.events)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+        return
+    making = median(make(feed) for _ in range(asked.runs)) / asked.events
+    runs = [run(feed, asked.events) / asked.events - making for _ in range(asked.runs)]
+    print(f"making a record {making:7.0f} ns")
+    print(f"the way         {median(runs):7.0f} ns   best {min(runs):.0f}, worst {max(runs):.0f}")
+
+
+if __name__ == "__main__":
+    main()
