@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from processor import __version__
@@ -18,6 +18,7 @@ from processor.core.dead_letter import Failure
 from processor.errors import TransportError, WriteError
 from processor.model import Answer, Partition, Record, Sign
 from processor.snapshot import NAMESPACE, Snapshot, Standings
+from processor.tallies import Distribution, Tally
 
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 END_TO_END_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
@@ -25,6 +26,7 @@ LINES_PER_SECOND = 10
 
 _FOR_THE_OPERATOR = ("blocked", "certificate")
 """Reasons that no waiting mends."""
+_STATUS_CLASSES = {status: f"{status // 100}xx" for status in range(1000)}
 _CIRCUIT_LINES = {
     State.OPEN: "the endpoint is down: only probes are sent, nothing is lost",
     State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
@@ -40,6 +42,7 @@ class Telemetry:
     def __init__(self, destination: str, now: Callable[[], float] = time.time) -> None:
         self.registry = CollectorRegistry()
         self._destination = destination
+        self._labels = {"destination": destination}
         self._now = now
         self._quota = _Quota(LINES_PER_SECOND)
         ProcessCollector(registry=self.registry)
@@ -49,8 +52,8 @@ class Telemetry:
             "Records deleted from the topic, by its retention, before they were read.",
             "topic",
         )
-        self._outcomes = self._counter("deliveries", "Records settled, by outcome.", "outcome")
-        self._attempts = self._counter(
+        self._outcomes = self._tally("deliveries", "Records settled, by outcome.", "outcome")
+        self._attempts = self._tally(
             "attempts",
             "Requests sent, by status class (2xx) or by the reason why there was no answer.",
             "result",
@@ -79,18 +82,15 @@ class Telemetry:
         self._last_commit = self._gauge(
             "last_commit_timestamp_seconds", "When a commit was last acknowledged."
         )
-        self._request_seconds = self._histogram(
+        self._request_seconds = self._distribution(
             "request_duration_seconds", "From sending a request to its answer.", REQUEST_BUCKETS
         )
-        self._end_to_end_seconds = self._histogram(
+        self._end_to_end_seconds = self._distribution(
             "end_to_end_latency_seconds", "From a record's timestamp to its delivery.", END_TO_END_BUCKETS
         )
         info = self._gauge("build_info", "Always 1; which version this is.", "version", "python")
         info.labels(destination, __version__, platform.python_version()).set(1)
-        self._results: dict[int | str, Counter] = {}
-        self._delivered = self._outcomes.labels(destination, "delivered")
-        self._observe_request = self._request_seconds.labels(destination).observe
-        self._observe_end_to_end = self._end_to_end_seconds.labels(destination).observe
+        self._outcomes.counts["delivered"] += 0
 
     # Facts
 
@@ -108,12 +108,9 @@ class Telemetry:
 
     def attempted(self, answer: Answer, seconds: float) -> None:
         """A request was answered, or was not, after so long."""
-        result = answer.reason if isinstance(answer, TransportError) else answer.status // 100
-        if result not in self._results:
-            name = result if isinstance(result, str) else f"{result}xx"
-            self._results[result] = self._attempts.labels(self._destination, name)
-        self._results[result].inc()
-        self._observe_request(seconds)
+        result = answer.reason if isinstance(answer, TransportError) else _STATUS_CLASSES[answer.status]
+        self._attempts.counts[result] += 1
+        self._request_seconds.observe(seconds)
 
     def retried(self, record: Record, answer: Answer, attempts: int, after: float) -> None:
         """An attempt will be followed by another."""
@@ -128,17 +125,17 @@ class Telemetry:
 
     def delivered(self, latency: float) -> None:
         """A record was delivered, so many seconds after its timestamp."""
-        self._delivered.inc()
-        self._observe_end_to_end(latency)
+        self._outcomes.counts["delivered"] += 1
+        self._end_to_end_seconds.observe(latency)
 
     def skipped(self, reason: str) -> None:
         """A rule left a record out."""
-        self._outcomes.labels(self._destination, "skipped").inc()
+        self._outcomes.counts["skipped"] += 1
         self._skipped.labels(self._destination, reason).inc()
 
     def dead_lettered(self, record: Record, failure: Failure) -> None:
         """A dead letter was acknowledged."""
-        self._outcomes.labels(self._destination, "dead_lettered").inc()
+        self._outcomes.counts["dead_lettered"] += 1
         self._dead_letters.labels(self._destination, failure.code).inc()
         self._warn(
             "dead letter written",
@@ -224,10 +221,11 @@ class Telemetry:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"{NAMESPACE}_{name}", text, ("destination", *labels), registry=self.registry)
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(
-            f"{NAMESPACE}_{name}", text, ("destination",), registry=self.registry, buckets=buckets
-        )
+    def _tally(self, name: str, text: str, label: str) -> Tally:
+        return Tally(f"{NAMESPACE}_{name}", text, self._labels, label, self.registry)
+
+    def _distribution(self, name: str, text: str, bounds: tuple[float, ...]) -> Distribution:
+        return Distribution(f"{NAMESPACE}_{name}", text, self._labels, bounds, self.registry)
 
     def _warn(self, event: str, record: Record, **facts: object) -> None:
         if self._quota.allows(self._now()):
