@@ -20,13 +20,15 @@ from processor.core import dead_letter, events, retry
 from processor.core.admission import Admission, Outcome
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
-from processor.core.retry import Again, Done, Effort, Never, RetryPolicy, judge
+from processor.core.retry import Again, Effort, Never, RetryPolicy, judge
 from processor.core.transform import Prepared, Transform
 from processor.errors import EventError
 from processor.letters import Letters
 from processor.model import Answer, Partition, Record, Request, Sign
 from processor.run import Run, Stage, nothing
 from processor.telemetry import Telemetry
+
+_DELIVERED = Sign.DELIVERED
 
 
 class Sender(Protocol):
@@ -88,6 +90,7 @@ class Delivery:
         self._wall_clock = wall_clock
         self._chance = chance
         self._telemetry = telemetry
+        self._circuit = admission.circuit()
         self._runs: dict[tuple[Partition, int], Run] = {}
         self._due: deque[Run] = deque()
         self._alarm: tuple[float, Timer] | None = None
@@ -112,8 +115,7 @@ class Delivery:
 
     def deliver(self, record: Record) -> None:
         """Do what `record` needs; ask `room()` before."""
-        run = Run(record)
-        self._runs[record.partition, record.offset] = run
+        run = self._runs[record.partition, record.offset] = Run(record)
         if record.value is None and self._skip_tombstones:
             self._telemetry.skipped("tombstone")
             self._settle(run)
@@ -151,19 +153,34 @@ class Delivery:
         assert run.request is not None
         now = self._clock.time()
         leave = self._admission.started(now)
-        run.sent(leave, self._wall_clock(), self._admission.circuit().downtime(now))
+        run.sent(leave, self._wall_clock(), self._circuit.downtime(now))
         run.cancel = self._sender.send(run.request, partial(self._answered, run))
 
     def _answered(self, run: Run, answer: Answer) -> None:
-        now, wall, chance = self._clock.time(), self._wall_clock(), self._chance()
+        now, wall = self._clock.time(), self._wall_clock()
         self._telemetry.attempted(answer, now - run.leave.at)
         sign = retry.sign_of(self._policy, answer)
+        if sign is _DELIVERED:
+            self._delivered(run, now, wall)
+        else:
+            self._declined(run, answer, sign, now, wall)
+        if self._circuit.state() is not self._circuit_was:
+            self._say_circuit(answer)
+        self._move()
+
+    def _delivered(self, run: Run, now: float, wall: float) -> None:
+        if run.is_foreign:
+            self._admission.ended(run.leave, None, now, self._chance())
+        else:
+            self._admission.accepted(run.leave, now)
+        self._telemetry.delivered(wall - run.record.timestamp)
+        self._settle(run)
+
+    def _declined(self, run: Run, answer: Answer, sign: Sign, now: float, wall: float) -> None:
+        chance = self._chance()
         self._admission.ended(run.leave, self._outcome(run, answer, sign, wall), now, chance)
         run.delivered_before = self._admission.delivered()
         match judge(self._policy, answer, self._effort(run, sign, now, wall), now=wall, chance=chance):
-            case Done():
-                self._telemetry.delivered(wall - run.record.timestamp)
-                self._settle(run)
             case Again(after):
                 self._telemetry.retried(run.record, answer, run.attempts, after)
                 self._wait(run, after)
@@ -172,8 +189,6 @@ class Delivery:
             case Never(reason):
                 self._telemetry.withheld(reason)
                 self._put_off(run)
-        self._watch_circuit(answer)
-        self._move()
 
     def _outcome(self, run: Run, answer: Answer, sign: Sign, wall: float) -> Outcome | None:
         """What the answer tells of the endpoint; nothing if the event chose another one."""
@@ -184,7 +199,7 @@ class Delivery:
 
     def _effort(self, run: Run, sign: Sign, now: float, wall: float) -> Effort:
         is_down = self._admission.is_down(run.leave, sign, now)
-        downtime = self._admission.circuit().downtime(now)
+        downtime = self._circuit.downtime(now)
         return run.answered(now, wall, downtime, is_spared=is_down and not run.is_foreign)
 
     def _may_bury(self, run: Run, now: float, chance: float) -> bool:
@@ -209,8 +224,7 @@ class Delivery:
 
     def _move(self) -> None:
         """Let leave what may: retries that are due, then new records; of two probes one is a new record."""
-        circuit = self._admission.circuit()
-        if circuit.state() is State.OPEN and circuit.failed_probes() % 2:
+        if self._circuit.failed_probes() % 2 and self._circuit.state() is State.OPEN:
             while self._room() > 0 and self._listener.offered():
                 pass
         while self._due and self._room() > 0:
@@ -236,11 +250,9 @@ class Delivery:
         self._alarm = None
         self._move()
 
-    def _watch_circuit(self, answer: Answer) -> None:
-        circuit = self._admission.circuit()
-        if (state := circuit.state()) is not self._circuit_was:
-            self._circuit_was = state
-            self._telemetry.circuit_changed(state, circuit.reason(), answer)
+    def _say_circuit(self, answer: Answer) -> None:
+        self._circuit_was = self._circuit.state()
+        self._telemetry.circuit_changed(self._circuit_was, self._circuit.reason(), answer)
 
     # The end of a record
 

@@ -92,6 +92,9 @@ class _Phase(Enum):
     STOPPED = 4
 
 
+_RUNNING = _Phase.RUNNING
+
+
 class _Leaving(NamedTuple):
     """Revoked partitions that are not released yet, and the end of their time."""
 
@@ -181,7 +184,7 @@ class Pipeline:
         self._commits.positions_known()
 
     def _received(self, records: Collection[Record], ends: Mapping[Partition, int]) -> None:
-        self._telemetry.consumed(Counter(record.partition.topic for record in records))
+        self._telemetry.consumed(Counter([record.partition.topic for record in records]))
         self._flow.received(records)
         self._flow.reached(ends)
         self._commits.positions_known()
@@ -210,7 +213,8 @@ class Pipeline:
         """Nothing more has to be done for `record`."""
         if not self._flow.finished(record):
             self._telemetry.came_late()
-        self._release_idle()
+        if self._leaving or self._phase is not _RUNNING:
+            self._release_idle()
         self._pump_soon()
 
     def blocked(self, record: Record) -> None:
@@ -257,7 +261,7 @@ class Pipeline:
         return self._deliverer.room() if self._is_running() else 0
 
     def _is_running(self) -> bool:
-        return self._phase is _Phase.RUNNING
+        return self._phase is _RUNNING
 
     # Letting go
 

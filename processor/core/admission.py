@@ -22,6 +22,7 @@ from processor.core.concurrency import Concurrency, ConcurrencyPolicy
 from processor.core.rate import Rate, RatePolicy
 from processor.model import Sign
 
+_DELIVERED = Sign.DELIVERED
 _LOAD = frozenset((Sign.NO_ANSWER, Sign.SERVER_ERROR, Sign.THROTTLED, Sign.UNREACHABLE))
 
 
@@ -78,6 +79,17 @@ class Admission:
         if self._rate:
             self._rate.started(now)
         return Leave(now, self._circuit.started(), self._delivered)
+
+    def accepted(self, leave: Leave, now: float) -> None:
+        """It was answered, and delivered."""
+        if leave.is_probe:
+            self.ended(leave, Outcome(None, Sign.DELIVERED, None, 0.0), now, 0.0)
+            return
+        self._in_flight -= 1
+        self._delivered += 1
+        self._budget.delivered()
+        self._concurrency.ended(now, leave.at, False)
+        self._circuit.told(_DELIVERED, None, leave.at, now, 0.0)
 
     def ended(self, leave: Leave, outcome: Outcome | None, now: float, chance: float) -> None:
         """It was answered; None: it was given up, or told nothing of the endpoint."""

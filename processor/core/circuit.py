@@ -54,6 +54,10 @@ class State(StrEnum):
     HALF_OPEN = "half_open"
 
 
+_CLOSED, _OPEN = State.CLOSED, State.OPEN
+"""Looking a member up in its class is dear where it is done for every request."""
+
+
 class _Bucket:
     """What was told in a tenth of the window."""
 
@@ -73,6 +77,8 @@ class Circuit:
 
     def __init__(self, policy: CircuitPolicy) -> None:
         self._policy = policy
+        self._is_enabled = policy.enabled
+        self._tenth = policy.window / _BUCKETS
         self._buckets: deque[_Bucket] = deque()
         self._in_a_row = 0
         self._failing: set[Hashable] = set()
@@ -91,15 +97,16 @@ class Circuit:
 
     def told(self, sign: Sign, record: Hashable, sent_at: float, now: float, chance: float) -> None:
         """An answer came to a request of `sent_at` that was no probe."""
-        if self._state is State.CLOSED and not self._policy.enabled:
-            return
-        if self._state is State.OPEN or sent_at < self._half_open_since:
+        state = self._state
+        if state is _OPEN or sent_at < self._half_open_since or (state is _CLOSED and not self._is_enabled):
             return
         bucket = self._bucket(now)
         bucket.counts[sign] += 1
         if sign in _WORKS:
-            self._end_row()
-            self._accepted(sign, now)
+            if self._failing:
+                self._end_row()
+            if state is not _CLOSED:
+                self._accepted(sign, now)
             return
         self._in_a_row += sign in _OUTAGE
         for records in (bucket.records, self._failing):
@@ -110,7 +117,7 @@ class Circuit:
 
     def started(self) -> bool:
         """A request left; ask `room` before. Whether it is a probe, to be told of as one."""
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             return False
         self._is_probing = True
         return True
@@ -118,7 +125,7 @@ class Circuit:
     def probed(self, sign: Sign | None, now: float, chance: float) -> None:
         """The probe was answered; None: given up, or it told nothing of the endpoint."""
         self._is_probing = False
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             return
         if sign is None:
             self._probe_at = now + self._policy.first_probe * (1 + chance) / 2
@@ -132,7 +139,7 @@ class Circuit:
 
     def refused(self, now: float, chance: float) -> None:
         """The endpoint refuses nearly everything."""
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             self._open(Sign.REFUSED, now, chance)
 
     # Questions
@@ -151,11 +158,10 @@ class Circuit:
 
     def room(self, now: float, in_flight: int) -> int | None:
         """How many may leave now; None: as many as anybody likes."""
-        match self._state:
-            case State.CLOSED:
-                return None
-            case State.HALF_OPEN:
-                return 2 * self._successes - in_flight
+        if self._state is _CLOSED:
+            return None
+        if self._state is State.HALF_OPEN:
+            return 2 * self._successes - in_flight
         return int(not self._is_probing and now >= self._probe_at)
 
     def wakes_at(self) -> float | None:
@@ -208,7 +214,7 @@ class Circuit:
 
     def _bucket(self, now: float) -> _Bucket:
         """The bucket of now."""
-        if not self._buckets or now - self._buckets[-1].begun >= self._policy.window / _BUCKETS:
+        if not self._buckets or now - self._buckets[-1].begun >= self._tenth:
             self._buckets.append(_Bucket(now))
             self._forget(now)
         return self._buckets[-1]

@@ -191,7 +191,8 @@ class Flow:
 
     def idle(self, partitions: Iterable[Partition]) -> bool:
         """Whether nothing of these partitions runs."""
-        return not self.running(partitions)
+        known = (self._assignments.get(partition) for partition in partitions)
+        return not any(a.running for a in known if a)
 
     def assignment(self) -> frozenset[Partition]:
         """The partitions that are ours, those to be handed back included."""

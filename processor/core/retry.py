@@ -1,6 +1,6 @@
-"""What an answer means: done, again after a while, or never.
+"""What an answer means: delivered, again after a while, or never.
 
-Promise: only a delivered status is done; redirects are not followed and never count as delivered;
+Promise: only a delivered status is delivered; redirects are not followed and never count as delivered;
 a record that may not be retried any more is given up, whatever `Retry-After` says; an attempt that
 was no fault of the record is not held against it.
 
@@ -19,6 +19,7 @@ from typing import NamedTuple
 from processor.errors import TransportError
 from processor.model import Answer, Sign
 
+_DELIVERED = Sign.DELIVERED
 _UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "tls"))
 _RETRY_AFTER_STATUSES = frozenset((429, 503))
 _MAX_EXPONENT = 64
@@ -51,10 +52,6 @@ class Reason(StrEnum):
     """The event chose a host whose address may not be spoken to."""
 
 
-class Done(NamedTuple):
-    """Delivered."""
-
-
 class Again(NamedTuple):
     """Worth another attempt after so many seconds."""
 
@@ -67,7 +64,7 @@ class Never(NamedTuple):
     reason: Reason
 
 
-Verdict = Done | Again | Never
+Verdict = Again | Never
 
 
 class Effort(NamedTuple):
@@ -91,7 +88,7 @@ def sign_of(policy: RetryPolicy, answer: Answer) -> Sign:
     if isinstance(answer, TransportError):
         return Sign.UNREACHABLE if answer.reason in _UNREACHABLE else Sign.NO_ANSWER
     if answer.status in policy.delivered_statuses:
-        return Sign.DELIVERED
+        return _DELIVERED
     if answer.status not in policy.retried_statuses:
         return Sign.REFUSED
     return Sign.THROTTLED if answer.status == 429 else Sign.SERVER_ERROR
@@ -111,13 +108,11 @@ def pause(policy: RetryPolicy, answer: Answer, now: float) -> float | None:
 
 
 def judge(policy: RetryPolicy, answer: Answer, effort: Effort, *, now: float, chance: float) -> Verdict:
-    """What to do after `answer`.
+    """What to do after `answer`, which delivered nothing.
 
     `now` is the time as a timestamp (for `Retry-After` dates), `chance` a number from 0 to 1.
     """
     sign = sign_of(policy, answer)
-    if sign is Sign.DELIVERED:
-        return Done()
     if sign is Sign.REFUSED:
         return Never(Reason.REFUSED)
     if effort.is_foreign and isinstance(answer, TransportError) and answer.reason == "blocked":

@@ -27,6 +27,12 @@ def answer(admission: Admission, *signs: Sign, at: float = NOW, pause: float = 0
         admission.ended(admission.started(at), outcome(sign, record, pause=pause), at, 1.0)
 
 
+def standing(admission: Admission, now: float) -> tuple[object, ...]:
+    """All that it can be asked."""
+    counts = admission.in_flight(), admission.limit(), admission.delivered(), admission.budget_left()
+    return *counts, admission.room(now), admission.wakes_at(now), admission.circuit().state()
+
+
 def test_at_first_nothing_is_under_way_and_all_the_room_is_there() -> None:
     admission = Admission(AdmissionPolicy(static(3)))
     assert (admission.in_flight(), admission.room(NOW), admission.limit()) == (0, 3, 3)
@@ -205,3 +211,19 @@ def test_an_outage_beyond_its_longest_is_the_records_fault_again() -> None:
     assert not admission.is_down(leave, Sign.UNREACHABLE, NOW + 60.1)
     assert admission.afford(NOW + 60.1, 1.0)
     assert admission.circuit().downtime(NOW + 600.0) == 60.0
+
+
+@given(signs=st.lists(st.tuples(st.sampled_from(Sign), st.floats(0.0, 2.0)), min_size=10, max_size=60))
+def test_a_delivery_told_the_short_way_counts_as_any_other_answer_that_delivers(
+    signs: list[tuple[Sign, float]],
+) -> None:
+    long, short, now = (*(Admission(AdmissionPolicy()) for _ in range(2)), NOW)
+    for record, (sign, passed) in enumerate(signs):
+        long_leave, short_leave = long.started(now), short.started(now)
+        now += passed
+        long.ended(long_leave, outcome(sign, record), now, 0.5)
+        if sign is Sign.DELIVERED:
+            short.accepted(short_leave, now)
+        else:
+            short.ended(short_leave, outcome(sign, record), now, 0.5)
+        assert standing(short, now) == standing(long, now)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from processor import delivery
 from processor.commits import Commits
 from processor.core import offset_codec, retry
 from processor.core.admission import Admission, Leave
@@ -15,11 +14,11 @@ from processor.core.flow import Flow
 from processor.core.lanes import Lanes
 from processor.core.offset_codec import Span
 from processor.core.offsets import Offsets
-from processor.core.retry import Done, Effort, RetryPolicy, Verdict
+from processor.core.retry import RetryPolicy
 from processor.delivery import Delivery
 from processor.errors import TransportError
 from processor.letters import Letter, Letters
-from processor.model import Answer, Partition, Position, Record
+from processor.model import Answer, Partition, Position, Record, Sign
 from processor.pipeline import Pipeline
 from processor.run import Run
 from tests.simulation.history import happen
@@ -137,12 +136,10 @@ def _nothing_restored(base: int, metadata: str) -> tuple[Span, ...]:
     return ()
 
 
-def _judged(
-    these: Callable[[int], bool], policy: RetryPolicy, answer: Answer, effort: Effort, **more: float
-) -> Verdict:
+def _taken_for_delivered(these: Callable[[int], bool], policy: RetryPolicy, answer: Answer) -> Sign:
     if not isinstance(answer, TransportError) and these(answer.status):
-        return Done()
-    return _JUDGE(policy, answer, effort, now=more["now"], chance=more["chance"])
+        return Sign.DELIVERED
+    return _SIGN_OF(policy, answer)
 
 
 def _always_idle(flow: Flow, partitions: Iterable[Partition]) -> bool:
@@ -208,7 +205,7 @@ _SEND = Letters._send
 _ASSIGNMENT_OF = Flow._assignment_of
 _ABANDON = Delivery.abandon
 _DECODE = offset_codec.decode
-_JUDGE = retry.judge
+_SIGN_OF = retry.sign_of
 _ENDED = Admission.ended
 _CAME_BACK = Commits._came_back
 
@@ -236,12 +233,12 @@ BUGS = (
     Bug(
         "a redirect counts as delivered",
         "Go senders",
-        ((delivery, "judge", partial(_judged, lambda status: 300 <= status < 400)),),
+        ((retry, "sign_of", partial(_taken_for_delivered, lambda status: 300 <= status < 400)),),
     ),
     Bug(
         "a refusal counts as delivered",
         "common",
-        ((delivery, "judge", partial(_judged, lambda status: 400 <= status < 500)),),
+        ((retry, "sign_of", partial(_taken_for_delivered, lambda status: 400 <= status < 500)),),
     ),
     Bug(
         "a revoked partition is released while it runs", "Parallel Consumer", ((Flow, "idle", _always_idle),)
