@@ -142,7 +142,11 @@ class Delivery:
         return True
 
     def _prepare(self, run: Run) -> None:
-        prepared: Prepared = self._transform.prepare(events.parse(run.record.value))
+        event = events.parse(run.record.value)
+        run.request = self._transform.unchanged(event)
+        if run.request is not None:
+            return
+        prepared: Prepared = self._transform.prepare(event)
         if prepared.dropped_headers:
             self._telemetry.dropped_headers(prepared.dropped_headers)
         run.request, run.is_foreign = prepared.request, prepared.is_foreign

@@ -14,6 +14,7 @@ import msgspec
 from processor.errors import EventError
 
 _SPLIT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NULL = msgspec.Raw(b"null")
 
 Json = Any
 """A decoded JSON value: dict, list, str, Number, True, False or None."""
@@ -41,7 +42,7 @@ class Event:
 
     def has_nulls(self) -> bool:
         """Whether a top-level member is null."""
-        return b"null" in self.value and any(bytes(raw) == b"null" for raw in self.members.values())
+        return _NULL in self.members.values()
 
 
 def parse(value: bytes | None) -> Event:

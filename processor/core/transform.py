@@ -41,6 +41,7 @@ FRAMING = frozenset(
 )
 """Header names that belong to the connection; an event's are dropped (RFC 9110, 7.6.1)."""
 
+_SPECIAL = frozenset((*ENVELOPE, "request_ip"))
 _INTEGRATIONS = ("Webhook", "webhook", "WebHook", "WEBHOOK")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -94,11 +95,21 @@ class Transform:
             self._headers["content-type"] = ("Content-Type", "application/json")
         self._headers |= _checked(policy.headers)
         self._plain_headers = tuple(self._headers.values())
+        self._plain_method = policy.method.value if policy.method.has_body else None
 
     @property
     def origin(self) -> Origin:
         """Who receives: the configured scheme, host and port."""
         return self._endpoint.origin
+
+    def unchanged(self, event: Event) -> Request | None:
+        """The request for an event that is passed on as it is, as most are; None: it has to be prepared."""
+        if self._plain_method is None or event.has_nulls() or not event.members.keys().isdisjoint(_SPECIAL):
+            return None
+        integrations = event.members.get("integrations")
+        if integrations is not None and _may_name_a_path(integrations):
+            return None
+        return Request(self._plain_method, self._endpoint.url, self._plain_headers, event.value)
 
     def prepare(self, event: Event) -> Prepared:
         """The request for `event`.
@@ -156,13 +167,18 @@ def _header_text(value: Json) -> str:
 def _integrations(event: Event) -> list[Mapping[str, Json]]:
     """The objects in `integrations` that may name a path; looked into only where one can stand."""
     raw = event.members.get("integrations")
-    if raw is None or (b"Path" not in (text := bytes(raw)) and b"\\" not in text):
+    if raw is None or not _may_name_a_path(raw):
         return []
     integrations = event.get("integrations")
     if not isinstance(integrations, dict):
         return []
     candidates = (integrations.get(name) for name in _INTEGRATIONS)
     return [candidate for candidate in candidates if isinstance(candidate, dict)]
+
+
+def _may_name_a_path(integrations: msgspec.Raw) -> bool:
+    text = bytes(integrations)
+    return b"Path" in text or b"\\" in text
 
 
 def _path_text(name: str, *sources: Mapping[str, Json]) -> str:

@@ -213,17 +213,30 @@ def test_an_outage_beyond_its_longest_is_the_records_fault_again() -> None:
     assert admission.circuit().downtime(NOW + 600.0) == 60.0
 
 
-@given(signs=st.lists(st.tuples(st.sampled_from(Sign), st.floats(0.0, 2.0)), min_size=10, max_size=60))
+@given(
+    signs=st.lists(
+        st.tuples(st.just(Sign.DELIVERED) | st.sampled_from(Sign), st.floats(0.01, 1.0)),
+        min_size=10,
+        max_size=80,
+    )
+)
 def test_a_delivery_told_the_short_way_counts_as_any_other_answer_that_delivers(
     signs: list[tuple[Sign, float]],
 ) -> None:
-    long, short, now = (*(Admission(AdmissionPolicy()) for _ in range(2)), NOW)
+    policy = AdmissionPolicy(ConcurrencyPolicy(3), budget=BudgetPolicy(2, 1))
+    long, short, now = Admission(policy), Admission(policy), NOW
+    under_way: list[tuple[Leave, Leave]] = []
     for record, (sign, passed) in enumerate(signs):
-        long_leave, short_leave = long.started(now), short.started(now)
-        now += passed
+        now = max(now + passed, short.wakes_at(now) or now)
+        under_way += [(long.started(now), short.started(now)) for _ in range(short.room(now))]
+        if not under_way:
+            continue
+        long_leave, short_leave = under_way.pop(0)
         long.ended(long_leave, outcome(sign, record), now, 0.5)
         if sign is Sign.DELIVERED:
             short.accepted(short_leave, now)
         else:
             short.ended(short_leave, outcome(sign, record), now, 0.5)
+        if sign is Sign.REFUSED:
+            assert short.afford(now, 0.5) == long.afford(now, 0.5)
         assert standing(short, now) == standing(long, now)

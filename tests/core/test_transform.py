@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.core.events import Event, parse
-from processor.core.transform import Method, RequestPolicy, Transform
+from processor.core.transform import Method, Prepared, RequestPolicy, Transform
 from processor.errors import EventError
 from processor.model import Headers, Request
 from tests.builders import event
@@ -570,3 +570,39 @@ def test_whatever_bytes_stand_in_a_member_it_is_sent_or_refused(
 ) -> None:
     request = outcome(b'{"%s":%s}' % (name.encode(), inner), method)
     assert isinstance(request, Request) or request.code in CODES
+
+
+@settings(max_examples=300)
+@given(events, st.sampled_from(Method), st.booleans())
+def test_what_is_passed_on_unchanged_would_be_prepared_the_same(
+    subject: dict[str, Any], method: Method, ascii_only: bool
+) -> None:
+    made, parsed = transform(method), parse(encodable(subject, ascii_only))
+    if request := made.unchanged(parsed):
+        assert made.prepare(parsed) == Prepared(request, 0, False)
+
+
+def encodable(subject: dict[str, Any], ascii_only: bool) -> bytes:
+    """As JSON; lone surrogates, which are no UTF-8, as question marks."""
+    return json.dumps(subject, ensure_ascii=ascii_only).encode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("value", "method", "unchanged"),
+    [
+        (b'{"type":"track","integrations":{"All":true},"context":{"ip":null}}', Method.POST, True),
+        (b'{"type":"track"}', Method.GET, False),
+        (b'{"type":null}', Method.POST, False),
+        (b'{"header":{"A":"b"}}', Method.POST, False),
+        (b'{"\\u0068eader":{"A":"b"}}', Method.POST, False),
+        (b'{"fullPath":"x"}', Method.POST, False),
+        (b'{"appendPath":"x"}', Method.POST, False),
+        (b'{"request_ip":"1.2.3.4"}', Method.POST, False),
+        (b'{"integrations":{"Webhook":{"appendPath":"x"}}}', Method.POST, False),
+        (b'{"integrations":{"Webhook":{"append\\u0050ath":"x"}}}', Method.POST, False),
+    ],
+)
+def test_only_what_asks_for_nothing_is_passed_on_unchanged(
+    value: bytes, method: Method, unchanged: bool
+) -> None:
+    assert (transform(method).unchanged(parse(value)) is not None) == unchanged
