@@ -43,7 +43,7 @@ class Listener(Protocol):
     """Who wants to know what becomes of records."""
 
     def settled(self, record: Record) -> None:
-        """Nothing more has to be done for `record`."""
+        """Nothing more has to be done for `record`, and there is room for another."""
         ...
 
     def blocked(self, record: Record) -> None:
@@ -170,7 +170,8 @@ class Delivery:
             self._declined(run, answer, sign, now, wall)
         if self._circuit.state() is not self._circuit_was:
             self._say_circuit(answer)
-        self._move()
+        if sign is not _DELIVERED or self._due:
+            self._move()
 
     def _delivered(self, run: Run, now: float, wall: float) -> None:
         if run.is_foreign:

@@ -129,12 +129,14 @@ class Flow:
         del assignment.running[record.offset]
         assignment.offsets.finished(record.offset)
         self._weigh(assignment, record, -1)
-        self._unblock(assignment, record)
+        if record.offset in assignment.blocked:
+            assignment.blocked.remove(record.offset)
+            self._look_again = True
         following = assignment.lanes.finished(record)
-        if following and not assignment.revoked:
+        if following is not None and not assignment.revoked:
             self._ready.append(following)
-        if self._is_full:
-            self._look_again |= self._relieved(assignment) or (self._was_over and self._fullness() < 1.5)
+        if self._is_full and assignment.hold is not None and self._is_small(assignment):
+            self._look_again = True
         return True
 
     def abandoned(self, record: Record) -> None:
@@ -216,7 +218,7 @@ class Flow:
 
     def held(self) -> Mapping[Partition, Hold]:
         """The partitions of which no more is to be taken for now, and why."""
-        if self._look_again:
+        if self._look_again or (self._is_full and self._is_eased()):
             self._look_again = False
             for assignment in self._assignments.values():
                 assignment.hold = self._hold(assignment)
@@ -279,7 +281,15 @@ class Flow:
     def _relieved(self, assignment: _Assignment) -> bool:
         """Well below the high water: a pause throws away what was fetched already, so they should be few."""
         fullness = self._fullness()
-        return fullness <= 0.5 or (fullness < 1.5 and self._share(assignment) <= 0.5 / len(self._assignments))
+        return fullness <= 0.5 or (fullness < 1.5 and self._is_small(assignment))
+
+    def _is_small(self, assignment: _Assignment) -> bool:
+        return self._share(assignment) <= 0.5 / len(self._assignments)
+
+    def _is_eased(self) -> bool:
+        """Whether so much less waits, all told, that holds may end."""
+        fullness = self._fullness()
+        return fullness <= 0.5 or (self._was_over and fullness < 1.5)
 
     def _fullness(self) -> float:
         policy = self._policy
@@ -295,11 +305,6 @@ class Flow:
         assignment.bytes += weight
         self._bytes += weight
         self._records += sign
-
-    def _unblock(self, assignment: _Assignment, record: Record) -> None:
-        if record.offset in assignment.blocked:
-            assignment.blocked.remove(record.offset)
-            self._look_again = True
 
     def _forget(self, partition: Partition) -> None:
         assignment = self._assignments.pop(partition, None)

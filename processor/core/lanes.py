@@ -27,7 +27,8 @@ class Lanes:
     """The waiting records of one partition."""
 
     def __init__(self, order: Order) -> None:
-        self._order = order
+        self._is_by_key = order is Order.KEY
+        self._is_by_partition = order is Order.PARTITION
         self._behind: dict[Lane, deque[Record] | None] = {}
 
     def received(self, record: Record) -> bool:
@@ -61,6 +62,6 @@ class Lanes:
         return len(self._behind)
 
     def _lane(self, record: Record) -> Lane | None:
-        if self._order is Order.KEY:
+        if self._is_by_key:
             return record.key
-        return record.partition if self._order is Order.PARTITION else None
+        return record.partition if self._is_by_partition else None

@@ -27,9 +27,10 @@ class Offsets:
         """Whether the record at `offset` has still to be done: not seen in this assignment, not restored."""
         if self._next is not None and offset < self._next:
             return False
-        self._advance(offset)
-        if self._next != offset:
-            return False
+        if self._restored:
+            self._advance(offset)
+            if self._next != offset:
+                return False
         self._unfinished[offset] = timestamp
         self._advance(offset + 1)
         return True
