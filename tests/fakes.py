@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import count
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from processor.errors import WriteError
 from processor.model import (
     Answer,
@@ -136,7 +138,7 @@ class FakeSource:
             while partition not in self.held and at < len(log) and len(records) < most:
                 record, at = log[at], at + 1
                 if record:
-                    records.append(record._replace(epoch=epoch))
+                    records.append(replace(record, epoch=epoch))
             self._next[partition] = at
             if at == len(log):
                 ends[partition] = at

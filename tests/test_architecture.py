@@ -84,7 +84,7 @@ DOORS = {
     "pydantic": {"setting_types", "kafka_settings", "sections", "settings", "config"},
     "pydantic_settings": {"settings", "config"},
     "yaml": {"setting_types", "config"},
-    "msgspec": {"core"},
+    "msgspec": {"core", "model"},
     "random": {"app", "supervisor", "demo", "demo_endpoint"},
     "typer": {"cli"},
     "rich": {"demo", "demo_screen"},

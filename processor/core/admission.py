@@ -16,6 +16,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from processor.core.budget import Budget, BudgetPolicy
 from processor.core.circuit import Circuit, CircuitPolicy, State
 from processor.core.concurrency import Concurrency, ConcurrencyPolicy
@@ -36,7 +38,7 @@ class AdmissionPolicy:
     budget: BudgetPolicy | None = field(default_factory=BudgetPolicy)
 
 
-class Leave(NamedTuple):
+class Leave(Struct, frozen=True, gc=False):
     """A request that left: when, whether as a probe, and how many deliveries had been made by then."""
 
     at: float

@@ -6,7 +6,6 @@ size and precision included.
 """
 
 import json
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import msgspec
@@ -26,14 +25,11 @@ class Number(str):
     __slots__ = ()
 
 
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One event: the bytes it came in, and its top-level members, each as bytes."""
 
-    __slots__ = ("members", "value")
-
-    def __init__(self, value: bytes, members: Mapping[str, msgspec.Raw]) -> None:
-        self.value = value
-        self.members = members
+    value: bytes
+    members: dict[str, msgspec.Raw]
 
     def get(self, name: str) -> Json:
         """The decoded member, or None where it is absent or null."""
