@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test faults campaign soak lint types format docs lock clean
+.PHONY: help demo test faults campaign soak peers lint types format docs lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ campaign: $(STAMP)  ## a million events under 200 kills; ARGS="--events 20000 --
 
 soak: $(STAMP)  ## memory over half an hour of a slow endpoint; ARGS="--minutes 5" for less
 	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+peers: $(STAMP)  ## build the programs that the benchmark compares with: needs Go 1.26, Java 17, Maven
+	$(BIN)/python -m tests.benchmarks.peers
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

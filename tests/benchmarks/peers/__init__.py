@@ -8,6 +8,7 @@ output are its own, the Kafka input is ours, on the same client library and with
 distribution is under a licence that is not open source.
 """
 
+import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -37,7 +38,6 @@ def is_built(name: str) -> bool:
 
 
 def _python_version() -> str:
-    from importlib.metadata import version as installed
-
-    parts = ", ".join(f"{name} {installed(name)}" for name in ("aiohttp", "confluent-kafka", "uvloop"))
+    used = ("aiohttp", "confluent-kafka", "uvloop")
+    parts = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in used)
     return f"{parts} (Python {sys.version_info.major}.{sys.version_info.minor})"
