@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 BUILT = HERE.parents[2] / ".cache" / "peers"
 # Serial collection and a heap that holds what is read ahead: on one core a collector of its own threads
 # only takes turns with the work.
-JVM = ("-XX:+UseSerialGC", "-Xms512m", "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+JVM = ("-XX:+UseSerialGC", "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
 
 class CannotBuildError(Exception):

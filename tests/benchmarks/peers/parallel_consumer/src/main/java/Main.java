@@ -1,7 +1,9 @@
 import io.confluent.parallelconsumer.ParallelConsumerOptions;
 import io.confluent.parallelconsumer.ParallelConsumerOptions.ProcessingOrder;
 import io.confluent.parallelconsumer.vertx.VertxParallelEoSStreamProcessor;
+import io.vertx.core.Context;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.buffer.Buffer;
@@ -22,6 +24,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 public final class Main {
     private static final int TIMEOUT_MS = 10_000;
 
+    private final Context eventLoop;
     private final HttpClient client;
     private final RequestOptions request;
     private final boolean hasBody;
@@ -37,9 +40,17 @@ public final class Main {
             options.setTrustOptions(new PemTrustOptions().addCertPath(caFile));
         }
         client = vertx.createHttpClient(options);
+        eventLoop = vertx.getOrCreateContext();
     }
 
+    /** On the event loop: on the thread that calls, an answer can have passed before anybody listens. */
     private Future<Void> deliver(byte[] value) {
+        Promise<Void> delivered = Promise.promise();
+        eventLoop.runOnContext(now -> send(value).onComplete(delivered));
+        return delivered.future();
+    }
+
+    private Future<Void> send(byte[] value) {
         return client.request(request)
                 .compose(opened -> hasBody ? opened.send(Buffer.buffer(value)) : opened.send())
                 .compose(Main::accepted);
