@@ -171,10 +171,22 @@ async def test_parallel_consumer_keeps_the_order_of_a_key_and_repeats_nothing(
     if not peers.is_built("parallel-consumer"):
         pytest.skip("NOT TESTED: parallel-consumer is not built (make peers)")
     produce(apache_kafka, topic, numbers := range(5 * EVENTS))
-    async with Endpoint() as endpoint:
+    key_of = {value(number): number % KEYS for number in numbers}
+    under_way, most = Counter[int](), 0
+
+    async def one_of_a_key(arrival: Arrival) -> Reply:
+        nonlocal most
+        key = key_of[arrival.body]
+        under_way[key] += 1
+        most = max(most, under_way[key])
+        await asyncio.sleep(0.001)
+        under_way[key] -= 1
+        return Reply()
+
+    async with Endpoint(one_of_a_key) as endpoint:
         async with running("parallel-consumer", topic, apache_kafka, endpoint):
             await endpoint.received(len(numbers), within=PATIENCE_SECONDS)
-        key_of = {value(number): number % KEYS for number in numbers}
+        assert most == 1
         written = (record.value() or b"" for record in apache_kafka.read_all(topic))
         assert by_key((each.body for each in endpoint.requests), key_of) == by_key(written, key_of)
 

@@ -51,7 +51,7 @@ async def run() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     in_flight, ca_file = int(os.environ["IN_FLIGHT"]), os.environ.get("CA_FILE")
     tls = ssl.create_default_context(cafile=ca_file) if ca_file else True
-    connector = aiohttp.TCPConnector(limit=in_flight, ssl=tls)
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls)
     headers = {"Content-Type": "application/json"}
     consumer = _consumer()
     try:
