@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test faults campaign soak peers lint types format docs lock clean
+.PHONY: help demo test faults campaign soak peers lint types format docs lock clean bench
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ soak: $(STAMP)  ## memory over half an hour of a slow endpoint; ARGS="--minutes 
 
 peers: $(STAMP)  ## build the programs that the benchmark compares with: needs Go 1.26, Java 17, Maven
 	$(BIN)/python -m tests.benchmarks.peers
+
+bench: $(STAMP)  ## what an event costs, here and elsewhere; ARGS="--scenarios S1 --runs 1" for less
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .
