@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test faults campaign soak peers lint types format docs lock clean bench
+.PHONY: help demo test faults campaign soak peers lint types format docs lock clean bench profile
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ peers: $(STAMP)  ## build the programs that the benchmark compares with: needs G
 
 bench: $(STAMP)  ## what an event costs, here and elsewhere; ARGS="--scenarios S1 --runs 1" for less
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+profile: $(STAMP)  ## where the time goes: a flame graph of the benchmark's first scenario
+	@$(BIN)/python -m tests.benchmarks.profile $(ARGS)
 
 lint: $(STAMP)  ## ruff
 	$(BIN)/ruff check .

@@ -1,47 +1,52 @@
 """make bench: every contender through every scenario, in turns, with the medians as a table."""
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
-from tests import apache_kafka as kafka
-from tests.benchmarks import peers
-from tests.benchmarks.backlog import Backlogs
+from tests.benchmarks import fed, peers
 from tests.benchmarks.contender import OURS, Contender, available
-from tests.benchmarks.measure import Bench, Cores, Run, StuckError
+from tests.benchmarks.kills import Kill, kill
+from tests.benchmarks.measure import Bench, CannotStartError, Run, StuckError, opened
+from tests.benchmarks.receiver import CannotBuildError
+from tests.benchmarks.report import Report
 from tests.benchmarks.scenario import EVENTS, Scenario, chosen
-from tests.benchmarks.table import table
+
+KILLS = "kill"
+
+Outcome = Run | Kill | StuckError
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """The exit status: 1 where a contender got stuck."""
+    """The exit status: 1 where a contender got stuck, 2 where nothing can be measured."""
     wanted = _arguments().parse_args(words)
-    scenarios = chosen(_names(wanted.scenarios), wanted.events)
-    contenders = _contenders(_names(wanted.contenders))
-    cores = Cores.of_this_machine()
-    os.sched_setaffinity(0, {cores.others})
-    broker = kafka.start()
-    if broker is None:
-        sys.exit(f"no Apache Kafka: {kafka.way()}")
-    runs: list[Run] = []
-    status = 0
     try:
-        for outcome in _all_runs(Bench(Backlogs(broker), cores), scenarios, contenders, wanted.runs):
-            if isinstance(outcome, Run):
-                runs.append(outcome)
-            else:
-                status = 1
-            print(_line(outcome), file=sys.stderr, flush=True)
-    finally:
-        broker.stop()
+        report = _measured(wanted)
+    except (CannotStartError, CannotBuildError, LookupError) as error:
+        print(error, file=sys.stderr)
+        return 2
     if wanted.json:
-        wanted.json.write_text(json.dumps([asdict(run) for run in runs], indent=1), encoding="utf-8")
-    print(table(runs, scenarios))
-    return status
+        report.write(wanted.json)
+    if wanted.write_readme:
+        report.write_into()
+    print(report.markdown())
+    return 1 if report.stuck else 0
+
+
+def _measured(wanted: argparse.Namespace) -> Report:
+    names = _names(wanted.scenarios)
+    scenarios = chosen(names, wanted.events, beside=(KILLS,))
+    contenders = _contenders(_names(wanted.contenders))
+    report = Report.of_this_machine(contenders, wanted.events)
+    with opened() as bench:
+        for outcome in _all_runs(bench, scenarios, contenders, wanted.runs):
+            _note(report, outcome)
+        if not names or KILLS in names:
+            for each in contenders:
+                _note(report, kill(bench, chosen(["S1"], wanted.events)[0], each))
+    return report
 
 
 def _all_runs(
@@ -49,30 +54,44 @@ def _all_runs(
 ) -> Iterator[Run | StuckError]:
     """In turns: every contender once, then every contender again."""
     for scenario in scenarios:
-        for _ in range(rounds):
+        for number in range(rounds):
             for contender in contenders:
                 if contender.name == OURS or scenario.has_peers:
-                    yield _outcome(bench, scenario, contender)
+                    yield _outcome(bench, scenario, contender, number)
 
 
-def _outcome(bench: Bench, scenario: Scenario, contender: Contender) -> Run | StuckError:
+def _outcome(bench: Bench, scenario: Scenario, contender: Contender, number: int) -> Run | StuckError:
     try:
-        return bench.run(scenario, contender)
+        run = fed.run(bench, scenario, contender) if scenario.rate else bench.run(scenario, contender)
     except StuckError as error:
         return StuckError(f"{scenario.name} {contender.name}: {error}")
+    return replace(run, round=number)
 
 
-def _line(outcome: Run | StuckError) -> str:
+def _note(report: Report, outcome: Outcome) -> None:
+    """Put it into the report, and say it."""
+    if isinstance(outcome, Run):
+        report.runs.append(outcome)
+    elif isinstance(outcome, Kill):
+        report.kills.append(outcome)
+    else:
+        report.stuck.append(str(outcome))
+    print(_line(outcome), file=sys.stderr, flush=True)
+
+
+def _line(outcome: Outcome) -> str:
     if isinstance(outcome, StuckError):
         return f"STUCK {outcome}"
+    if isinstance(outcome, Kill):
+        return f"killed  {outcome.contender:20}{outcome.silent_seconds:7.1f} s silent  {outcome.verdict}"
     told = f"{outcome.scenario:8}{outcome.contender:20}{outcome.cpu_us:9.1f} µs/event"
     return f"{told}{outcome.events_per_second:10,.0f} events/s{outcome.peak_mib:7.0f} MiB  {outcome.verdict}"
 
 
 def _contenders(names: Sequence[str]) -> list[Contender]:
-    """Those that are built, of the names given. Says loudly which peers are missing."""
+    """Those that are built, of the names given; says loudly which are missing."""
     built = {each.name: each for each in available()}
-    for name in names or (OURS, *peers.NAMES):
+    for name in names or peers.NAMES:
         if name not in built:
             print(f"LEFT OUT: {name} is not built (make peers)", file=sys.stderr)
     return [each for name, each in built.items() if not names or name in names]
@@ -86,9 +105,10 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="rounds; the table has medians")
     parser.add_argument("--events", type=int, default=EVENTS, help="size of the backlog")
-    parser.add_argument("--scenarios", default="", help="comma-separated, such as S1,S3; all by default")
+    parser.add_argument("--scenarios", default="", help=f"such as S1,S3,{KILLS}; all by default")
     parser.add_argument("--contenders", default="", help="comma-separated; all that are built by default")
     parser.add_argument("--json", type=Path, help="write every run to this file")
+    parser.add_argument("--write-readme", action="store_true", help="replace the tables in the README")
     return parser
 
 

@@ -12,11 +12,9 @@ from tests.apache_kafka import Broker, Written
 
 DEAD_LETTERS = "bench-dead-letters"
 VALUE_BYTES = 1_200
-_SCATTER = 0x9E37_79B1
 _TRACK = {
     "type": "track",
     "event": "Order Completed",
-    "messageId": "00000000-0000-4000-8000-000000000000",
     "anonymousId": "5a8d1c7e-7b1f-4f0e-9d27-3f0d5a1b2c3d",
     "channel": "web",
     "originalTimestamp": "2026-11-25T06:30:00.000Z",
@@ -41,7 +39,8 @@ _PROPERTIES = {
 }
 _START = json.dumps(_TRACK, separators=(",", ":"))[:-1] + ',"properties":'
 _START += json.dumps(_PROPERTIES, separators=(",", ":"))[:-1]
-_NUMBER = (_START.replace("%", "%%") + ',"number":%d,"user":"user-%d","note":"').encode()
+_OWN = ',"number":%d,"message":"00000000-0000-4000-8000-%012x","user":"user-%d","note":"'
+_NUMBER = (_START.replace("%", "%%") + _OWN).encode()
 _END = b'"}}'
 
 
@@ -60,7 +59,7 @@ class Shape:
 
     def key(self, number: int) -> int:
         """Which key the event has: as good as drawn by lot, and the same each time."""
-        return (number * _SCATTER % 2**32) * self.keys >> 32
+        return _scattered(number) * self.keys >> 32
 
     def records(self) -> Iterator[Written]:
         """All events, in order."""
@@ -75,8 +74,15 @@ def record(number: int, key: int) -> Written:
 
 def value(number: int, key: int) -> bytes:
     """The event as JSON, VALUE_BYTES long."""
-    start = _NUMBER % (number, key)
+    start = _NUMBER % (number, number, key)
     return start + b"x" * (VALUE_BYTES - len(start) - len(_END)) + _END
+
+
+def _scattered(number: int) -> int:
+    """A number of 32 bits that differs for different numbers (the finisher of MurmurHash3)."""
+    number = (number ^ number >> 16) * 0x85EB_CA6B % 2**32
+    number = (number ^ number >> 13) * 0xC2B2_AE35 % 2**32
+    return number ^ number >> 16
 
 
 @dataclass

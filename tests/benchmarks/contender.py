@@ -150,6 +150,12 @@ class Running:
         """User and system time of it and its children so far, ended threads included."""
         return sum(time.clock_gettime_ns(_cpu_clock(pid)) for pid in _family(self.pid))
 
+    def threads_ns(self) -> dict[str, int]:
+        """CPU time of its threads so far, ended ones left out; the main one has the number of the process."""
+        tasks = list(Path(f"/proc/{self.pid}/task").iterdir())
+        names = {task: f"{_text(task / 'comm').strip()} {task.name}" for task in tasks}
+        return {name: int(_text(task / "schedstat").partition(" ")[0] or 0) for task, name in names.items()}
+
     def peak_bytes(self) -> int:
         """The most memory it held at once, summed over its processes."""
         return sum(_peak_bytes(pid) for pid in _family(self.pid))

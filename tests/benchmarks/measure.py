@@ -1,11 +1,12 @@
-"""One run: a contender delivers what a topic holds, and is measured from 10 % of it to its end."""
+"""A contender at its work: from the backlog in the broker to the figures of one run."""
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tests import apache_kafka as kafka
 from tests.benchmarks.backlog import Backlogs
 from tests.benchmarks.contender import Contender, Job, Running
 from tests.benchmarks.judge import Verdict, judge
@@ -21,6 +22,10 @@ class StuckError(Exception):
     """A contender has ended, or delivered nothing for SILENCE_SECONDS; the text has the end of its log."""
 
 
+class CannotStartError(Exception):
+    """This machine cannot run the benchmark; the text says why."""
+
+
 @dataclass(frozen=True)
 class Cores:
     """Which core the contender has, and which one all others share."""
@@ -30,10 +35,10 @@ class Cores:
 
     @classmethod
     def of_this_machine(cls) -> "Cores":
-        """The last two that this process may use. Raises StuckError where there is one only."""
+        """The last two that this process may use. Raises CannotStartError where there is one only."""
         usable = sorted(os.sched_getaffinity(0))
         if len(usable) < 2:
-            raise StuckError("the benchmark needs two cores")
+            raise CannotStartError("the benchmark needs two cores")
         return cls(usable[-1], usable[-2])
 
 
@@ -58,7 +63,72 @@ class Run:
     verdict: Verdict
     connections: int
     most_at_once: int
-    latency_ms: dict[str, float]
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    round: int = 0
+
+
+@dataclass
+class Scene:
+    """A contender, in one process or several, that delivers from a topic to a receiver of its own."""
+
+    scenario: Scenario
+    contender: Contender
+    receiver: Receiver
+    job: Job
+    core: int
+    stack: ExitStack
+    running: list[Running] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start all processes; they are killed at the end, however it ends."""
+        started = (self.contender.start(self.job, self.core) for _ in range(self.scenario.processes))
+        self.running = [self.stack.enter_context(each) for each in started]
+
+    def kill(self) -> None:
+        """kill -9 to all."""
+        for each in self.running:
+            each.kill()
+
+    def wait_for(self, settled: int) -> Moment:
+        """Wait until so many events are settled. Raises StuckError."""
+        progress, since = -1, time.monotonic()
+        while (now := self.receiver.receipts.settled()) < settled:
+            if now != progress:
+                progress, since = now, time.monotonic()
+            self._check(time.monotonic() - since, f"{now} of {settled} events settled")
+            time.sleep(LOOK_SECONDS)
+        cpu = sum(each.cpu_ns() for each in self.running)
+        return Moment(cpu, time.monotonic_ns(), self.receiver.receipts.settled())
+
+    def _check(self, silent: float, progress: str) -> None:
+        ended = [each for each in self.running if each.has_ended()]
+        if ended or silent > SILENCE_SECONDS:
+            why = "ended" if ended else f"silent for {SILENCE_SECONDS} s"
+            raise StuckError(f"{why}, {progress}:\n{(ended or self.running)[0].log_tail()}")
+
+    def finish(self, first: Moment, last: Moment, latency_ms: Mapping[str, float] | None = None) -> Run:
+        """Stop the processes; the figures between the two moments."""
+        peak = sum(each.peak_bytes() for each in self.running)
+        for each in self.running:
+            each.terminate()
+        events = last.settled - first.settled
+        counters = self.receiver.receipts.counters()
+        return Run(
+            scenario=self.scenario.name,
+            contender=self.contender.name,
+            cpu_us=(last.cpu_ns - first.cpu_ns) / 1e3 / events,
+            events_per_second=events / (last.at_ns - first.at_ns) * 1e9,
+            peak_mib=peak / 2**20,
+            verdict=self.verdict(),
+            connections=counters.connections,
+            most_at_once=counters.most_at_once,
+            latency_ms=latency_ms or {},
+        )
+
+    def verdict(self) -> Verdict:
+        """What the receipts say so far."""
+        shape = self.scenario.shape
+        return judge(self.receiver.receipts.rows(), shape.events, shape.key)
 
 
 class Bench:
@@ -66,78 +136,46 @@ class Bench:
 
     def __init__(self, backlogs: Backlogs, cores: Cores) -> None:
         self.backlogs = backlogs
-        self.cores = cores
-
-    def run(self, scenario: Scenario, contender: Contender) -> Run:
-        """Let the contender deliver the scenario's backlog. Raises StuckError where it does not."""
-        topic, events = self.backlogs.topic(scenario.shape), scenario.shape.events
-        with Receiver(events, scenario.conduct) as receiver:
-            job = self.job(scenario, topic, receiver)
-            with self.started(contender, job, scenario.processes) as running:
-                first = wait_for(receiver, running, int(events * WARM_UP_SHARE))
-                last = wait_for(receiver, running, events)
-                peak = sum(each.peak_bytes() for each in running)
-                for each in running:
-                    each.terminate()
-            return _run_of(scenario, contender, receiver, (first, last), peak)
-
-    def job(self, scenario: Scenario, topic: str, receiver: Receiver) -> Job:
-        """What a contender of this scenario is told, as a group of its own."""
-        return Job(
-            bootstrap=self.backlogs.broker.bootstrap_servers,
-            topic=topic,
-            group=f"bench-{time.time_ns()}",
-            url=receiver.url,
-            in_flight=scenario.in_flight,
-            dead_letters=self.backlogs.dead_letters(),
-            method=scenario.method,
-            ca_file=receiver.ca_file,
-        )
+        self._cores = cores
 
     @contextmanager
-    def started(self, contender: Contender, job: Job, processes: int = 1) -> Iterator[list[Running]]:
-        """The contender's processes, killed at the end."""
-        with ExitStack() as stack:
-            yield [stack.enter_context(contender.start(job, self.cores.contender)) for _ in range(processes)]
+    def scene(self, scenario: Scenario, contender: Contender, topic: str) -> Iterator[Scene]:
+        """A receiver, and the contender in a group of its own, started."""
+        with Receiver(scenario.shape.events, scenario.conduct) as receiver, ExitStack() as stack:
+            job = Job(
+                bootstrap=self.backlogs.broker.bootstrap_servers,
+                topic=topic,
+                group=f"bench-{time.time_ns()}",
+                url=receiver.url,
+                in_flight=scenario.in_flight,
+                dead_letters=self.backlogs.dead_letters(),
+                method=scenario.method,
+                ca_file=receiver.ca_file,
+            )
+            scene = Scene(scenario, contender, receiver, job, self._cores.contender, stack)
+            scene.start()
+            yield scene
+
+    def run(self, scenario: Scenario, contender: Contender) -> Run:
+        """Deliver the backlog, measured from WARM_UP_SHARE of it to its end. Raises StuckError."""
+        events = scenario.shape.events
+        with self.scene(scenario, contender, self.backlogs.topic(scenario.shape)) as scene:
+            first = scene.wait_for(int(events * WARM_UP_SHARE))
+            return scene.finish(first, scene.wait_for(events))
 
 
-def wait_for(receiver: Receiver, running: Sequence[Running], settled: int) -> Moment:
-    """Wait until so many events are settled. Raises StuckError."""
-    progress, since = -1, time.monotonic()
-    while (now := receiver.receipts.settled()) < settled:
-        if now != progress:
-            progress, since = now, time.monotonic()
-        _check(running, time.monotonic() - since, f"{now} of {settled} events settled")
-        time.sleep(LOOK_SECONDS)
-    return Moment(sum(each.cpu_ns() for each in running), time.monotonic_ns(), receiver.receipts.settled())
+@contextmanager
+def opened() -> Iterator[Bench]:
+    """A bench with a broker of its own; this process moves to the core of the others for good.
 
-
-def _check(running: Sequence[Running], silent: float, progress: str) -> None:
-    ended = [each for each in running if each.has_ended()]
-    if ended or silent > SILENCE_SECONDS:
-        why = "ended" if ended else f"silent for {SILENCE_SECONDS} s"
-        raise StuckError(f"{why}, {progress}:\n{(ended or running)[0].log_tail()}")
-
-
-def _run_of(
-    scenario: Scenario,
-    contender: Contender,
-    receiver: Receiver,
-    window: tuple[Moment, Moment],
-    peak: int,
-    latency_ms: Callable[[], dict[str, float]] = dict,
-) -> Run:
-    first, last = window
-    count = last.settled - first.settled
-    counters = receiver.receipts.counters()
-    return Run(
-        scenario=scenario.name,
-        contender=contender.name,
-        cpu_us=(last.cpu_ns - first.cpu_ns) / 1e3 / count,
-        events_per_second=count / (last.at_ns - first.at_ns) * 1e9,
-        peak_mib=peak / 2**20,
-        verdict=judge(receiver.receipts.rows(), scenario.shape.events, scenario.shape.key),
-        connections=counters.connections,
-        most_at_once=counters.most_at_once,
-        latency_ms=latency_ms(),
-    )
+    Raises CannotStartError.
+    """
+    cores = Cores.of_this_machine()
+    os.sched_setaffinity(0, {cores.others})
+    broker = kafka.start()
+    if broker is None:
+        raise CannotStartError(f"no Apache Kafka: {kafka.way()}")
+    try:
+        yield Bench(Backlogs(broker), cores)
+    finally:
+        broker.stop()

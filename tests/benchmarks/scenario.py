@@ -54,14 +54,19 @@ ALL = (
 )
 
 
-def chosen(names: Sequence[str], events: int = EVENTS) -> list[Scenario]:
+def titles() -> dict[str, str]:
+    """What a table calls the scenarios, by name."""
+    return {each.name: f"{each.name} {each.title}" for each in ALL}
+
+
+def chosen(names: Sequence[str], events: int = EVENTS, beside: Sequence[str] = ()) -> list[Scenario]:
     """Scenarios by name, S8 meaning all that begin so; all where no name is given.
 
-    Raises LookupError for a name that none has.
+    Names in `beside` are those of something else. Raises LookupError for a name that nothing has.
     """
     for name in names:
-        if not any(_is_meant(each, [name]) for each in ALL):
-            raise LookupError(f"there is no scenario {name}: {', '.join(each.name for each in ALL)}")
+        if name not in beside and not any(_is_meant(each, [name]) for each in ALL):
+            raise LookupError(f"there is no scenario {name}: {', '.join(titles())}")
     return [each.with_events(events) for each in ALL if not names or _is_meant(each, names)]
 
 
