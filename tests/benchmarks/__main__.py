@@ -2,8 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import fed, peers
@@ -27,8 +28,6 @@ def main(words: Sequence[str] | None = None) -> int:
     except (CannotStartError, CannotBuildError, LookupError) as error:
         print(error, file=sys.stderr)
         return 2
-    if wanted.json:
-        report.write(wanted.json)
     if wanted.write_readme:
         report.write_into()
     print(report.markdown())
@@ -36,36 +35,44 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _measured(wanted: argparse.Namespace) -> Report:
-    names = _names(wanted.scenarios)
-    scenarios = chosen(names, wanted.events, beside=(KILLS,))
+    """Everything asked for; the file has what is measured so far at any time."""
+    scenarios = chosen(_names(wanted.scenarios), wanted.events, beside=(KILLS,))
     contenders = _contenders(_names(wanted.contenders))
     report = Report.of_this_machine(contenders, wanted.events)
     with opened() as bench:
-        for outcome in _all_runs(bench, scenarios, contenders, wanted.runs):
+        for outcome in _all_outcomes(bench, scenarios, contenders, wanted):
             _note(report, outcome)
-        if not names or KILLS in names:
-            for each in contenders:
-                _note(report, kill(bench, chosen(["S1"], wanted.events)[0], each))
+            if wanted.json:
+                report.write(wanted.json)
     return report
 
 
-def _all_runs(
-    bench: Bench, scenarios: Sequence[Scenario], contenders: Sequence[Contender], rounds: int
-) -> Iterator[Run | StuckError]:
-    """In turns: every contender once, then every contender again."""
+def _all_outcomes(
+    bench: Bench, scenarios: Sequence[Scenario], contenders: Sequence[Contender], wanted: argparse.Namespace
+) -> Iterator[Outcome]:
+    """In turns: every contender once, then every contender again; the kills come last."""
     for scenario in scenarios:
-        for number in range(rounds):
+        for number in range(wanted.runs):
             for contender in contenders:
                 if contender.name == OURS or scenario.has_peers:
-                    yield _outcome(bench, scenario, contender, number)
+                    yield _outcome(partial(_run, bench, scenario, contender, number), contender)
+    if not wanted.scenarios or KILLS in _names(wanted.scenarios):
+        (backlog,) = chosen(["S1"], wanted.events)
+        for contender in contenders:
+            yield _outcome(partial(kill, bench, backlog, contender), contender)
 
 
-def _outcome(bench: Bench, scenario: Scenario, contender: Contender, number: int) -> Run | StuckError:
-    try:
-        run = fed.run(bench, scenario, contender) if scenario.rate else bench.run(scenario, contender)
-    except StuckError as error:
-        return StuckError(f"{scenario.name} {contender.name}: {error}")
+def _run(bench: Bench, scenario: Scenario, contender: Contender, number: int) -> Run:
+    run = fed.run(bench, scenario, contender) if scenario.rate else bench.run(scenario, contender)
     return replace(run, round=number)
+
+
+def _outcome(measured: Callable[[], Run | Kill], contender: Contender) -> Outcome:
+    """What was measured, or why that could not be done."""
+    try:
+        return measured()
+    except (StuckError, ValueError) as error:
+        return StuckError(f"{contender.name}: {error}")
 
 
 def _note(report: Report, outcome: Outcome) -> None:

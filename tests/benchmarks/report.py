@@ -23,7 +23,7 @@ from tests.benchmarks.measure import Run
 from tests.benchmarks.table import kill_table, latency_table, run_table
 
 README = Path(__file__).parents[2] / "README.md"
-PLACE = re.compile("(?<=<!-- performance -->\n).*(?=\n<!-- /performance -->)", re.DOTALL)
+PLACE = re.compile("(?<=<!-- performance -->\n).*(?=<!-- /performance -->)", re.DOTALL)
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Report:
 
     def write_into(self, readme: Path = README) -> None:
         """Replace what stands between the markers. Raises LookupError where there are none."""
-        text, count = PLACE.subn(lambda _: self.markdown(), readme.read_text(encoding="utf-8"))
+        text, count = PLACE.subn(lambda _: f"{self.markdown()}\n", readme.read_text(encoding="utf-8"))
         if not count:
             raise LookupError(f"{readme.name} has no place for the performance")
         readme.write_text(text, encoding="utf-8")

@@ -50,7 +50,7 @@ ALL = (
     Scenario("S8-100", "100 partitions, 1,000 keys", Shape(EVENTS, 100, 1_000)),
     Scenario("S8-1000", "1,000 partitions, 1,000 keys", Shape(EVENTS, 1_000, 1_000)),
     Scenario("S8-1M", "10 partitions, 1,000,000 keys", Shape(EVENTS * 5, 10, 1_000_000)),
-    Scenario("S9", "two processes in one group", processes=2),
+    Scenario("S9", "two processes in one group, on one core", processes=2),
 )
 
 
