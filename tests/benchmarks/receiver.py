@@ -58,9 +58,10 @@ def _compile(compiler: str, flags: tuple[str, ...], target: Path, tls: bool) -> 
         made = Path(beside, "receiver")
         command = [compiler, *flags, "-o", str(made), str(SOURCE), *(TLS_LIBRARIES if tls else ())]
         done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0 and tls and "ssl" in done.stderr:
+            raise CannotBuildError(f"TLS needs OpenSSL's headers (Debian: libssl-dev)\n{done.stderr}")
         if done.returncode != 0:
-            remedy = "TLS needs the headers of OpenSSL (Debian: libssl-dev)\n" if tls else ""
-            raise CannotBuildError(f"{remedy}{done.stderr}")
+            raise RuntimeError(f"the receiver does not compile:\n{done.stderr}")
         made.rename(target)
 
 

@@ -82,7 +82,8 @@ class Report:
     def _footnote(self) -> str:
         rounds = len({run.round for run in self.runs})
         versions = "; ".join(f"{name}: {text}" for name, text in self.versions.items())
-        return f"Medians of {rounds} rounds, {self.events:,} events. {self.machine}. {versions}."
+        medians = f"Medians of {rounds} rounds, " if rounds else ""
+        return f"{medians}{self.events:,} events. {self.machine}. {versions}."
 
 
 def _machine() -> str:

@@ -70,8 +70,8 @@ def test_a_contender_that_ends_is_said_with_the_last_that_it_printed(bench: Benc
 
 def test_the_time_of_children_counts_and_none_outlives_the_contender(bench: Bench) -> None:
     work = "while time.process_time() < 0.3: pass"
-    burn = f"import os, time\n{work}\nprint('burnt', os.getpid(), flush=True)\ninput()"
-    parent = f"import subprocess as s, sys; s.Popen([sys.executable, '-c', {burn!r}], stdin=s.PIPE).wait()"
+    burn = f"import os, time\n{work}\nprint('burnt', os.getpid(), flush=True)\ntime.sleep(600)"
+    parent = f"import subprocess as s, sys; s.run([sys.executable, '-c', {burn!r}])"
     with bench.scene(scenario("S1", 10), Program(parent), "none") as scene:
         (running,) = scene.running
         while not (burnt := re.search(r"burnt (\d+)\n", running.log_tail())):
