@@ -76,7 +76,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.profile", description=__doc__)
     parser.add_argument("--scenario", default="S1", help="one of the benchmark's")
     parser.add_argument("--contender", default=OURS, help="one of the benchmark's")
-    parser.add_argument("--events", type=int, default=EVENTS, help="size of the backlog")
+    parser.add_argument("--events", type=int, default=3 * EVENTS, help="size of the backlog")
     return parser
 
 
