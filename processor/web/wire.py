@@ -180,6 +180,8 @@ class Wire(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """A head is there, maybe an interim one."""
         assert self._parser
+        if self._is_spoilt:
+            return
         status = self._parser.get_status_code()
         if 200 <= status <= 599:
             if not self._is_complete:
@@ -188,8 +190,8 @@ class Wire(asyncio.Protocol):
             self._is_spoilt, self._fault = True, f"the status {status}"
 
     def on_body(self, data: bytes) -> None:
-        """Some of the body."""
-        if not self._is_complete:
+        """Some of the body, which an interim answer has not."""
+        if self._status and not self._is_complete:
             self._body = self._body + data if self._body else data
 
     def on_message_complete(self) -> None:
@@ -255,30 +257,35 @@ class Wire(asyncio.Protocol):
 
 
 class _RetryAfter:
-    """Listens to a parser for the first `Retry-After` of the last head."""
+    """Listens to a parser of its own for the first `Retry-After` of the first head that is no interim one."""
 
     def __init__(self) -> None:
         self.value: str | None = None
-        self._is_in_head = True
+        self.is_over = False
+        self._parser = HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_headers=True, lenient_optional_cr_before_lf=True)
+
+    def feed(self, head: bytes) -> None:
+        """Read; what stands behind the head is not our concern."""
+        with suppress(HttpParserError, HttpParserUpgrade):
+            self._parser.feed_data(head)
 
     def on_message_begin(self) -> None:
-        self.value, self._is_in_head = None, True
+        if not self.is_over:
+            self.value = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_in_head and self.value is None and name.lower() == b"retry-after":
-            self.value = value.decode(errors="replace")[:_MAX_RETRY_AFTER]
+        if not self.is_over and self.value is None and name.lower() == b"retry-after":
+            self.value = value.rstrip(b" \t").decode(errors="replace")[:_MAX_RETRY_AFTER]
 
     def on_headers_complete(self) -> None:
-        self._is_in_head = False
+        self.is_over = self.is_over or self._parser.get_status_code() >= 200
 
 
 def _retry_after(head: bytes) -> str | None:
-    """Only an answer that fails is looked into, by a parser of its own: names cost a third of the parsing."""
+    """Only an answer that fails is looked into, by another parser: names cost a third of the parsing."""
     listener = _RetryAfter()
-    parser = HttpResponseParser(listener)
-    parser.set_dangerous_leniencies(lenient_headers=True, lenient_optional_cr_before_lf=True)
-    with suppress(HttpParserError, HttpParserUpgrade):  # what stands behind the head is not our concern
-        parser.feed_data(head)
+    listener.feed(head)
     return listener.value
 
 

@@ -209,6 +209,18 @@ class TestAnAnswer:
         async with Endpoint(lambda _: Reply(503, headers)) as endpoint:
             assert response(await ask(endpoint)).retry_after == expected
 
+    @pytest.mark.parametrize(
+        "said",
+        [
+            b"HTTP/1.1 503 Later\r\nRetry-After: \t 7 \t \r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 503 Later\nRetry-After: 7\nContent-Length: 0\n\n" + EMPTY,
+            b"HTTP/1.1 103 Hint\r\nRetry-After: 8\r\n\r\nHTTP/1.1 503 Later\r\nRetry-After: 7\r\n\r\n",
+        ],
+    )
+    async def test_says_when_to_come_back_also_in_odd_ways(self, said: bytes) -> None:
+        async with RawServer(answering(said)) as server:
+            assert response(await ask(server)).retry_after == "7"
+
     async def test_is_not_inflated(self) -> None:
         zipped = gzip.compress(bytes(10_000_000))
         async with Endpoint(
@@ -224,6 +236,7 @@ class TestAnAnswer:
             ((b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",), (200, b"")),
             ((b"HTTP/1.1 100 Continue\r\n\r\n" + EMPTY,), (200, b"")),
             ((b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", EMPTY), (200, b"")),
+            ((b"HTTP/1.1 150 Odd\r\nContent-Length: 4\r\n\r\nsaid" + EMPTY,), (200, b"")),
         ],
     )
     async def test_may_be_of_an_old_or_odd_kind(
@@ -376,6 +389,7 @@ class TestNoAnswer:
             b"HTTP/1.1 1000 OK\r\n\r\n",
             b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
             b"HTTP/1.1 000 Odd\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n" + EMPTY,
             b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
             OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!",
             OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
