@@ -1,0 +1,115 @@
+"""A thousand odd answers, read by our client and by aiohttp's session: they agree, but where they should not.
+
+`python -m tests.web.test_differential --seeds 50` asks for more of them.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+
+import pytest
+
+from processor.model import Response
+from processor.web.client import Client
+from tests.web.difference import differences
+from tests.web.differential import Making, ask_all
+from tests.web.intended import INTENDED, kind_of
+from tests.web.odd_answers import Odd, drawn, odd_answers, systematic
+from tests.web.planted_clients import PLANTED
+from tests.web.session import SessionClient
+from tests.web.verdict import faults
+
+SEED = 4
+DRAWN = 500
+OURS, THEIRS = "ours", "session"
+CLIENTS: dict[str, Making] = {OURS: Client, THEIRS: SessionClient}
+
+
+class Asked:
+    """Odd answers and what some clients made of them."""
+
+    def __init__(self, odds: list[Odd], clients: dict[str, Making]) -> None:
+        self.odds = odds
+        self.met = asyncio.run(ask_all(odds, clients))
+
+    @property
+    def kinds(self) -> Counter[str | None]:
+        """How often ours differs from theirs in which way; None: in one that is not intended."""
+        return Counter(
+            kind_of(difference)
+            for odd, met in zip(self.odds, self.met, strict=True)
+            for difference in differences(odd, met[OURS], met[THEIRS])
+        )
+
+    def faults(self, name: str) -> list[str]:
+        """What is wrong with a client."""
+        return faults(self.odds, self.met, name, THEIRS)
+
+
+@pytest.fixture(scope="module")
+def asked() -> Asked:
+    """Ours and aiohttp's session."""
+    return _ask(SEED, DRAWN)
+
+
+@pytest.fixture(scope="module")
+def planted() -> Asked:
+    """Clients with faults, asked for every oddity alone and in one piece."""
+    recipes = [recipe for recipe in systematic() if recipe.end == 1.0 and recipe.cut != "every byte"]
+    clients = {making.__name__: making for making, _ in PLANTED}
+    return Asked(odd_answers(recipes), {**clients, THEIRS: SessionClient})
+
+
+def _ask(seed: int, count: int) -> Asked:
+    return Asked(odd_answers([*systematic(), *drawn(seed, count)], seed), CLIENTS)
+
+
+def test_ours_keeps_its_promises_and_differs_from_aiohttp_only_where_it_is_meant_to(asked: Asked) -> None:
+    assert asked.faults(OURS) == []
+
+
+@pytest.mark.parametrize("kind", [each.kind for each in INTENDED])
+def test_every_intended_difference_is_one(asked: Asked, kind: str) -> None:
+    assert asked.kinds[kind]
+
+
+def test_the_answers_lead_to_everything_that_can_come_of_a_request(asked: Asked) -> None:
+    outcomes = Counter(met[OURS].outcome[0] for met in asked.met)
+    assert all(outcomes[reason] >= 20 for reason in ("malformed", "reset", "timeout"))
+    assert outcomes["too_large"] >= 4
+    assert len([status for status in outcomes if isinstance(status, int)]) > 50
+    assert sum(met[OURS].kept for met in asked.met) > 200
+    assert sum(isinstance(met[OURS].answers[0], Response) for met in asked.met) > 400
+
+
+def test_the_same_seed_draws_the_same_answers_and_another_seed_others() -> None:
+    first, again, other = (odd_answers(list(drawn(seed, 100)), seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(("making", "fault"), PLANTED)
+def test_a_planted_fault_is_found(planted: Asked, making: Making, fault: str) -> None:
+    assert [found for found in planted.faults(making.__name__) if found.startswith(fault)]
+
+
+def main() -> int:
+    """The command line; the exit status is 1 when something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.web.test_differential", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10, help="how many, each of a thousand answers and more")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
+    options = parser.parse_args()
+    wrong, kinds = 0, Counter[str | None]()
+    for seed in range(options.first, options.first + options.seeds):
+        found = _ask(seed, DRAWN)
+        for fault in found.faults(OURS):
+            wrong += 1
+            print(f"seed {seed}: {fault}")
+        kinds.update(found.kinds)
+    print(f"{wrong} wrong; differences: {dict(kinds)}")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""What is wrong with a client: promises that it broke, and differences from aiohttp that nobody intended."""
+
+from collections.abc import Mapping, Sequence
+
+from tests.web.difference import differences, shown
+from tests.web.differential import LATE, SECONDS, Met, plain
+from tests.web.intended import kind_of
+from tests.web.odd_answers import Odd
+from tests.web.odd_server import usual
+from tests.web.promised import promised
+
+
+def broken_promises(odd: Odd, ours: Met, name: str) -> list[str]:
+    """What is wrong with ours whatever aiohttp does; `name` is who it asked as."""
+    expected = plain(usual(name, odd.number))
+    whole = promised(odd)
+    wrong = {
+        "not one answer": len(ours.answers) != 1 or len(ours.nexts) != 1,
+        "does not stand": whole is not None and ours.outcome != whole,
+        "too late": ours.seconds > SECONDS + LATE,
+        "the next has another's answer": [plain(each) for each in ours.nexts] != [expected],
+        "another's body": _is_anothers(odd, ours.outcome[-1], name),
+    }
+    return [f"{what}: {odd}: {shown(ours)}" for what, is_so in wrong.items() if is_so]
+
+
+def _is_anothers(odd: Odd, body: object, name: str) -> bool:
+    """Whether a body carries the number of another answer, or is the usual one to a next request."""
+    if not isinstance(body, bytes):
+        return False
+    number = body[:4]
+    is_numbered = len(number) == 4 and number.isdigit()
+    return body.startswith(name.encode()) or (is_numbered and number != b"%04d" % odd.number)
+
+
+def faults(odds: Sequence[Odd], met: Sequence[Mapping[str, Met]], name: str, other: str) -> list[str]:
+    """All that is wrong with the client `name`: broken promises and differences that are not intended."""
+    found: list[str] = []
+    for odd, each in zip(odds, met, strict=True):
+        found += broken_promises(odd, each[name], name)
+        found += [str(d) for d in differences(odd, each[name], each[other]) if not kind_of(d)]
+    return found
