@@ -37,6 +37,7 @@ _AT_ONCE: Final = 64 * 1024
 
 _MAX_RETRY_AFTER: Final = 128
 _HEAD_END: Final = b"\r\n\r\n"
+_BARE_END: Final = b"\n\n"
 _SUCCESS: Final = b"HTTP/1.1 2"
 
 
@@ -215,7 +216,7 @@ class Wire(asyncio.Protocol):
             self._head = self._head + piece if self._head else piece
             if end and len(self._head) > MAX_HEAD:
                 return
-            if b"\0" in piece:
+            if b"\0" in piece.partition(_BARE_END)[0]:
                 raise HttpParserError("a NUL in the head")
             self._parse(piece)
         if at < size:

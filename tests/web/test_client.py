@@ -236,6 +236,7 @@ class TestAnAnswer:
             ((b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",), (200, b"")),
             ((b"HTTP/1.1 100 Continue\r\n\r\n" + EMPTY,), (200, b"")),
             ((b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", EMPTY), (200, b"")),
+            ((b"HTTP/1.1 404 No\nContent-Length: 2\n\n\0\0",), (404, b"\0\0")),
             ((b"HTTP/1.1 150 Odd\r\nContent-Length: 4\r\n\r\nsaid" + EMPTY,), (200, b"")),
         ],
     )
