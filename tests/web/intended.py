@@ -21,6 +21,8 @@ _UNREADABLE = {("malformed",), ("too_large",)}
 _NO_ANSWERS = _UNREADABLE | {("timeout",), ("reset",)}
 _LARGE_LINES = ("phrase of 9000",)
 _LARGE_FIELDS = (
+    *TOO_LARGE,
+    "125 headers",
     "129 headers",
     "1000 headers",
     "a header just small enough",
@@ -72,7 +74,7 @@ def _more_at_once(difference: Difference) -> bool:
 
 def _broken_later(difference: Difference) -> bool:
     recipe = difference.odd.recipe
-    is_prolonged = recipe.then.startswith("says") and recipe.body in UNENDED_CHUNKS
+    is_prolonged = recipe.then.startswith("says") and (recipe.body in UNENDED_CHUNKS or recipe.end < 1)
     is_broken = is_prolonged or recipe.body in {**CHUNKS_AS_FAR, **TRAILERS_AS_FAR}
     return is_broken and not difference.ours.waited
 
@@ -103,8 +105,7 @@ def _all_in_all(difference: Difference) -> bool:
 
 
 def _behind_interim(difference: Difference) -> bool:
-    both = {difference.ours.outcome, difference.theirs.outcome}
-    return difference.odd.recipe.status[:1] == "1" and both <= _NO_ANSWERS
+    return difference.odd.recipe.status[:1] == "1" and difference.ours.outcome in _NO_ANSWERS
 
 
 def _read_to_the_end(difference: Difference) -> bool:

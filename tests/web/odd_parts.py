@@ -217,7 +217,7 @@ BODIES: Mapping[str, Body] = {
     "a length above 64 bits": _says(b" 18446744073709551620"),
     "a length of many digits": _says(b" " + b"9" * 40),
     "a folded length": _says(b"\r\n 4"),
-    "chunks": _chunked(b"2\r\nsa\r\n2\r\nid\r\n" + LAST),
+    "chunks": _chunked(b"2\r\nok\r\n3\r\nay!\r\n" + LAST),
     "no chunk": _chunked(LAST),
     "a chunk": _chunked(SAID + LAST),
     "chunks of 1": _chunked(b"1\r\nx\r\n" * 100 + LAST),

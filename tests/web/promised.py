@@ -38,6 +38,7 @@ _BODIES: Mapping[str, bytes] = {
     "no last chunk": b"said",
     "no end behind the last chunk": b"said",
     "a chunk": b"said",
+    "chunks": b"okay!",
     "trailers": b"said",
 }
 _RETRIES: Mapping[str, str | None] = {
