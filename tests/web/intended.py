@@ -115,7 +115,8 @@ def _read_to_the_end(difference: Difference) -> bool:
 
 def _refused(difference: Difference) -> bool:
     recipe = difference.odd.recipe
-    is_odd = recipe.line == "phrase with a zero" or recipe.body == "coded in an empty way"
+    has_zero = recipe.line == "phrase with a zero" or recipe.field == "a value with a zero"
+    is_odd = has_zero or recipe.body == "coded in an empty way"
     return is_odd and difference.ours.outcome == ("malformed",)
 
 
@@ -230,9 +231,9 @@ INTENDED = (
         _read_to_the_end,
     ),
     Intended(
-        "a zero in the phrase, or an empty Transfer-Encoding",
+        "a zero in the head, or an empty Transfer-Encoding",
         "answer",
-        "aiohttp looks for zeros in values only, and its llhttp takes a coding that is empty for none",
+        "aiohttp looks for zeros in whole values only, and its llhttp takes a coding that is empty for none",
         "it is malformed",
         _refused,
     ),
