@@ -11,8 +11,7 @@ from typing import Protocol
 
 HERE = Path(__file__).parent
 BUILT = HERE.parents[2] / ".cache" / "peers"
-# Serial collection and a heap that holds what is read ahead: on one core a collector of its own threads
-# only takes turns with the work.
+# What the JVM chooses by itself on one core, said so that a machine with more does not choose otherwise.
 JVM = ("-XX:+UseSerialGC", "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
 
@@ -84,12 +83,15 @@ class JavaProgram:
         return ["java", *JVM, "-cp", f"{self.target}/classes:{self.target}/lib/*", "Main"]
 
     def version(self) -> str:
-        """From the names of the jars that pom.xml brings, or what it asks for."""
+        """From pom.xml, the jars that it brought, and the Java that would run them."""
         pom = (self._source / "pom.xml").read_text(encoding="utf-8")
         asked = re.findall(r"<artifactId>parallel-consumer-vertx</artifactId>\s*<version>(.*)</version>", pom)
         jars = "\n".join(path.name for path in self.target.glob("lib/*.jar"))
         vertx = re.search(r"^vertx-core-(.*)\.jar$", jars, re.MULTILINE)
-        return f"Parallel Consumer {asked[0]} with Vert.x {vertx[1] if vertx else 'of its own'} (Java)"
+        said = _run(["java", "-version"], HERE) if shutil.which("java") else ""
+        java = re.search(r'version "([^"]+)"', said)
+        engine, runtime = (found[1] if found else "unknown" for found in (vertx, java))
+        return f"Parallel Consumer {asked[0]} with Vert.x {engine} (Java {runtime})"
 
 
 PROGRAMS: Mapping[str, Program] = {"redpanda-connect": GoProgram(), "parallel-consumer": JavaProgram()}
@@ -107,12 +109,14 @@ def build(program: Program) -> None:
         made.rename(program.target)
 
 
-def _run(command: list[str], folder: Path) -> None:
+def _run(command: list[str], folder: Path) -> str:
+    """What it prints. Raises CannotBuildError."""
     if shutil.which(command[0]) is None:
         raise CannotBuildError(f"{command[0]} is not installed")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise CannotBuildError(f"{command[0]} has failed: {(done.stdout + done.stderr)[-2000:]}")
+    return done.stdout + done.stderr
 
 
 def _digest(folder: Path) -> str:
