@@ -7,7 +7,6 @@ Promise: of a lane never two are started, and they start in the order they were 
 that may start is never behind one that may not. Cost: O(1) a record, whatever waits.
 """
 
-from collections import deque
 from enum import StrEnum
 
 from processor.model import Partition, Record
@@ -29,21 +28,21 @@ class Lanes:
     def __init__(self, order: Order) -> None:
         self._is_by_key = order is Order.KEY
         self._is_by_partition = order is Order.PARTITION
-        self._behind: dict[Lane, deque[Record] | None] = {}
+        self._last: dict[Lane, int] = {}
+        """The offset of the last record of each lane that has one."""
+        self._behind: dict[int, Record] = {}
+        """The next record of the same lane, by the offset of the one before it."""
 
     def received(self, record: Record) -> bool:
         """Whether `record` may start at once; else it waits behind others of its lane."""
         lane = self._lane(record)
         if lane is None:
             return True
-        if lane not in self._behind:
-            self._behind[lane] = None
+        last = self._last.get(lane)
+        self._last[lane] = record.offset
+        if last is None:
             return True
-        behind = self._behind[lane]
-        if behind is None:
-            self._behind[lane] = deque((record,))
-        else:
-            behind.append(record)
+        self._behind[last] = record
         return False
 
     def finished(self, record: Record) -> Record | None:
@@ -51,15 +50,14 @@ class Lanes:
         lane = self._lane(record)
         if lane is None:
             return None
-        behind = self._behind[lane]
-        if behind:
-            return behind.popleft()
-        del self._behind[lane]
-        return None
+        following = self._behind.pop(record.offset, None)
+        if following is None:
+            del self._last[lane]
+        return following
 
     def __len__(self) -> int:
         """How many lanes have a record started or waiting."""
-        return len(self._behind)
+        return len(self._last)
 
     def _lane(self, record: Record) -> Lane | None:
         if self._is_by_key:
