@@ -49,6 +49,10 @@ class Source(Committing, Protocol):
         """Take nothing from these for now; from all others again."""
         ...
 
+    def rest(self, resting: bool) -> None:
+        """There is enough to do: read nothing for a moment, unless it gets long; or there is not any more."""
+        ...
+
     def released(self, partitions: Collection[Partition]) -> None:
         """These revoked partitions may go."""
         ...
@@ -128,6 +132,7 @@ class Pipeline:
         self._leaving: list[_Leaving] = []
         self._held: frozenset[Partition] | None = None
         """What the source was told to hold last; None: it may have forgotten, as it does with what goes."""
+        self._is_resting = False
         self._pump_is_due = False
         self._phase = _Phase.RUNNING
         self._joined = False
@@ -256,6 +261,9 @@ class Pipeline:
         if held != self._held:
             self._held = held
             self._source.hold(held)
+        if self._flow.has_plenty() is not self._is_resting:
+            self._is_resting = not self._is_resting
+            self._source.rest(self._is_resting)
 
     def _room(self) -> int:
         return self._deliverer.room() if self._is_running() else 0

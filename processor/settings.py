@@ -11,7 +11,7 @@ from processor.core.budget import BudgetPolicy
 from processor.core.circuit import CircuitPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import DeadLetterPolicy
-from processor.core.flow import FlowPolicy
+from processor.core.flow import PLENTY, FlowPolicy
 from processor.core.lease import LeasePolicy
 from processor.core.rate import RatePolicy
 from processor.core.retry import RetryPolicy
@@ -74,7 +74,12 @@ class Settings(BaseSettings):
     def flow_policy(self) -> FlowPolicy:
         """What keeps its order, and how much may wait."""
         delivery = self.delivery
-        return FlowPolicy(delivery.order, delivery.max_waiting_records, delivery.max_waiting_bytes)
+        return FlowPolicy(
+            delivery.order,
+            delivery.max_waiting_records,
+            delivery.max_waiting_bytes,
+            plenty=max(PLENTY, 2 * delivery.max_in_flight),
+        )
 
     def admission_policy(self) -> AdmissionPolicy:
         """How many requests may be under way, how fast they may leave, and when not."""

@@ -93,6 +93,7 @@ class FakeSource:
         self.committed: dict[Partition, Position] = {}
         self.commits: list[Mapping[Partition, Position]] = []
         self.held: frozenset[Partition] = frozenset()
+        self.rests: list[bool] = []
         self.let_go: list[frozenset[Partition]] = []
         self.commit_error: str | None = None
         self.answers_commits = True
@@ -171,6 +172,10 @@ class FakeSource:
     def hold(self, partitions: Collection[Partition]) -> None:
         """Take nothing from these."""
         self.held = frozenset(partitions)
+
+    def rest(self, resting: bool) -> None:
+        """A wish, which this one does not follow."""
+        self.rests.append(resting)
 
     def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
         """Answered at the clock's next run, or when a test says so."""

@@ -212,6 +212,30 @@ def test_intake_is_held_while_too_much_waits_and_goes_on_afterwards() -> None:
     assert house.source.fetch(most=10) == 10
 
 
+def test_the_source_rests_while_plenty_may_start_and_until_half_of_it_has() -> None:
+    house = House(flow=FlowPolicy(plenty=10), max_in_flight=1)
+    house.join(FIRST)
+    house.produce(30)
+    house.source.fetch(most=10)
+    assert house.source.rests == []
+    house.source.fetch(most=10)
+    assert house.source.rests == [True]
+    for _ in range(14):
+        house.sender.answer(200)
+    assert house.source.rests == [True]
+    house.sender.answer(200)
+    assert house.source.rests == [True, False]
+
+
+def test_the_source_rests_no_longer_when_what_might_start_is_lost() -> None:
+    house = House(flow=FlowPolicy(plenty=10), max_in_flight=1)
+    house.join(FIRST)
+    house.produce(30)
+    house.source.fetch(most=20)
+    house.source.lose(FIRST)
+    assert house.source.rests == [True, False]
+
+
 def test_a_hold_is_told_again_when_the_partition_went_and_came_back_meanwhile() -> None:
     house = House(flow=FlowPolicy(max_waiting_records=4), max_in_flight=1)
     house.join(FIRST)

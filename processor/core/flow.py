@@ -24,6 +24,9 @@ from processor.core.offset_codec import LIMIT
 from processor.core.offsets import Offsets
 from processor.model import Assigned, Partition, Position, Record
 
+PLENTY = 1_000
+"""So many records that may start are enough to go on with: what is read later fills no caches meanwhile."""
+
 RECORD_OVERHEAD_BYTES = 500
 """What a waiting record costs beside its payload, measured as resident memory per empty record."""
 
@@ -36,6 +39,7 @@ class FlowPolicy:
     max_waiting_records: int = 10_000
     max_waiting_bytes: int = 64 * 1024 * 1024
     max_metadata_bytes: int = LIMIT
+    plenty: int = PLENTY
 
 
 class Hold(StrEnum):
@@ -90,6 +94,7 @@ class Flow:
         self._look_again = False
         self._is_full = False
         self._was_over = False
+        self._has_plenty = False
 
     # Facts
 
@@ -226,6 +231,12 @@ class Flow:
             self._was_over = self._fullness() >= 1.5
             self._is_full = not _CROWDS.isdisjoint(self._held.values())
         return self._held
+
+    def has_plenty(self) -> bool:
+        """Whether so much may start that nothing more need be read for now; until half of it has."""
+        enough = self._policy.plenty
+        self._has_plenty = len(self._ready) >= (enough // 2 if self._has_plenty else enough)
+        return self._has_plenty
 
     def waiting(self) -> tuple[int, int]:
         """How many records were received and are not finished, and their bytes."""

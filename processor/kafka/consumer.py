@@ -105,6 +105,10 @@ class Consumer:
         wanted = frozenset(partitions)
         self._commands.put(lambda: self._want(wanted))
 
+    def rest(self, resting: bool) -> None:
+        """There is enough to do: read nothing for a moment; or there is not any more."""
+        self._commands.put(lambda: self._holds.rest(resting, self._beat))
+
     def released(self, partitions: Collection[Partition]) -> None:
         """All that was to be done for these revoked partitions is done."""
         self._commands.put(lambda: self._waiting_for.difference_update(partitions))

@@ -1,11 +1,13 @@
 """Of which partitions nothing is to be taken for now.
 
 A pause throws away what was fetched already, so it is put off: for some time nothing is polled at all,
-in the hope that there is room again soon.
+in the hope that there is room again soon. A rest is no more than that: when it gets long, it is over.
 
 Promise: no pause outlives the assignment it was made in. (The library keeps one beyond it: a
 partition that was paused when it went would never be read again after it came back.)
 """
+
+import math
 
 import confluent_kafka
 from confluent_kafka import TopicPartition
@@ -23,6 +25,11 @@ class Holds:
         self._wanted: frozenset[Partition] = frozenset()
         self._paused: frozenset[Partition] = frozenset()
         self._impatient_at: float | None = None
+        self._restless_at = -math.inf
+
+    def rest(self, resting: bool, now: float) -> None:
+        """Poll nothing for a while, or do so again."""
+        self._restless_at = now + PATIENCE_SECONDS if resting else -math.inf
 
     def wanted(self, partitions: frozenset[Partition]) -> None:
         """Take nothing from these, which are assigned; from all others again."""
@@ -39,7 +46,7 @@ class Holds:
         added = self._wanted - self._paused
         if not added:
             self._impatient_at = None
-            return False
+            return now < self._restless_at
         if self._impatient_at is None:
             self._impatient_at = now + PATIENCE_SECONDS
         if now < self._impatient_at:

@@ -94,7 +94,7 @@ class Feed:
         self._values = [track(number) for number in range(VALUES)]
         self._order = [chance.randrange(KEYS) for _ in range(events)]
         self._held: frozenset[Partition] = frozenset()
-        self._is_due = False
+        self._is_resting = False
 
     def open(self, sink: Callable[[SourceEvent], None], loop: asyncio.AbstractEventLoop) -> None:
         """Batches go to `sink`."""
@@ -124,11 +124,17 @@ class Feed:
             for _ in range(AHEAD):
                 self._loop.call_soon_threadsafe(self._hand_over)
 
+    def rest(self, resting: bool) -> None:
+        """As with a hold; what is under way of it has come by then."""
+        was, self._is_resting = self._is_resting, resting
+        if was and not resting:
+            self._loop.call_soon_threadsafe(self._hand_over)
+
     def released(self, partitions: Collection[Partition]) -> None:
         """Nothing is ever revoked."""
 
     def _hand_over(self) -> None:
-        if not self._held and (batch := list(islice(self._records, BATCH))):
+        if not self._held and not self._is_resting and (batch := list(islice(self._records, BATCH))):
             self._sink(Received(batch, {}))
             self._loop.call_soon_threadsafe(self._hand_over)
 

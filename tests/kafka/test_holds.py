@@ -85,3 +85,27 @@ def test_a_partition_that_goes_before_it_is_paused_is_never_paused() -> None:
     holds.forget(frozenset({FIRST}))
     assert not holds.are_waited_for(LATER)
     assert client.calls == 0
+
+
+def test_a_rest_is_waited_for_but_is_no_pause_and_not_long() -> None:
+    client = Client()
+    holds = Holds(cast(confluent_kafka.Consumer, client))
+    holds.rest(True, NOW)
+    assert holds.are_waited_for(NOW)
+    assert holds.are_waited_for(LATER - 0.01)
+    assert not holds.are_waited_for(LATER)
+    assert client.calls == 0
+
+
+def test_a_rest_ends_when_there_is_not_enough_to_do_any_more() -> None:
+    holds = Holds(cast(confluent_kafka.Consumer, Client()))
+    holds.rest(True, NOW)
+    holds.rest(False, NOW)
+    assert not holds.are_waited_for(NOW)
+
+
+def test_a_rest_does_not_put_off_a_pause() -> None:
+    holds, client = holding(FIRST, paused=False)
+    holds.rest(True, LATER - 0.01)
+    assert not holds.are_waited_for(LATER)
+    assert client.paused == {FIRST}

@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import Self
 from uuid import uuid4
@@ -285,6 +286,23 @@ async def test_a_held_partition_gives_nothing_while_others_go_on_and_then_all_of
     rig.source.hold(set())
     await rig.until(lambda: len(rig.of(0)) == 20)
     assert [record.offset for record in rig.of(0)] == list(range(20))
+    await rig.close()
+
+
+def come(rig: Rig, count: int) -> bool:
+    return len(rig.of(0)) == count
+
+
+async def test_a_rest_costs_no_record_whether_it_is_ended_or_not(rig: Rig) -> None:
+    await rig.start()
+    await rig.until(lambda: len(rig.assigned()) == 2)
+    for number, is_ended in enumerate((True, False), 1):
+        rig.source.rest(True)
+        rig.produce(0, 20)
+        if is_ended:
+            rig.source.rest(False)
+        await rig.until(partial(come, rig, 20 * number))
+    assert [record.offset for record in rig.of(0)] == list(range(40))
     await rig.close()
 
 

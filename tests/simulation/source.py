@@ -87,6 +87,7 @@ class Source:
         self._wanted: frozenset[Partition] = frozenset()
         self._paused: frozenset[Partition] = frozenset()
         self._impatient_at: float | None = None
+        self._restless_at = 0.0
         self._waiting_for: set[Partition] = set()
         self._callback_ends: float | None = None
         self._after_callback: Call = _nothing
@@ -107,6 +108,10 @@ class Source:
         """Take nothing from these."""
         wanted = frozenset(partitions)
         self._command(partial(self._want, wanted))
+
+    def rest(self, resting: bool) -> None:
+        """Take nothing for a while."""
+        self._command(partial(self._rest, resting))
 
     def commit(self, positions: Positions, done: Callable[[Errors], None]) -> None:
         """Commit."""
@@ -323,12 +328,17 @@ class Source:
         self._wanted = frozenset(p for p in partitions if p in self._cursors)
         self._paused &= self._wanted
 
+    def _rest(self, resting: bool) -> None:
+        self._restless_at = self._thread.time() + PATIENCE_SECONDS if resting else 0.0
+        if resting:
+            self._thread.call_later(PATIENCE_SECONDS, self._wake)
+
     def _is_patient(self) -> bool:
         added = self._wanted - self._paused
+        now = self._thread.time()
         if not added:
             self._impatient_at = None
-            return False
-        now = self._thread.time()
+            return now < self._restless_at
         if self._impatient_at is None:
             self._impatient_at = now + PATIENCE_SECONDS
             self._thread.call_later(PATIENCE_SECONDS, self._wake)
