@@ -25,6 +25,7 @@ from processor.clock import Clock, Timer
 from processor.commits import Commits, Committing
 from processor.core.flow import Flow
 from processor.core.lease import LeasePolicy
+from processor.intake import Holding, Intake
 from processor.model import (
     Assigned,
     Lost,
@@ -42,16 +43,8 @@ from processor.telemetry import Telemetry
 LAST_COMMIT_SECONDS = 5.0
 
 
-class Source(Committing, Protocol):
+class Source(Committing, Holding, Protocol):
     """Where records come from; its events come to `Pipeline.take`."""
-
-    def hold(self, partitions: Collection[Partition]) -> None:
-        """Take nothing from these for now; from all others again."""
-        ...
-
-    def rest(self, resting: bool) -> None:
-        """There is enough to do: read nothing for a moment, unless it gets long; or there is not any more."""
-        ...
 
     def released(self, partitions: Collection[Partition]) -> None:
         """These revoked partitions may go."""
@@ -130,9 +123,7 @@ class Pipeline:
             policy.lease, flow, source, clock, telemetry, leased=deliverer.leased, answered=self._committed
         )
         self._leaving: list[_Leaving] = []
-        self._held: frozenset[Partition] | None = None
-        """What the source was told to hold last; None: it may have forgotten, as it does with what goes."""
-        self._is_resting = False
+        self._intake = Intake(flow, source)
         self._pump_is_due = False
         self._phase = _Phase.RUNNING
         self._joined = False
@@ -183,7 +174,7 @@ class Pipeline:
 
     def _assigned(self, assigned: Assigned) -> None:
         self._joined = True
-        self._held = None
+        self._intake.forgotten()
         self._telemetry.rebalanced("assigned", assigned.positions)
         self._flow.assigned(assigned)
         self._commits.positions_known()
@@ -196,7 +187,7 @@ class Pipeline:
 
     def _revoked(self, partitions: frozenset[Partition]) -> None:
         self._telemetry.rebalanced("revoked", partitions)
-        self._held = None
+        self._intake.forgotten()
         self._wind_up(partitions)
         deadline = self._clock.call_later(self._policy.drain_timeout, partial(self._give_up, partitions))
         self._leaving.append(_Leaving(partitions, deadline))
@@ -204,7 +195,7 @@ class Pipeline:
 
     def _lost(self, partitions: frozenset[Partition]) -> None:
         self._telemetry.rebalanced("lost", partitions)
-        self._held = None
+        self._intake.forgotten()
         self._flow.revoked(partitions)
         for record in self._flow.running(partitions):
             self._deliverer.abandon(record)
@@ -257,13 +248,7 @@ class Pipeline:
         while (room := self._room()) > 0 and (records := self._flow.start(room)):
             for record in records:
                 self._deliverer.deliver(record)
-        held = frozenset(self._flow.held()) if self._is_running() else self._flow.assignment()
-        if held != self._held:
-            self._held = held
-            self._source.hold(held)
-        if self._flow.has_plenty() is not self._is_resting:
-            self._is_resting = not self._is_resting
-            self._source.rest(self._is_resting)
+        self._intake.adjust(open_=self._is_running())
 
     def _room(self) -> int:
         return self._deliverer.room() if self._is_running() else 0

@@ -3,8 +3,11 @@
 Times are monotonic seconds, but for `wall` and `first_attempt` and `last_attempt`: timestamps.
 """
 
+import math
 from collections.abc import Callable
 from enum import Enum
+
+from msgspec import Struct
 
 from processor.core.admission import Leave
 from processor.core.dead_letter import Failure
@@ -23,42 +26,27 @@ class Stage(Enum):
     BLOCKED_LETTER = 4
 
 
-class Run:
-    """A record under way."""
+def nothing() -> None:
+    """There is nothing to call off."""
 
-    __slots__ = (
-        "attempts",
-        "cancel",
-        "counted",
-        "delivered_before",
-        "downtime",
-        "first_attempt",
-        "is_foreign",
-        "is_sent",
-        "last_attempt",
-        "leave",
-        "letter",
-        "record",
-        "request",
-        "started_at",
-    )
 
-    downtime: float
-    leave: Leave
-    started_at: float
+class Run(Struct, eq=False, gc=False):
+    """A record under way; a new one has no leave, and no times yet."""
 
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.attempts = 0
-        self.counted = 0
-        self.delivered_before: int | None = None
-        self.is_sent = False
-        self.letter: Letter | None = None
-        self.cancel: Callable[[], None] = nothing
-        self.request: Request | None = None
-        self.is_foreign = False
-        self.first_attempt: float | None = None
-        self.last_attempt: float | None = None
+    record: Record
+    attempts: int = 0
+    counted: int = 0
+    delivered_before: int | None = None
+    is_sent: bool = False
+    letter: Letter | None = None
+    cancel: Callable[[], None] = nothing
+    request: Request | None = None
+    is_foreign: bool = False
+    first_attempt: float | None = None
+    last_attempt: float | None = None
+    leave: Leave = Leave(-math.inf, False, 0)
+    started_at: float = -math.inf
+    downtime: float = 0.0
 
     @property
     def stage(self) -> Stage:
@@ -96,7 +84,3 @@ class Run:
             request=self.request,
             response=response,
         )
-
-
-def nothing() -> None:
-    """There is nothing to call off."""

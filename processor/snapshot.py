@@ -7,8 +7,8 @@ from typing import NamedTuple
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from processor.core.assignment import Hold, Standing
 from processor.core.circuit import State
-from processor.core.flow import Hold, Standing
 from processor.model import Partition
 
 NAMESPACE = "webhook_processor"

@@ -13,9 +13,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 from structlog.testing import capture_logs
 
+from processor.core.assignment import Hold
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure, of_event
-from processor.core.flow import Flow, FlowPolicy, Hold
+from processor.core.flow import Flow, FlowPolicy
 from processor.errors import EventError, TransportError, WriteError
 from processor.model import Position, Record, Sign
 from processor.telemetry import LINES_PER_SECOND, Telemetry

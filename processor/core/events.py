@@ -50,7 +50,8 @@ def parse(value: bytes | None) -> Event:
     if value is None:
         raise EventError("tombstone", "the record has no value")
     try:
-        value.decode()
+        if not value.isascii():
+            value.decode()
         return Event(value, _SPLIT.decode(value))
     except UnicodeDecodeError as error:
         raise EventError("invalid_event", f"not UTF-8: {error.reason} at byte {error.start}") from None

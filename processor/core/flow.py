@@ -15,13 +15,11 @@ Promises, with those of `lanes` and `offsets`:
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import chain
-from typing import NamedTuple
 
-from processor.core.lanes import Lanes, Order
+from processor.core.assignment import Assignment, Hold, Standing
+from processor.core.lanes import Order
 from processor.core.offset_codec import LIMIT
-from processor.core.offsets import Offsets
 from processor.model import Assigned, Partition, Position, Record
 
 PLENTY = 1_000
@@ -42,43 +40,7 @@ class FlowPolicy:
     plenty: int = PLENTY
 
 
-class Hold(StrEnum):
-    """Why nothing more is taken from a partition."""
-
-    RECORDS = "records"
-    BYTES = "bytes"
-    METADATA = "metadata"
-    DEAD_LETTER = "dead_letter"
-
-
 _CROWDS = frozenset((Hold.RECORDS, Hold.BYTES))
-
-
-class Standing(NamedTuple):
-    """How a partition stands: offsets, counts of records, `oldest` as a record timestamp in seconds."""
-
-    position: int | None
-    expected: int | None
-    unsettled: int
-    gap: int
-    oldest: float | None
-
-
-class _Assignment:
-    """One partition while it is ours."""
-
-    def __init__(self, epoch: int, committed: Position | None, order: Order) -> None:
-        self.epoch = epoch
-        self.offsets = Offsets(committed)
-        self.lanes = Lanes(order)
-        self.running: dict[int, Record] = {}
-        self.blocked: set[int] = set()
-        self.bytes = 0
-        self.revoked = False
-        self.committed = committed
-        self.asked: Position | None = None
-        self.crowded = False
-        self.hold: Hold | None = None
 
 
 class Flow:
@@ -86,7 +48,7 @@ class Flow:
 
     def __init__(self, policy: FlowPolicy) -> None:
         self._policy = policy
-        self._assignments: dict[Partition, _Assignment] = {}
+        self._assignments: dict[Partition, Assignment] = {}
         self._ready: deque[Record] = deque()
         self._records = 0
         self._bytes = 0
@@ -102,7 +64,7 @@ class Flow:
         """These partitions are ours, from their committed positions on."""
         self.released([partition for partition in assigned.positions if partition in self._assignments])
         for partition, position in assigned.positions.items():
-            self._assignments[partition] = _Assignment(assigned.epoch, position, self._policy.order)
+            self._assignments[partition] = Assignment(assigned.epoch, position, self._policy.order)
 
     def received(self, records: Iterable[Record]) -> int:
         """Records were read; returns how many of them have still to be done."""
@@ -245,26 +207,16 @@ class Flow:
     def standings(self) -> Iterator[tuple[Partition, Standing]]:
         """How every partition stands."""
         for partition, assignment in self._assignments.items():
-            offsets = assignment.offsets
-            yield (
-                partition,
-                Standing(
-                    offsets.position(),
-                    offsets.expected(),
-                    offsets.unfinished(),
-                    offsets.gap(),
-                    offsets.oldest(),
-                ),
-            )
+            yield partition, assignment.standing()
 
     # How they are answered
 
-    def _assignment_of(self, record: Record) -> _Assignment | None:
+    def _assignment_of(self, record: Record) -> Assignment | None:
         """The fence: None when `record` belongs to an assignment that is over."""
         assignment = self._assignments.get(record.partition)
         return assignment if assignment and assignment.epoch == record.epoch else None
 
-    def _position(self, assignment: _Assignment) -> Position | None:
+    def _position(self, assignment: Assignment) -> Position | None:
         limit = self._policy.max_metadata_bytes
         commit = assignment.offsets.commit(limit)
         if commit is None:
@@ -275,7 +227,7 @@ class Flow:
         assignment.crowded = crowded
         return position
 
-    def _hold(self, assignment: _Assignment) -> Hold | None:
+    def _hold(self, assignment: Assignment) -> Hold | None:
         if assignment.blocked:
             return Hold.DEAD_LETTER
         if assignment.crowded:
@@ -289,12 +241,12 @@ class Flow:
         by_records = self._records / policy.max_waiting_records >= self._bytes / policy.max_waiting_bytes
         return Hold.RECORDS if by_records else Hold.BYTES
 
-    def _relieved(self, assignment: _Assignment) -> bool:
+    def _relieved(self, assignment: Assignment) -> bool:
         """Well below the high water: a pause throws away what was fetched already, so they should be few."""
         fullness = self._fullness()
         return fullness <= 0.5 or (fullness < 1.5 and self._is_small(assignment))
 
-    def _is_small(self, assignment: _Assignment) -> bool:
+    def _is_small(self, assignment: Assignment) -> bool:
         return self._share(assignment) <= 0.5 / len(self._assignments)
 
     def _is_eased(self) -> bool:
@@ -306,12 +258,12 @@ class Flow:
         policy = self._policy
         return max(self._records / policy.max_waiting_records, self._bytes / policy.max_waiting_bytes)
 
-    def _share(self, assignment: _Assignment) -> float:
+    def _share(self, assignment: Assignment) -> float:
         policy = self._policy
         records = assignment.offsets.unfinished() / policy.max_waiting_records
         return max(records, assignment.bytes / policy.max_waiting_bytes)
 
-    def _weigh(self, assignment: _Assignment, record: Record, sign: int) -> None:
+    def _weigh(self, assignment: Assignment, record: Record, sign: int) -> None:
         weight = sign * (len(record.value or b"") + RECORD_OVERHEAD_BYTES)
         assignment.bytes += weight
         self._bytes += weight

@@ -6,6 +6,8 @@ Promise: `answered` is called once, or never when it was called off before.
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import Struct
+
 from processor.model import Answer
 
 
@@ -25,35 +27,30 @@ class Queue(Protocol):
         ...
 
 
-class Exchange:
+class Exchange(Struct, eq=False, gc=False):
     """A request until it is answered; `deadline` in monotonic seconds.
 
     `is_second_try`: it was on its way once, on a connection that was dead already.
     """
 
-    __slots__ = ("_answered", "_queue", "carrier", "deadline", "is_second_try", "payload")
-
-    def __init__(
-        self, payload: bytes, deadline: float, answered: Callable[[Answer], None], queue: Queue
-    ) -> None:
-        self.payload = payload
-        self.deadline = deadline
-        self.is_second_try = False
-        self.carrier: Carrier | None = None
-        self._answered: Callable[[Answer], None] | None = answered
-        self._queue = queue
+    payload: bytes
+    deadline: float
+    answered: Callable[[Answer], None] | None
+    queue: Queue
+    is_second_try: bool = False
+    carrier: Carrier | None = None
 
     def end(self, answer: Answer) -> None:
         """Give the answer, unless it was given or nobody wants it any more."""
-        answered, self._answered, self.carrier = self._answered, None, None
+        answered, self.answered, self.carrier = self.answered, None, None
         if answered:
             answered(answer)
 
     def cancel(self) -> None:
         """Nobody wants the answer any more."""
-        if self._answered:
-            self._answered = None
+        if self.answered:
+            self.answered = None
             if self.carrier:
                 self.carrier.end()
             else:
-                self._queue.withdrawn(self)
+                self.queue.withdrawn(self)

@@ -19,7 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from processor.core.flow import RECORD_OVERHEAD_BYTES, Flow, FlowPolicy, Hold, Standing
+from processor.core.assignment import Hold, Standing
+from processor.core.flow import RECORD_OVERHEAD_BYTES, Flow, FlowPolicy
 from processor.core.lanes import Order
 from processor.core.offset_codec import Span, decode, encode
 from processor.model import Assigned, Partition, Position, Record

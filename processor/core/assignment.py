@@ -1,0 +1,54 @@
+"""One partition, from when it is assigned to when it is released: what is known of it, in one place.
+
+Only Flow touches it; it lives exactly as long as the assignment.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from processor.core.lanes import Lanes, Order
+from processor.core.offsets import Offsets
+from processor.model import Position, Record
+
+
+class Hold(StrEnum):
+    """Why nothing more is taken from a partition."""
+
+    RECORDS = "records"
+    BYTES = "bytes"
+    METADATA = "metadata"
+    DEAD_LETTER = "dead_letter"
+
+
+class Standing(NamedTuple):
+    """How a partition stands: offsets, counts of records, `oldest` as a record timestamp in seconds."""
+
+    position: int | None
+    expected: int | None
+    unsettled: int
+    gap: int
+    oldest: float | None
+
+
+class Assignment:
+    """One partition while it is ours."""
+
+    def __init__(self, epoch: int, committed: Position | None, order: Order) -> None:
+        self.epoch = epoch
+        self.offsets = Offsets(committed)
+        self.lanes = Lanes(order)
+        self.running: dict[int, Record] = {}
+        self.blocked: set[int] = set()
+        self.bytes = 0
+        self.revoked = False
+        self.committed = committed
+        self.asked: Position | None = None
+        self.crowded = False
+        self.hold: Hold | None = None
+
+    def standing(self) -> Standing:
+        """How it stands."""
+        offsets = self.offsets
+        return Standing(
+            offsets.position(), offsets.expected(), offsets.unfinished(), offsets.gap(), offsets.oldest()
+        )
