@@ -146,17 +146,21 @@ class Consumer:
         self._obey()
         if self._ahead >= AHEAD or self._holds.are_waited_for(self._beat):
             self._obey(wait=POLL_SECONDS)
+        elif self._holds.are_resting(self._beat):
+            self._obey(wait=POLL_SECONDS)
+            if self._commits:  # their answers come with what is read, and what is ready may wait for them
+                self._read(1)
         else:
-            self._read()
+            self._read(BATCH, wait=POLL_SECONDS)
 
-    def _read(self) -> None:
+    def _read(self, most: int, wait: float = 0.0) -> None:
         self._dropped.clear()
-        first = self._client.poll(POLL_SECONDS)
+        first = self._client.poll(wait)
         if first is None:
             return
         records: list[Record] = []
         ends: dict[Partition, int] = {}
-        for message in (first, *self._client.consume(BATCH - 1, 0)):
+        for message in (first, *(self._client.consume(most - 1, 0) if most > 1 else ())):
             if message.error() is None:
                 self._take(message, records)
             else:

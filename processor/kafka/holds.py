@@ -31,6 +31,10 @@ class Holds:
         """Poll nothing for a while, or do so again."""
         self._restless_at = now + PATIENCE_SECONDS if resting else -math.inf
 
+    def are_resting(self, now: float) -> bool:
+        """Whether little should be polled for now."""
+        return now < self._restless_at
+
     def wanted(self, partitions: frozenset[Partition]) -> None:
         """Take nothing from these, which are assigned; from all others again."""
         self._wanted = partitions
@@ -46,7 +50,7 @@ class Holds:
         added = self._wanted - self._paused
         if not added:
             self._impatient_at = None
-            return now < self._restless_at
+            return False
         if self._impatient_at is None:
             self._impatient_at = now + PATIENCE_SECONDS
         if now < self._impatient_at:

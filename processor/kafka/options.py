@@ -41,12 +41,13 @@ def consumer_options(kafka: KafkaSettings) -> Options:
     """What the consumer needs beside that.
 
     The queue limits are per partition and process; the library's own are 100,000 records and 64 MiB.
+    With limits so low its own back-off of a second, and one of 100 ms too, lets a fast process run dry.
     """
     options: Options = {
         "queued.min.messages": 2_000,
         "queued.max.messages.kbytes": 16_384,
         "fetch.max.bytes": 8 * 1024 * 1024,
-        "fetch.queue.backoff.ms": 100,
+        "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
         **client_options(kafka),
         "group.id": kafka.group_id,

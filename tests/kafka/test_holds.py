@@ -91,9 +91,10 @@ def test_a_rest_is_waited_for_but_is_no_pause_and_not_long() -> None:
     client = Client()
     holds = Holds(cast(confluent_kafka.Consumer, client))
     holds.rest(True, NOW)
-    assert holds.are_waited_for(NOW)
-    assert holds.are_waited_for(LATER - 0.01)
-    assert not holds.are_waited_for(LATER)
+    assert holds.are_resting(NOW)
+    assert holds.are_resting(LATER - 0.01)
+    assert not holds.are_resting(LATER)
+    assert not holds.are_waited_for(NOW)
     assert client.calls == 0
 
 
@@ -101,7 +102,7 @@ def test_a_rest_ends_when_there_is_not_enough_to_do_any_more() -> None:
     holds = Holds(cast(confluent_kafka.Consumer, Client()))
     holds.rest(True, NOW)
     holds.rest(False, NOW)
-    assert not holds.are_waited_for(NOW)
+    assert not holds.are_resting(NOW)
 
 
 def test_a_rest_does_not_put_off_a_pause() -> None:

@@ -1,7 +1,8 @@
 """The consumer of one process, as `processor.kafka.consumer` is: one thread, one stream of events.
 
 What the thread learns from the group comes out of a poll, as the library does it: so nothing is
-learned, commit answers included, while it waits for a release, for a busy loop, or with a hold.
+learned, commit answers included, while it waits for a release, for a busy loop, or with a hold. In a
+rest it polls, for little, while it waits for the answer to a commit.
 """
 
 from collections import deque
@@ -88,6 +89,7 @@ class Source:
         self._paused: frozenset[Partition] = frozenset()
         self._impatient_at: float | None = None
         self._restless_at = 0.0
+        self._unanswered = 0
         self._waiting_for: set[Partition] = set()
         self._callback_ends: float | None = None
         self._after_callback: Call = _nothing
@@ -155,20 +157,26 @@ class Source:
             self._end_callback()
         if self._left is not None and not self._is_closed:
             self._close()
-        elif self._ahead < AHEAD and not self._is_patient():
-            self._poll()
+        elif self._ahead < AHEAD and not self._is_patient() and (most := self._most()):
+            self._poll(most)
 
-    def _poll(self) -> None:
+    def _most(self) -> int:
+        """How many records may be read now: few in a rest, and none without need."""
+        if self._thread.time() >= self._restless_at:
+            return self._batch
+        return 1 if self._unanswered else 0
+
+    def _poll(self, most: int) -> None:
         while self._ops and self._callback_ends is None:
             self._ops.popleft()()
         if self._callback_ends is None and not self._is_closed:
             self._rejoin_if_asked()
-            self._read()
+            self._read(most)
 
-    def _read(self) -> None:
+    def _read(self, most: int) -> None:
         records: list[Record] = []
         ends: dict[Partition, int] = {}
-        room = self._random.randint(1, self._batch)
+        room = self._random.randint(1, most)
         for partition in self._cursors:
             if partition not in self._paused:
                 self._read_of(partition, room - len(records), records, ends)
@@ -318,11 +326,16 @@ class Source:
         if FENCES and any(self._epoch_of(p) != epoch for p, epoch in epochs.items()):
             self._tell_answer(done, dict.fromkeys(positions, "_STATE"))
             return
+        self._unanswered += 1
         answered = partial(self._answered, done)
         self._group.send(member, partial(self._group.commit, member, generation, positions, answered))
 
     def _answered(self, done: Callable[[Errors], None], errors: Errors) -> None:
-        self._thread.call_soon(partial(self._op, partial(self._tell_answer, done, errors)))
+        self._thread.call_soon(partial(self._op, partial(self._hear_answer, done, errors)))
+
+    def _hear_answer(self, done: Callable[[Errors], None], errors: Errors) -> None:
+        self._unanswered -= 1
+        self._tell_answer(done, errors)
 
     def _want(self, partitions: frozenset[Partition]) -> None:
         self._wanted = frozenset(p for p in partitions if p in self._cursors)
@@ -338,7 +351,7 @@ class Source:
         now = self._thread.time()
         if not added:
             self._impatient_at = None
-            return now < self._restless_at
+            return False
         if self._impatient_at is None:
             self._impatient_at = now + PATIENCE_SECONDS
             self._thread.call_later(PATIENCE_SECONDS, self._wake)
