@@ -78,7 +78,7 @@ class Settings(BaseSettings):
             delivery.order,
             delivery.max_waiting_records,
             delivery.max_waiting_bytes,
-            plenty=max(PLENTY, 2 * delivery.max_in_flight),
+            plenty=max(PLENTY, 4 * delivery.max_in_flight),
         )
 
     def admission_policy(self) -> AdmissionPolicy:

@@ -22,7 +22,7 @@ from processor.core.lanes import Order
 from processor.core.offset_codec import LIMIT
 from processor.model import Assigned, Partition, Position, Record
 
-PLENTY = 1_000
+PLENTY = 500
 """So many records that may start are enough to go on with: what is read later fills no caches meanwhile."""
 
 RECORD_OVERHEAD_BYTES = 500
