@@ -191,7 +191,7 @@ async def test_parallel_consumer_keeps_the_order_of_a_key_and_repeats_nothing(
         assert by_key((each.body for each in endpoint.requests), key_of) == by_key(written, key_of)
 
 
-def test_redpanda_connect_commits_nothing_behind_an_unfinished_record() -> None:
+def test_benthos_commits_nothing_behind_an_unfinished_record() -> None:
     if shutil.which("go") is None:
         pytest.skip("NOT TESTED: no Go")
     folder = Path(peers.__file__).with_name("benthos")

@@ -3,7 +3,7 @@
 A peer gets BOOTSTRAP, TOPIC, GROUP, URL, IN_FLIGHT, CA_FILE (empty: the system's) and METHOD by its
 environment, reads the topic from the earliest offset, sends every value as it is, and runs until SIGTERM.
 
-`redpanda-connect` stands for Redpanda Connect without being it: the engine (benthos) and the `http_client`
+`benthos` stands for Redpanda Connect without being it: the engine (benthos) and the `http_client`
 output are its own, the Kafka input is ours, on the same client library and with the same limits. Its whole
 distribution is under a licence that is not open source.
 """

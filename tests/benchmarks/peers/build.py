@@ -44,7 +44,7 @@ class GoProgram:
     @property
     def target(self) -> Path:
         """A folder with one executable."""
-        return BUILT / f"redpanda-connect-{_digest(self._source)}"
+        return BUILT / f"benthos-{_digest(self._source)}"
 
     def compile(self, target: Path) -> None:
         """By the Go toolchain; modules are those of go.sum."""
@@ -94,7 +94,7 @@ class JavaProgram:
         return f"Parallel Consumer {asked[0]} with Vert.x {engine} (Java {runtime})"
 
 
-PROGRAMS: Mapping[str, Program] = {"redpanda-connect": GoProgram(), "parallel-consumer": JavaProgram()}
+PROGRAMS: Mapping[str, Program] = {"benthos": GoProgram(), "parallel-consumer": JavaProgram()}
 
 
 def build(program: Program) -> None:
