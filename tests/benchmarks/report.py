@@ -47,12 +47,13 @@ class Report:
         """The reports of several files as one; where they differ, the machine is the last one's."""
         reports = [json.loads(file.read_text(encoding="utf-8")) for file in files]
         runs = [run | {"verdict": Verdict(*run["verdict"])} for each in reports for run in each["runs"]]
+        order = list(scenario.titles())
         kills = [kill | {"verdict": Verdict(*kill["verdict"])} for each in reports for kill in each["kills"]]
         return cls(
             machine=reports[-1]["machine"],
             versions={name: text for each in reports for name, text in each["versions"].items()},
             events=reports[-1]["events"],
-            runs=[Run(**run) for run in runs],
+            runs=sorted((Run(**run) for run in runs), key=lambda run: order.index(run.scenario)),
             kills=[Kill(**kill) for kill in kills],
             stuck=[text for each in reports for text in each["stuck"]],
         )

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Mapping
 from functools import partial
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from processor.kafka import holds
 from processor.kafka.consumer import GONE_MEANWHILE
 from processor.model import Missed, Partition, Position, Stopped, Troubled
 from tests.apache_kafka import Broker
@@ -104,6 +106,29 @@ async def test_a_partition_that_begins_anew_below_its_committed_offset_ends_the_
     await rig.until(lambda: any(isinstance(event, Stopped) for event in rig.events))
     assert "below its committed offset" in next(e.error for e in rig.events if isinstance(e, Stopped))
     assert rig.of(0) == []
+
+
+@pytest.mark.kafka
+async def test_a_commit_is_answered_in_a_rest_in_which_little_is_read(
+    apache_kafka: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "PATIENCE_SECONDS", 600.0)
+    topic = f"rest-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    rig = RealRig(apache_kafka.bootstrap_servers, topic)
+    rig.produce(0, 1)
+    await rig.start()
+    await rig.until(lambda: len(rig.of(0)) == 1)
+    rig.source.rest(True)
+    rig.produce(0, 5_000)
+    answers: list[Mapping[Partition, str | None]] = []
+    rig.source.commit({rig.partitions[0]: Position(1)}, answers.append)
+    await rig.until(lambda: answers)
+    assert answers == [{rig.partitions[0]: None}]
+    assert len(rig.of(0)) < 1_000
+    rig.source.rest(False)
+    await rig.until(lambda: len(rig.of(0)) == 5_001)
+    await rig.close()
 
 
 def retired(broker: Broker, topic: str, before: int) -> None:
