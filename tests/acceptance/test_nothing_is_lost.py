@@ -192,6 +192,6 @@ async def test_a_process_whose_static_name_another_one_takes_ends_and_loses_noth
                 assert await first.wait() == 1
                 assert "fenced" in json.dumps(first.log()).lower()
                 await asyncio.to_thread(here.produce, numbered(20, 40))
-                await second.until("deliveries_total", "delivered", at_least=20)
+                await until_all_have_come(endpoint, 40)
                 assert await second.terminate() == 0
         assert set(map(number, endpoint.requests)) == set(range(40))
