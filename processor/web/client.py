@@ -135,15 +135,17 @@ class Client:
         return way, parsed.raw_path_qs
 
     def _sweep(self) -> None:
-        """Look after all connections; come back while there are any."""
+        """Look after all connections; come back while there are any, whatever an answer leads to."""
+        self._timer = self._loop.call_later(self._tick, self._sweep)
         now, ways = self._loop.time(), (self._own, *self._foreign.values())
         for way in ways:
             way.pool.sweep(now)
         for way in list(self._foreign.values())[:-_MOST_FOREIGN]:
             way.pool.shrink()
         self._foreign = {origin: way for origin, way in self._foreign.items() if not way.pool.is_empty}
-        is_needed = self._foreign or not self._own.pool.is_empty
-        self._timer = self._loop.call_later(self._tick, self._sweep) if is_needed else None
+        if not self._foreign and self._own.pool.is_empty:
+            self._timer.cancel()
+            self._timer = None
 
 
 def _closed() -> TransportError:

@@ -72,8 +72,9 @@ class Pool:
         """Time has passed: end what takes too long, and what was idle for too long."""
         for waiting in (self._second_tries, self._waiting):
             for exchange in [each for each in waiting if each.deadline <= now]:
-                waiting.remove(exchange)
-                exchange.end(self._too_late())
+                if exchange in waiting:  # the answer to one may have called off another
+                    waiting.remove(exchange)
+                    exchange.end(self._too_late())
         for wire in list(self._wires):
             wire.check(now, self._limits.keepalive)
         if len(self._idle) > len(self._wires):
@@ -86,14 +87,14 @@ class Pool:
 
     async def close(self, answer: TransportError) -> None:
         """End all connections; what is under way or waits gets `answer`."""
-        tasks = list(self._dialling)
-        for task in tasks:
-            task.cancel()
-        for wire in list(self._wires):
-            wire.end(answer)
         for waiting in (self._second_tries, self._waiting):
             while waiting:
                 waiting.popleft().end(answer)
+        for wire in list(self._wires):
+            wire.end(answer)
+        tasks = list(self._dialling)
+        for task in tasks:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     # What connections and exchanges tell

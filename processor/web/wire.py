@@ -89,7 +89,7 @@ class Wire(asyncio.Protocol):
         self._body = b""
         self._status = 0
         self._fault = ""
-        self._is_complete = self._is_spoilt = self._is_lasting = False
+        self._is_heard = self._is_complete = self._is_spoilt = self._is_lasting = False
 
     # Questions and commands
 
@@ -133,6 +133,7 @@ class Wire(asyncio.Protocol):
             self._transport.abort()
             self.end()
             return
+        self._is_heard = True
         try:
             if self._status:
                 self._parse(data)
@@ -168,8 +169,8 @@ class Wire(asyncio.Protocol):
             self._conclude("reset", f"{self._host} ended the connection before an answer")
 
     def _was_dead(self, exchange: Exchange) -> bool:
-        is_unheard = not self._is_fresh and not self._head and not self._status
-        return is_unheard and not exchange.is_second_try and self._clock() - self._since < STALE_SECONDS
+        may_be = not (self._is_fresh or self._is_heard or exchange.is_second_try)
+        return may_be and self._clock() - self._since < STALE_SECONDS
 
     # What the parser tells
 

@@ -159,9 +159,10 @@ class TestTheRequest:
             assert error(await send(client, post(server.url, b""))).reason == "reset"
         assert (len(heads), server.connections) == (3, 2)
 
-    async def test_does_not_leave_again_when_an_answer_had_begun(self) -> None:
+    @pytest.mark.parametrize("begun", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])
+    async def test_does_not_leave_again_when_an_answer_had_begun(self, begun: bytes) -> None:
         heads: list[bytes] = []
-        async with RawServer(one_answer_a_connection(heads, b"H")) as server, opened(server.url) as client:
+        async with RawServer(one_answer_a_connection(heads, begun)) as server, opened(server.url) as client:
             assert response(await send(client, post(server.url, b""))).status == 200
             assert error(await send(client, post(server.url, b""))).reason == "reset"
         assert (len(heads), server.connections) == (2, 1)

@@ -233,3 +233,25 @@ async def test_a_connection_that_ended_while_idle_is_not_used() -> None:
                 await asyncio.sleep(0.001)
         response(await pool.ask())
     assert server.connections == 2
+
+
+async def test_closing_answers_all_and_dials_no_more() -> None:
+    async with RawServer(silent) as server, rig(server.url, most=1) as pool:
+        answers = [pool.ask() for _ in range(3)]
+        async with asyncio.timeout(SECONDS):
+            while pool.exchanges[0].carrier is None:
+                await asyncio.sleep(0)
+        await pool.pool.close(TransportError("reset", "closed"))
+        assert [error(answer.result()).message for answer in answers] == ["closed"] * 3
+        await asyncio.sleep(0)
+        assert pool.gate.asked == 1
+        assert pool.pool.is_empty
+
+
+async def test_an_answer_that_calls_off_others_leaves_the_sweep_at_its_work() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url) as pool:
+        pool.gate.opened.clear()
+        late, called_off, last = (pool.ask(seconds=1.0) for _ in range(3))
+        pool.exchanges[0].answered = lambda _: pool.exchanges[1].cancel()
+        pool.pool.sweep(pool.loop.time() + 2.0)
+        assert (late.done(), called_off.done(), last.done()) == (False, False, True)
