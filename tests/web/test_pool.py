@@ -17,7 +17,7 @@ from processor.web.message import Writer
 from processor.web.pool import Limits, Pool
 from processor.web.wire import Line
 from tests.endpoint import HOST, Arrival, Endpoint, RawServer, Reply, answering, reset, silent
-from tests.web.asking import error, response, settings
+from tests.web.asking import error, hanging, response, settings
 
 SECONDS = 10.0
 
@@ -236,11 +236,9 @@ async def test_a_connection_that_ended_while_idle_is_not_used() -> None:
 
 
 async def test_closing_answers_all_and_dials_no_more() -> None:
-    async with RawServer(silent) as server, rig(server.url, most=1) as pool:
+    async with Endpoint(hanging) as endpoint, rig(endpoint.url, most=1) as pool:
         answers = [pool.ask() for _ in range(3)]
-        async with asyncio.timeout(SECONDS):
-            while pool.exchanges[0].carrier is None:
-                await asyncio.sleep(0)
+        await endpoint.received(1)
         await pool.pool.close(TransportError("reset", "closed"))
         assert [error(answer.result()).message for answer in answers] == ["closed"] * 3
         await asyncio.sleep(0)
