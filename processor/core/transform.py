@@ -43,8 +43,8 @@ FRAMING = frozenset(
 
 _SPECIAL = frozenset((*ENVELOPE, "request_ip"))
 _INTEGRATIONS = ("Webhook", "webhook", "WebHook", "WEBHOOK")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _EMPTY = (b"null", b'""')
 
 
@@ -150,9 +150,9 @@ def _checked(headers: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """The headers by their names in lower case; a later one wins."""
     checked = {}
     for name, value in headers:
-        if not _NAME.fullmatch(name):
+        if not TOKEN.fullmatch(name):
             raise EventError("invalid_header", "a header name is empty or has a character it may not have")
-        if _FORBIDDEN_IN_VALUE.search(value):
+        if FORBIDDEN_IN_VALUE.search(value):
             raise EventError(
                 "invalid_header", f"the value of header {name} has a line break, NUL or control character"
             )

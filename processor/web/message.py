@@ -7,11 +7,10 @@ word too early is refused with ValueError, whose text quotes nothing of the requ
 import re
 from typing import Final
 
+from processor.core.transform import FORBIDDEN_IN_VALUE, TOKEN
 from processor.model import Headers, Request
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_TARGET: Final = re.compile(r"[^\x21-\x7e]")
-_NOT_IN_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 
 
@@ -41,7 +40,7 @@ class Writer:
             self._fields = "".join(map(_field, headers))
             if not any(name.lower() == "host" for name, _ in headers):
                 self._fields = f"Host: {self._host}\r\n{self._fields}"
-        if not _TOKEN.fullmatch(method) or _NOT_IN_TARGET.search(target) or target[:1] != "/":
+        if not TOKEN.fullmatch(method) or _NOT_IN_TARGET.search(target) or target[:1] != "/":
             self._headers = None
             raise ValueError("its method or its URL has a character that it may not have")
         self._head = f"{method} {target} HTTP/1.1\r\n{self._fields}".encode()
@@ -50,6 +49,6 @@ class Writer:
 
 def _field(header: tuple[str, str]) -> str:
     name, value = header
-    if not _TOKEN.fullmatch(name) or name.lower() in _FRAMING or _NOT_IN_VALUE.search(value):
+    if not TOKEN.fullmatch(name) or name.lower() in _FRAMING or FORBIDDEN_IN_VALUE.search(value):
         raise ValueError("a header has a character that it may not have, or belongs to the connection")
     return f"{name}: {value}\r\n"
