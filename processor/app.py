@@ -15,6 +15,7 @@ from processor import __version__
 from processor.core.admission import Admission
 from processor.core.circuit import State
 from processor.core.flow import Flow
+from processor.core.live import Batch, Filter
 from processor.core.transform import Transform
 from processor.delivery import Delivery
 from processor.errors import FatalError
@@ -23,14 +24,16 @@ from processor.kafka.ends import Ends
 from processor.kafka.options import refuse_unknown
 from processor.kafka.producer import Producer
 from processor.letters import Letters
-from processor.model import Partition, Report
+from processor.live import Live
+from processor.model import About, Partition, Report
 from processor.pipeline import Pipeline, PipelinePolicy
 from processor.run import Stage
 from processor.settings import Settings
 from processor.snapshot import Snapshot
 from processor.telemetry import Telemetry
-from processor.web.admin import Admin, Pages
+from processor.web.admin import Admin
 from processor.web.client import Client
+from processor.web.pages import Pages
 
 MEASURE_SECONDS = 10.0
 """How often the ends of the partitions are asked for."""
@@ -74,7 +77,7 @@ class App:
         self._client = Client(settings.destination, settings.delivery.max_in_flight)
         self._producer = Producer(settings.kafka, settings.dead_letter)
         self._consumer = Consumer(settings.kafka, max_wait=settings.longest_revocation(CLOSE_SECONDS))
-        self._admin: Front = front(self) if front else Admin(settings.admin, self)
+        self._admin: Front = front(self) if front else Admin(settings.admin, self, live=settings.live.enabled)
         self._ends: Mapping[Partition, int] = {}
         self._draining = False
 
@@ -138,6 +141,7 @@ class App:
     def _build_delivery(self, loop: asyncio.AbstractEventLoop) -> Delivery:
         settings = self._settings
         self._transform = Transform(settings.request_policy())
+        self._live = Live(settings.disclosure_policy(), loop.time, time.time)
         return Delivery(
             transform=self._transform,
             admission=self._admission,
@@ -151,6 +155,7 @@ class App:
             wall_clock=time.time,
             chance=random.random,
             telemetry=self._telemetry,
+            live=self._live,
         )
 
     def _build_pipeline(self, loop: asyncio.AbstractEventLoop) -> Pipeline:
@@ -201,6 +206,18 @@ class App:
             checks["endpoint"] = f"down: {circuit.reason().value}"
         return Report(set(checks.values()) == {"ok"}, checks)
 
+    def about(self) -> About:
+        """Whose events the live page shows."""
+        return about(self._settings)
+
+    def look(self, who: str, wanted: Filter) -> Batch:
+        """What has happened since `who` asked last."""
+        return self._live.look(who, wanted)
+
+    def leave(self, who: str) -> None:
+        """`who` asks no more."""
+        self._live.leave(who)
+
     def _membership(self) -> str:
         if not self._pipeline.joined:
             return "not joined yet"
@@ -227,6 +244,12 @@ class App:
             endpoint_pause=self._admission.pause(now),
             lease=self._admission.lease(now),
         )
+
+
+def about(settings: Settings, workers: int | None = None) -> About:
+    """Whose events the live page shows."""
+    origin = str(Transform(settings.request_policy()).origin)
+    return About(settings.destination.name, __version__, origin, settings.live.payloads, workers)
 
 
 def _stop_on_signals(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:

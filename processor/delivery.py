@@ -24,6 +24,7 @@ from processor.core.retry import Again, Effort, Never, RetryPolicy, judge
 from processor.core.transform import Prepared, Transform
 from processor.errors import EventError
 from processor.letters import Letters
+from processor.live import Live
 from processor.model import Answer, Partition, Record, Request, Sign
 from processor.run import Run, Stage, nothing
 from processor.telemetry import Telemetry
@@ -79,6 +80,7 @@ class Delivery:
         wall_clock: Callable[[], float],
         chance: Callable[[], float],
         telemetry: Telemetry,
+        live: Live,
     ) -> None:
         self._transform = transform
         self._admission = admission
@@ -90,6 +92,7 @@ class Delivery:
         self._wall_clock = wall_clock
         self._chance = chance
         self._telemetry = telemetry
+        self._live = live
         self._circuit = admission.circuit()
         self._runs: dict[tuple[Partition, int], Run] = {}
         self._due: deque[Run] = deque()
@@ -117,8 +120,7 @@ class Delivery:
         """Do what `record` needs; ask `room()` before."""
         run = self._runs[record.partition, record.offset] = Run(record)
         if record.value is None and self._skip_tombstones:
-            self._telemetry.skipped("tombstone")
-            self._settle(run)
+            self._skip(run, "tombstone")
             return
         try:
             self._prepare(run)
@@ -165,6 +167,8 @@ class Delivery:
         self._telemetry.attempted(answer, now - run.leave.at)
         sign = retry.sign_of(self._policy, answer)
         if sign is _DELIVERED:
+            if self._live.is_watched:
+                self._live.delivered(run, answer)
             self._delivered(run, now, wall)
         else:
             self._declined(run, answer, sign, now, wall)
@@ -188,11 +192,13 @@ class Delivery:
         match judge(self._policy, answer, self._effort(run, sign, now, wall), now=wall, chance=chance):
             case Again(after):
                 self._telemetry.retried(run.record, answer, run.attempts, after)
+                self._live.retried(run, answer, after)
                 self._wait(run, after)
             case Never(reason) if self._may_bury(run, now, chance):
                 self._fail(run, run.refusal(answer, reason))
             case Never(reason):
                 self._telemetry.withheld(reason)
+                self._live.withheld(run, answer)
                 self._put_off(run)
 
     def _outcome(self, run: Run, answer: Answer, sign: Sign, wall: float) -> Outcome | None:
@@ -261,11 +267,25 @@ class Delivery:
 
     # The end of a record
 
+    def _skip(self, run: Run, reason: str) -> None:
+        self._telemetry.skipped(reason)
+        if self._live.is_watched:
+            self._live.skipped(run.record, reason)
+        self._settle(run)
+
     def _fail(self, run: Run, failure: Failure) -> None:
         run.letter = self._letters.write(
-            run.record, failure, partial(self._settle, run), partial(self._listener.blocked, run.record)
+            run.record, failure, partial(self._buried, run, failure), partial(self._blocked, run, failure)
         )
         run.cancel = run.letter.give_up
+
+    def _buried(self, run: Run, failure: Failure) -> None:
+        self._live.dead_lettered(run.record, failure)
+        self._settle(run)
+
+    def _blocked(self, run: Run, failure: Failure) -> None:
+        self._live.blocked(run.record, failure)
+        self._listener.blocked(run.record)
 
     def _settle(self, run: Run) -> None:
         del self._runs[run.record.partition, run.record.offset]

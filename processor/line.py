@@ -1,6 +1,7 @@
 """The line between a supervisor and one of its workers: a pair of sockets that nobody else can reach.
 
-The supervisor writes the name of a page, the worker answers with one line of JSON. The worker's end
+The supervisor writes the name of a page and, as JSON, what it wants of it; the worker answers with one
+line of JSON that begins with the question. The worker's end
 is its standard input, so the line breaks when the supervisor is gone, however it went.
 """
 
@@ -25,12 +26,13 @@ class Page(StrEnum):
     METRICS = "metrics"
     LIVE = "live"
     READY = "ready"
+    LOOK = "look"
 
 
 class Desk:
     """A worker's end: answers what the supervisor asks, and tells when the supervisor is gone."""
 
-    def __init__(self, answer: Callable[[Page], Any], gone: Callable[[], None]) -> None:
+    def __init__(self, answer: Callable[[Page, Any], Any], gone: Callable[[], None]) -> None:
         """`answer` is called on the loop and gives what JSON can hold."""
         self._answer = answer
         self._gone = gone
@@ -54,11 +56,13 @@ class Desk:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
             async for asked in self._reader:
-                loop.call_soon(self._reply, Page(asked.decode().strip()))
+                loop.call_soon(self._reply, asked.decode().strip())
         self._gone()
 
-    def _reply(self, page: Page) -> None:
-        self._writer.write(json.dumps([page, self._answer(page)]).encode() + b"\n")
+    def _reply(self, asked: str) -> None:
+        page, _, wanted = asked.partition(" ")
+        said = self._answer(Page(page), json.loads(wanted) if wanted else None)
+        self._writer.write(json.dumps([asked, said]).encode() + b"\n")
 
 
 class Line:
@@ -76,18 +80,19 @@ class Line:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._asked: dict[Page, asyncio.Future[Any]] = {}
+        self._asked: dict[str, asyncio.Future[Any]] = {}
         self._is_open = True
         self._reading = asyncio.create_task(self._read())
 
-    async def ask(self, page: Page) -> Any:
+    async def ask(self, page: Page, wanted: Any = None) -> Any:
         """What the worker answers; None where the line breaks before it does."""
         if not self._is_open:
             return None
-        if page not in self._asked:
-            self._asked[page] = asyncio.get_running_loop().create_future()
-            self._writer.write(page.encode() + b"\n")
-        return await asyncio.shield(self._asked[page])
+        question = page.value if wanted is None else f"{page} {json.dumps(wanted)}"
+        if question not in self._asked:
+            self._asked[question] = asyncio.get_running_loop().create_future()
+            self._writer.write(question.encode() + b"\n")
+        return await asyncio.shield(self._asked[question])
 
     async def close(self) -> None:
         """Give up the line, which ends a worker that still has its end."""
@@ -97,8 +102,8 @@ class Line:
     async def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError, LookupError):
             async for raw in self._reader:
-                page, said = json.loads(raw)
-                self._asked.pop(Page(page)).set_result(said)
+                question, said = json.loads(raw)
+                self._asked.pop(question).set_result(said)
         self._is_open = False
         self._writer.close()
         for asked in self._asked.values():

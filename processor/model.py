@@ -159,3 +159,13 @@ class Report(NamedTuple):
 
     ok: bool
     checks: Mapping[str, str]
+
+
+class About(NamedTuple):
+    """Whose events the live page shows: `endpoint` as an origin; `workers` is None for a single process."""
+
+    destination: str
+    version: str
+    endpoint: str
+    payloads: str
+    workers: int | None

@@ -3,10 +3,12 @@
 Times are seconds, sizes bytes.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validator
 
+from processor.core.disclosure import Payloads
 from processor.core.endpoint import Endpoint
 from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
@@ -24,6 +26,8 @@ from processor.setting_types import (
     TimeLimit,
     mapping,
 )
+
+_TOKEN = re.compile(r"[!-~]{16,}")
 
 
 def _fault_of_header(name: str, value: SecretStr) -> str:
@@ -191,10 +195,35 @@ class RetrySettings(Section):
 
 
 class AdminSettings(Section):
-    """The port for operators: metrics and probes."""
+    """The port for operators: metrics, probes and the live page."""
 
     host: str = Field("0.0.0.0", description="The address to listen on.")  # noqa: S104
     port: int = Field(8080, ge=0, le=65535, description="The port; 0: any free one, named in the log.")
+    token: SecretStr | None = Field(
+        None,
+        description="If set, `/metrics` and what `/live` shows are given to those who send it as a bearer "
+        "token; probes need none. At least 16 visible characters.",
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _is_long_and_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError(
+                "needs at least 16 characters, all visible ASCII; `openssl rand -hex 32` makes one"
+            )
+        return token
+
+
+class LiveSettings(Section):
+    """The page that shows events as they pass."""
+
+    enabled: bool = Field(True, description="Whether there is `/live` on the admin port.")
+    payloads: Payloads = Field(
+        Payloads.NONE,
+        description="How much of an event's content it shows: `none`, `masked` (names of members, values "
+        "hidden) or `full`.",
+    )
 
 
 class LogSettings(Section):

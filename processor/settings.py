@@ -11,6 +11,7 @@ from processor.core.budget import BudgetPolicy
 from processor.core.circuit import CircuitPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import DeadLetterPolicy
+from processor.core.disclosure import HARMLESS_HEADERS, DisclosurePolicy
 from processor.core.flow import PLENTY, FlowPolicy
 from processor.core.lease import LeasePolicy
 from processor.core.rate import RatePolicy
@@ -22,6 +23,7 @@ from processor.sections import (
     CircuitSettings,
     DeliverySettings,
     DestinationSettings,
+    LiveSettings,
     LogSettings,
     RetrySettings,
 )
@@ -29,7 +31,6 @@ from processor.sections import (
 PREFIX = "WEBHOOK_PROCESSOR__"
 """How the environment variables of settings begin."""
 
-_HARMLESS = frozenset(("accept", "accept-language", "content-type", "user-agent"))
 _SECRET_OPTION = re.compile("password|secret|token|jaas|key.pem")
 SHORTEST_SECRET = 6
 """A header's value, and a word of it (the token behind `Bearer`), is a secret from this length on."""
@@ -58,6 +59,9 @@ class Settings(BaseSettings):
         default_factory=CircuitSettings, description="When the endpoint counts as down."
     )
     admin: AdminSettings = Field(default_factory=AdminSettings, description="The port for operators.")
+    live: LiveSettings = Field(
+        default_factory=LiveSettings, description="The page that shows events as they pass."
+    )
     log: LogSettings = Field(default_factory=LogSettings, description="What is written to standard error.")
 
     @classmethod
@@ -127,13 +131,17 @@ class Settings(BaseSettings):
             self.destination.name, self.kafka.group_id, __version__, tuple(self.secrets())
         )
 
+    def disclosure_policy(self) -> DisclosurePolicy:
+        """What those see who look at the live page."""
+        return DisclosurePolicy(self.live.payloads, tuple(self.secrets()))
+
     def secrets(self) -> list[str]:
         """The texts that may stand nowhere but in a request or a login, the longest first."""
         kafka, tls, headers = self.kafka, self.destination.tls, self.destination.headers
-        passwords = _texts(kafka.ssl_key_password, kafka.sasl_password, tls.key_password)
+        passwords = _texts(kafka.ssl_key_password, kafka.sasl_password, tls.key_password, self.admin.token)
         options = kafka.client | self.dead_letter.client
         passwords |= {str(value) for name, value in options.items() if _SECRET_OPTION.search(name)}
-        values = _texts(*(value for name, value in headers.items() if name.lower() not in _HARMLESS))
+        values = _texts(*(value for name, value in headers.items() if name.lower() not in HARMLESS_HEADERS))
         words = {word for text in values for word in (text, *text.split()) if len(word) >= SHORTEST_SECRET}
         return sorted(passwords | words, key=len, reverse=True)
 

@@ -17,6 +17,8 @@ from typing import Any
 import structlog
 
 from processor import __version__
+from processor.app import about
+from processor.core.live import Batch, Filter, joined, read
 from processor.core.supervision import (
     MISCONFIGURED,
     RestartPolicy,
@@ -30,7 +32,7 @@ from processor.core.supervision import (
 )
 from processor.expositions import CrewTelemetry
 from processor.line import Line, Page
-from processor.model import Report
+from processor.model import About, Report
 from processor.settings import Settings
 from processor.web.admin import Admin
 from processor.worker import NUMBER
@@ -86,13 +88,13 @@ class Worker:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
-    async def ask(self, page: Page) -> Any:
+    async def ask(self, page: Page, wanted: Any = None) -> Any:
         """What it answers; None: nothing, in time."""
         if self._line is None or self.state is not WorkerState.RUNNING:
             return None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._line.ask(page)
+                return await self._line.ask(page, wanted)
         return None
 
     async def view(self, page: Page) -> View:
@@ -121,12 +123,13 @@ class Supervisor:
 
     def __init__(self, settings: Settings, command: Sequence[str], workers: int) -> None:
         self._settings = settings.admin
+        self._about = about(settings, workers)
         self._command = command
         self._workers = [Worker(number) for number in range(workers)]
         self._telemetry = CrewTelemetry(
             settings.destination.name, lambda: [worker.state for worker in self._workers]
         )
-        self._admin = Admin(settings.admin, self)
+        self._admin = Admin(settings.admin, self, live=settings.live.enabled)
         self._statuses: list[int] = []
 
     async def run_until_signal(self) -> int:
@@ -217,6 +220,18 @@ class Supervisor:
     async def ready(self) -> Report:
         """Whether events flow in every worker."""
         return readiness(await self._views(Page.READY))
+
+    def about(self) -> About:
+        """Whose events the live page shows."""
+        return self._about
+
+    async def look(self, who: str, wanted: Filter) -> Batch:
+        """What has happened in all workers since `who` asked last."""
+        said = await asyncio.gather(*(worker.ask(Page.LOOK, [who, *wanted]) for worker in self._workers))
+        return joined((number, read(each)) for number, each in enumerate(said))
+
+    def leave(self, who: str) -> None:
+        """Nothing to do: workers forget who asks no more."""
 
     async def _views(self, page: Page) -> dict[int, View]:
         views = await asyncio.gather(*(worker.view(page) for worker in self._workers))

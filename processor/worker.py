@@ -3,15 +3,17 @@
 import asyncio
 import signal
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import structlog
 
 from processor.app import App
+from processor.core.live import Filter, written
 from processor.expositions import WORKERS_FORMAT
 from processor.line import Desk, Page
 from processor.settings import Settings
-from processor.web.admin import Pages
+from processor.web.pages import Pages
 
 NUMBER = "WEBHOOK_PROCESSOR_SUPERVISED_AS"
 """The environment variable by which a supervisor tells a worker its number."""
@@ -51,12 +53,12 @@ async def work(settings: Settings) -> None:
         loop.add_signal_handler(number, asked, number.name)
 
     def front(pages: Pages) -> Desk:
-        return Desk(lambda page: _answer(pages, page), lambda: asked("the end of the supervisor"))
+        return Desk(partial(_answer, pages), lambda: asked("the end of the supervisor"))
 
     await App(settings, front).run(stop)
 
 
-def _answer(pages: Pages, page: Page) -> Any:
+def _answer(pages: Pages, page: Page, wanted: Any) -> Any:
     match page:
         case Page.METRICS:
             return pages.metrics(WORKERS_FORMAT)[0].decode()
@@ -64,3 +66,6 @@ def _answer(pages: Pages, page: Page) -> Any:
             return pages.live()
         case Page.READY:
             return pages.ready()
+        case Page.LOOK:
+            who, *texts = wanted
+            return written(pages.look(who, Filter(*texts)))

@@ -18,6 +18,7 @@ from processor.core.admission import AdmissionPolicy
 from processor.core.budget import BudgetPolicy
 from processor.core.circuit import CircuitPolicy
 from processor.core.concurrency import ConcurrencyPolicy
+from processor.core.disclosure import DisclosurePolicy, Payloads
 from processor.core.flow import FlowPolicy
 from processor.core.lanes import Order
 from processor.core.lease import LeasePolicy
@@ -120,6 +121,9 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "circuit.unready": ("true", True),
     "admin.host": ("127.0.0.1", "127.0.0.1"),
     "admin.port": ("0", 0),
+    "admin.token": ("0123456789abcdef", SecretStr("0123456789abcdef")),
+    "live.enabled": ("false", False),
+    "live.payloads": ("masked", Payloads.MASKED),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
 }
@@ -383,6 +387,9 @@ BAD_VALUES = {
     "retry.delivered_statuses": "ok",
     "retry.max_attempts": "0",
     "admin.port": "65536",
+    "admin.token": "0123456789abcde",
+    "live.enabled": "perhaps",
+    "live.payloads": "some",
     "log.level": "loud",
     "log.format": "xml",
 }
@@ -641,6 +648,7 @@ SECRET_CONFIGURATION = {
     "KAFKA__CLIENT": f'{{"sasl.oauthbearer.client.secret": "{SECRET}-oauth", "client.rack": "rack-of-mine"}}',
     "DEAD_LETTER__CLIENT": f'{{"ssl.keystore.password": "{SECRET}-store"}}',
     "DESTINATION__TLS__KEY_PASSWORD": f"{SECRET}-tls",
+    "ADMIN__TOKEN": f"{SECRET}-admin",
     "DESTINATION__HEADERS": f'{{"Authorization": "Bearer {SECRET}-token", "Content-Type": "text/xml"}}',
 }
 
@@ -653,7 +661,7 @@ def test_settings_show_no_secret() -> None:
 
 def test_secrets_are_all_that_is_secret_and_the_token_behind_its_scheme_too() -> None:
     secrets = config.load(None, env(**SECRET_CONFIGURATION)).secrets()
-    kinds = {f"{SECRET}-{kind}" for kind in ("sasl", "key", "oauth", "store", "tls", "token")}
+    kinds = {f"{SECRET}-{kind}" for kind in ("sasl", "key", "oauth", "store", "tls", "token", "admin")}
     assert set(secrets) >= kinds | {f"Bearer {SECRET}-token"}
     assert not {"text/xml", "rack-of-mine", "user"} & set(secrets)
     assert secrets == sorted(secrets, key=len, reverse=True)
@@ -664,9 +672,10 @@ def test_a_header_too_short_to_be_a_secret_is_not_struck_out_of_everything() -> 
     assert settings.secrets() == []
 
 
-def test_dead_letters_are_written_without_the_secrets() -> None:
-    settings = config.load(None, env(**SECRET_CONFIGURATION))
+def test_dead_letters_are_written_and_the_live_page_shown_without_the_secrets() -> None:
+    settings = config.load(None, env(**SECRET_CONFIGURATION, LIVE__PAYLOADS="full"))
     assert settings.dead_letter_policy().secrets == tuple(settings.secrets())
+    assert settings.disclosure_policy() == DisclosurePolicy(Payloads.FULL, tuple(settings.secrets()))
 
 
 @pytest.mark.parametrize(

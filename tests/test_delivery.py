@@ -9,12 +9,14 @@ from processor.core.admission import Admission, AdmissionPolicy, Leave
 from processor.core.budget import BudgetPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import OURS, DeadLetterPolicy
+from processor.core.disclosure import DisclosurePolicy
 from processor.core.rate import RatePolicy
 from processor.core.retry import Effort, RetryPolicy
 from processor.core.transform import RequestPolicy, Transform
 from processor.delivery import Delivery
 from processor.errors import TransportError, WriteError
 from processor.letters import Letters
+from processor.live import Live
 from processor.model import Record, Response
 from processor.run import Run, Stage
 from processor.telemetry import Telemetry
@@ -66,6 +68,7 @@ class House:
         self.letters = FakeDeadLetters(self.clock)
         self.listener = Listening()
         self.telemetry = Telemetry("test")
+        self.live = Live(DisclosurePolicy(), self.clock.time, lambda: self.clock.time() + 1e9)
         self.delivery = Delivery(
             transform=Transform(
                 RequestPolicy("https://h.example/base", allowed_hosts=frozenset({"other.example"}))
@@ -83,6 +86,7 @@ class House:
             wall_clock=lambda: self.clock.time() + 1e9,
             chance=chance,
             telemetry=self.telemetry,
+            live=self.live,
         )
         self.delivery.attach(self.listener)
 

@@ -9,6 +9,7 @@ from processor.commits import ANSWER_SECONDS
 from processor.core.admission import Admission, AdmissionPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import DeadLetterPolicy
+from processor.core.disclosure import DisclosurePolicy
 from processor.core.flow import Flow, FlowPolicy
 from processor.core.lanes import Order
 from processor.core.offset_codec import Span, decode
@@ -17,6 +18,7 @@ from processor.core.transform import RequestPolicy, Transform
 from processor.delivery import Delivery
 from processor.errors import TransportError, WriteError
 from processor.letters import Letters
+from processor.live import Live
 from processor.model import Answer, Lost, Partition, Position, Received, Request, Response, Stopped, Troubled
 from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
 from processor.telemetry import Telemetry
@@ -58,6 +60,7 @@ class House:
             wall_clock=self.clock.time,
             chance=lambda: 1.0,
             telemetry=self.telemetry,
+            live=Live(DisclosurePolicy(), self.clock.time, self.clock.time),
         )
         self.failures: list[str] = []
         self.pipeline = Pipeline(

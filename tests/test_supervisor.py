@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import aiohttp
 import confluent_kafka
 import pytest
 import yaml
@@ -19,12 +20,13 @@ from processor import config
 from processor.expositions import WORKERS_FORMAT
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.options import consumer_options
-from processor.line import Line, Page
+from processor.line import Desk, Line, Page
 from processor.settings import Settings
 from processor.supervisor import Worker
 from processor.worker import NUMBER, number_in, settings_of
 from tests.acceptance.processor import COMMAND, Processor
 from tests.endpoint import HOST, Endpoint, Reply
+from tests.web.test_live_page_stream import message
 
 WORKERS = 2
 PARTITIONS = 4
@@ -125,6 +127,24 @@ async def test_the_pages_show_all_workers_as_one(broker: EmbeddedBroker, tmp_pat
         assert sum(metrics["assigned_partitions", str(n)] for n in range(WORKERS)) == PARTITIONS
         assert [metrics["worker_answered", str(n)] for n in range(WORKERS)] == [1, 1]
         assert await running.terminate() == 0
+
+
+async def test_the_live_page_shows_what_happens_in_all_workers(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    async with Endpoint() as endpoint, crew(broker, tmp_path, endpoint.url) as running:
+        await running.workers()
+        url = f"{running.admin}/live/events"
+        async with aiohttp.ClientSession() as session, session.get(url) as stream, asyncio.timeout(PATIENCE):
+            _, about = await message(stream)
+            assert (about["workers"], about["endpoint"]) == (WORKERS, endpoint.url)
+            await running.ready()
+            seen: set[int] = set()
+            while seen != set(range(WORKERS)):
+                produce(broker, 4 * PARTITIONS)
+                _, told = await message(stream)
+                assert all(entry["outcome"] == "delivered" for entry in told["entries"])
+                seen |= {entry["worker"] for entry in told["entries"]}
 
 
 async def test_the_metrics_are_also_there_as_open_metrics(broker: EmbeddedBroker, tmp_path: Path) -> None:
@@ -381,6 +401,18 @@ async def test_a_line_asks_once_however_many_wait_for_the_answer() -> None:
     assert await again is None
     assert await line.ask(Page.LIVE) is None
     await line.close()
+
+
+async def test_a_line_asks_for_what_is_wanted_of_a_page_and_tells_answers_apart() -> None:
+    line, theirs = await Line.pair()
+    desk = Desk(lambda page, wanted: [page, wanted], lambda: None)
+    desk._reader, desk._writer = await asyncio.open_unix_connection(sock=theirs)
+    serving = asyncio.create_task(desk._serve())
+    asked = (line.ask(Page.LOOK, ["a\nb", 1]), line.ask(Page.LOOK, ["c"]), line.ask(Page.LIVE))
+    assert [*await asyncio.gather(*asked)] == [["look", ["a\nb", 1]], ["look", ["c"]], ["live", None]]
+    await line.close()
+    await serving
+    desk._writer.close()
 
 
 async def test_an_answer_that_comes_late_is_that_of_the_next_who_asks() -> None:

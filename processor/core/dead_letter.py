@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from processor.core.disclosure import bare, struck
 from processor.errors import EventError
 from processor.model import DeadLetter, Record, RecordHeaders, Request, Response
 
@@ -84,7 +84,7 @@ def _texts(
     for name, short in _short(policy, record, failure) if detail >= Detail.SHORT else ():
         yield name, short and _cut(short, NAME_BYTES)
     for name, text, limit in _long(failure) if detail >= Detail.FULL else ():
-        yield name, _cut(_struck(policy, text), limit)
+        yield name, _cut(struck(policy.secrets, text), limit)
 
 
 def _coordinates(record: Record, failure: Failure) -> Iterable[tuple[str, str]]:
@@ -114,7 +114,7 @@ def _long(failure: Failure) -> Iterable[tuple[str, str, int]]:
     yield CONNECT + "exception.stacktrace", "", 0
     if failure.request:
         yield OURS + "method", failure.request.method, TEXT_BYTES
-        yield OURS + "url", _bare(failure.request.url), TEXT_BYTES
+        yield OURS + "url", bare(failure.request.url), TEXT_BYTES
     if failure.response:
         yield OURS + "response.body", failure.response.body.decode(errors="replace"), BODY_BYTES
 
@@ -123,20 +123,9 @@ def _headers(texts: Iterable[tuple[str, str | None]]) -> RecordHeaders:
     return tuple((name, text.encode()) for name, text in texts if text is not None)
 
 
-def _struck(policy: DeadLetterPolicy, text: str) -> str:
-    for secret in policy.secrets:
-        text = text.replace(secret, "***")
-    return text
-
-
 def _cut(text: str, limit: int) -> str:
     """At most `limit` bytes of UTF-8, no character halved."""
     return text.encode(errors="replace")[:limit].decode(errors="ignore")
-
-
-def _bare(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _iso(timestamp: float | None) -> str | None:

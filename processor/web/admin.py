@@ -1,67 +1,50 @@
-"""The pages for operators: metrics and probes, read-only, on a port of their own.
+"""The pages for operators: metrics, probes and the live page, read-only, on a port of their own.
 
 Promise: only GET and HEAD, nothing that changes anything, no state of its own: every page is asked
-for when it is read.
+for when it is read. Where there is a token, what tells of events and traffic is for those who have it;
+probes are for all, since those who probe have no place for a secret.
 """
 
 import json
-from collections.abc import Awaitable
-from inspect import isawaitable
-from typing import Protocol, TypeVar
+from hmac import compare_digest
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from processor.errors import FatalError
 from processor.model import Report
 from processor.sections import AdminSettings
+from processor.web.live_page import EVENTS, LivePage
+from processor.web.pages import DistantPages, Pages, told
 
+_POLICY = "Content-Security-Policy"
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    _POLICY: "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
     "Server": "webhook-processor",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
 _INDEX = (
     "/metrics  Prometheus metrics\n/livez    restart the process if this is not 200\n/readyz   events flow\n"
 )
+_LIVE = "/live     events as they pass\n"
+_GUARDED = frozenset(("/metrics", EVENTS))
+"""The paths that a token is for."""
 _LARGEST_REQUEST = 1024
 _SECONDS_TO_FINISH = 1.0
 
-Told = TypeVar("Told")
-
-
-class Pages(Protocol):
-    """What there is to show. Called on the event loop: it must not wait."""
-
-    def metrics(self, accept: str) -> tuple[bytes, str]:
-        """The metrics in the format that an `Accept` header asks for, and their content type."""
-
-    def live(self) -> Report:
-        """Whether the process works; if not, it should be restarted."""
-
-    def ready(self) -> Report:
-        """Whether events flow."""
-
-
-class DistantPages(Protocol):
-    """The same where others have to be asked first."""
-
-    async def metrics(self, accept: str) -> tuple[bytes, str]:
-        """As of Pages."""
-
-    async def live(self) -> Report:
-        """As of Pages."""
-
-    async def ready(self) -> Report:
-        """As of Pages."""
-
 
 class Admin:
-    """A server for `/metrics`, `/livez` (also `/healthz`) and `/readyz`."""
+    """A server for `/metrics`, `/livez` (also `/healthz`), `/readyz` and, with `live`, `/live`."""
 
-    def __init__(self, settings: AdminSettings, pages: Pages | DistantPages) -> None:
+    def __init__(self, settings: AdminSettings, pages: Pages | DistantPages, *, live: bool = False) -> None:
         self._settings = settings
         self._pages = pages
+        self._page = LivePage(pages) if live else None
         app = web.Application(client_max_size=_LARGEST_REQUEST)
         app.add_routes(
             [
@@ -70,8 +53,11 @@ class Admin:
                 web.get("/livez", self._live),
                 web.get("/healthz", self._live),
                 web.get("/readyz", self._ready),
+                *(self._page.routes() if self._page else ()),
             ]
         )
+        if settings.token:
+            app.middlewares.append(_door(settings.token.get_secret_value()))
         app.on_response_prepare.append(_protect)
         self._runner = web.AppRunner(
             app, access_log=None, lingering_time=0.0, shutdown_timeout=_SECONDS_TO_FINISH
@@ -94,24 +80,22 @@ class Admin:
 
     async def close(self) -> None:
         """Finish the pages under way and close the port."""
+        if self._page:
+            self._page.close()
         await self._runner.cleanup()
 
     async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text=_INDEX)
+        return web.Response(text=_INDEX + (_LIVE if self._page else ""))
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = await _told(self._pages.metrics(request.headers.get("Accept", "")))
+        body, content_type = await told(self._pages.metrics(request.headers.get("Accept", "")))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _live(self, _: web.Request) -> web.Response:
-        return _answer(await _told(self._pages.live()))
+        return _answer(await told(self._pages.live()))
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return _answer(await _told(self._pages.ready()))
-
-
-async def _told(told: Told | Awaitable[Told]) -> Told:
-    return await told if isawaitable(told) else told
+        return _answer(await told(self._pages.ready()))
 
 
 def _answer(report: Report) -> web.Response:
@@ -119,5 +103,21 @@ def _answer(report: Report) -> web.Response:
     return web.Response(status=200 if report.ok else 503, text=body, content_type="application/json")
 
 
+def _door(token: str) -> Middleware:
+    """Lets those in who send the token; the time it takes tells nothing of it."""
+    wanted = f"Bearer {token}".encode()
+
+    @web.middleware
+    async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+        said = request.headers.get("Authorization", "").encode(errors="replace")
+        if request.path not in _GUARDED or compare_digest(said, wanted):
+            return await handler(request)
+        challenge = {"WWW-Authenticate": 'Bearer realm="webhook-processor"'}
+        return web.Response(status=401, text="a bearer token is needed: admin.token\n", headers=challenge)
+
+    return door
+
+
 async def _protect(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    own = response.headers.get(_POLICY)
+    response.headers.update(_HEADERS | ({_POLICY: own} if own else {}))

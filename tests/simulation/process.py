@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 from processor.core.admission import Admission
 from processor.core.dead_letter import DeadLetterPolicy
+from processor.core.disclosure import DisclosurePolicy
 from processor.core.flow import Flow
 from processor.core.transform import RequestPolicy, Transform
 from processor.delivery import Delivery
 from processor.delivery import Sender as Sending
 from processor.letters import DeadLetters as Writing
 from processor.letters import Letters
+from processor.live import Live
 from processor.model import Position, Record
 from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline
 from processor.pipeline import Source as Reading
@@ -68,6 +70,7 @@ def build(
         wall_clock=wall_clock,
         chance=chance,
         telemetry=telemetry,
+        live=Live(DisclosurePolicy(), clock.time, wall_clock),
     )
     pipeline = Pipeline(shape.pipeline, flow, source, delivery, clock, telemetry, failed)
     return Rooms(flow, delivery, pipeline, admission.in_flight)

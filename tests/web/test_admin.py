@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import SecretStr
 
+from processor.core.live import Batch, Filter
 from processor.errors import FatalError
-from processor.model import Report
+from processor.model import About, Report
 from processor.sections import AdminSettings
 from processor.web.admin import Admin
 from tests.endpoint import HOST
@@ -22,6 +24,8 @@ class Shown:
         self.is_ready = Report(True, {"kafka": "connected", "endpoint": "answers"})
         self.exposition = b"up 1.0\n"
         self.accepted: list[str] = []
+        self.looked: dict[str, Filter] = {}
+        self.batch = Batch((), 0)
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         self.accepted.append(accept)
@@ -32,6 +36,17 @@ class Shown:
 
     def ready(self) -> Report:
         return self.is_ready
+
+    def about(self) -> About:
+        return About("crm", "1.2.3", "https://h.example", "none", None)
+
+    def look(self, who: str, wanted: Filter) -> Batch:
+        self.looked[who] = wanted
+        batch, self.batch = self.batch, Batch((), 0)
+        return batch
+
+    def leave(self, who: str) -> None:
+        del self.looked[who]
 
 
 class Page:
@@ -45,9 +60,12 @@ class Page:
 
 
 @asynccontextmanager
-async def listening(pages: Shown | None = None) -> AsyncIterator[int]:
+async def listening(
+    pages: Shown | None = None, *, token: str | None = None, live: bool = False
+) -> AsyncIterator[int]:
     """The port of an admin server."""
-    admin = Admin(AdminSettings(host=HOST, port=0), pages or Shown())
+    settings = AdminSettings(host=HOST, port=0, token=None if token is None else SecretStr(token))
+    admin = Admin(settings, pages or Shown(), live=live)
     port = await admin.open()
     try:
         yield port
@@ -126,7 +144,9 @@ async def test_nothing_can_be_changed(method: str, path: str) -> None:
     assert got.headers["Allow"] == "GET,HEAD"
 
 
-@pytest.mark.parametrize("path", ["/config", "/metrics/", "/../etc/passwd", "/%2e%2e/x", "/live"])
+@pytest.mark.parametrize(
+    "path", ["/config", "/metrics/", "/../etc/passwd", "/%2e%2e/x", "/live", "/live/events"]
+)
 async def test_there_is_nothing_else(path: str) -> None:
     async with listening() as port:
         assert (await page(port, f"GET {path} HTTP/1.1")).status == 404
@@ -141,7 +161,52 @@ async def test_every_page_is_kept_from_caches_sniffers_and_scripts(request_line:
     assert got.headers["Cache-Control"] == "no-store"
     assert got.headers["X-Content-Type-Options"] == "nosniff"
     assert got.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert got.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert got.headers["Referrer-Policy"] == "no-referrer"
+    assert got.headers["X-Frame-Options"] == "DENY"
     assert got.headers["Server"] == "webhook-processor"
+
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics?x", "/metr%69cs", "/live/events"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        (),
+        ("Authorization: Bearer",),
+        (f"Authorization: Bearer {TOKEN}x",),
+        (f"Authorization: Basic {TOKEN}",),
+    ],
+)
+async def test_where_there_is_a_token_events_and_metrics_are_for_those_who_have_it(
+    path: str, said: tuple[str, ...]
+) -> None:
+    async with listening(token=TOKEN, live=True) as port:
+        got = await page(port, f"GET {path} HTTP/1.1", *said)
+    assert got.status == 401
+    assert got.headers["WWW-Authenticate"] == 'Bearer realm="webhook-processor"'
+    assert b"up 1.0" not in got.body
+    assert TOKEN.encode() not in got.body
+
+
+async def test_who_has_the_token_gets_the_metrics() -> None:
+    async with listening(token=TOKEN) as port:
+        got = await page(port, "GET /metrics HTTP/1.1", f"Authorization: Bearer {TOKEN}")
+    assert (got.status, got.body) == (200, b"up 1.0\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/healthz", "/readyz"])
+async def test_probes_need_no_token(path: str) -> None:
+    async with listening(token=TOKEN) as port:
+        assert (await page(port, f"GET {path} HTTP/1.1")).status == 200
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_the_root_names_the_live_page_where_there_is_one(live: bool) -> None:
+    async with listening(live=live) as port:
+        assert (b"/live " in (await page(port, "GET / HTTP/1.1")).body) is live
 
 
 async def test_a_large_body_is_not_waited_for() -> None:

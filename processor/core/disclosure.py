@@ -1,0 +1,103 @@
+"""How much of a record, a request and an answer those may see who look on from outside.
+
+Promises: of a URL neither user info nor query is shown; of headers the values of a few harmless ones
+alone; of a payload what the setting says. Configured secrets are struck out of whatever is shown.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from processor.core.events import Event, Json
+from processor.model import Headers
+
+TEXT_LIMIT = 200
+"""Characters of a name, a key or a message."""
+BODY_LIMIT = 2048
+"""Characters of an endpoint's answer."""
+PAYLOAD_LIMIT = 64 * 1024
+"""Characters of a payload."""
+LARGEST = 4 * PAYLOAD_LIMIT
+"""Bytes of a value; what is behind them is not looked into."""
+MASK = "***"
+
+HARMLESS_HEADERS = frozenset(("accept", "accept-language", "content-type", "user-agent"))
+"""Names, in lower case, of headers whose values are no secret."""
+
+
+class Payloads(StrEnum):
+    """How much of an event's content is shown."""
+
+    NONE = "none"
+    MASKED = "masked"
+    """The names of its members, with every value hidden."""
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosurePolicy:
+    """How much of payloads is shown, and which texts never are, the longest first."""
+
+    payloads: Payloads = Payloads.NONE
+    secrets: tuple[str, ...] = ()
+
+
+def bare(url: str) -> str:
+    """`url` without user info, query and fragment."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def struck(secrets: Iterable[str], text: str) -> str:
+    """`text` without the secrets; the longest have to come first."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return text
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters, the last one an ellipsis where some are left out."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def redacted(headers: Headers) -> Headers:
+    """The headers, with the values hidden that may be secret."""
+    return tuple((name, value if name.lower() in HARMLESS_HEADERS else MASK) for name, value in headers)
+
+
+def called(event: Event) -> tuple[str | None, str | None]:
+    """Type and name of an event: `track` and its `event`, `page` or `screen` and its `name`."""
+    kind, name = event.get("type"), event.get("event") or event.get("name")
+    return _name(kind), _name(name)
+
+
+def payload(value: bytes | None, shown: Payloads) -> str | None:
+    """As much of a record's value as `shown` allows, at most of `LARGEST` bytes; None: nothing."""
+    if value is None or shown is Payloads.NONE:
+        return None
+    if shown is Payloads.MASKED:
+        return _masked(value)
+    return value[:LARGEST].decode(errors="replace")
+
+
+def _name(value: Json) -> str | None:
+    return cut(value, TEXT_LIMIT) if type(value) is str and value else None
+
+
+def _masked(value: bytes) -> str:
+    """The shape of a value; a text alone where it has none, or is too large to look into."""
+    try:
+        shape = json.loads(value) if len(value) <= LARGEST else MASK
+        return json.dumps(_shape(shape), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return json.dumps(MASK)
+
+
+def _shape(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _shape(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_shape(item) for item in value]
+    return None if value is None else MASK
