@@ -242,7 +242,7 @@ def _sum(facts: Facts) -> str:
 
 
 def _where(address: str, *, keep: bool) -> Iterator[str]:
-    yield f"Look:  {address}/metrics"
+    yield f"Look:  {address}/live  {address}/metrics"
     yield f"       {address}/livez  {address}/readyz"
     yield f"Try:   curl -s {address}/metrics | grep deliveries_total"
     yield (
