@@ -7,15 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
+from processor.core.admission import AdmissionPolicy
+from processor.core.budget import BudgetPolicy
+from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import Failure
 from processor.core.disclosure import DisclosurePolicy, Payloads
-from processor.core.live import WINDOW_SECONDS, Entry, Filter, Happening
+from processor.core.live import SHOWN, WINDOW_SECONDS, Entry, Filter, Happening
 from processor.core.retry import RetryPolicy
 from processor.errors import TransportError, WriteError
 from processor.live import IDLE_SECONDS, RECENT, Live
 from processor.model import Request, Response
 from processor.run import Run
-from tests.builders import record, request, response
+from tests.builders import record, response
 from tests.fakes import VirtualClock
 from tests.test_delivery import House
 
@@ -126,12 +129,30 @@ def test_a_tombstone_that_is_skipped_is_seen() -> None:
     assert (entry.outcome, entry.reason, entry.bytes) == (Happening.SKIPPED, "tombstone", None)
 
 
-def test_a_refusal_that_becomes_no_dead_letter_is_seen_as_held(clock: VirtualClock) -> None:
+def test_a_refusal_that_becomes_no_dead_letter_is_seen_as_held() -> None:
+    concurrency = ConcurrencyPolicy(1, adaptive=False)
+    looking = Looking(admission=AdmissionPolicy(concurrency, budget=BudgetPolicy(1, 1)))
+    for offset in (1, 2):
+        looking.house.delivery.deliver(record(offset))
+        looking.house.sender.answer(401)
+    dead, held = looking.entries()
+    assert (dead.outcome, dead.offset) == (Happening.DEAD_LETTERED, 1)
+    assert (held.outcome, held.offset, held.status, held.attempts) == (Happening.HELD, 2, 401, 1)
+
+
+def test_of_a_flood_only_what_is_shown_is_looked_into(clock: VirtualClock) -> None:
     live = a_live(clock)
-    run = Run(record(), attempts=3, request=request())
-    live.withheld(run, response(401))
-    (entry,) = live.look("somebody", EVERYTHING).entries
-    assert (entry.outcome, entry.status, entry.attempts) == (Happening.HELD, 401, 3)
+    live.look("somebody", EVERYTHING)
+    for offset in range(100):
+        live.skipped(record(offset), "tombstone")
+    batch = live.look("somebody", EVERYTHING)
+    assert (len(batch.entries), batch.unseen) == (SHOWN, 100 - SHOWN)
+
+
+def test_a_record_from_the_future_is_of_no_age(clock: VirtualClock) -> None:
+    live = a_live(clock)
+    live.dead_lettered(record(timestamp=9e9), a_failure())
+    assert live.look("somebody", EVERYTHING).entries[0].age == 0.0
 
 
 def test_who_comes_later_sees_the_failures_of_late_and_no_deliveries(clock: VirtualClock) -> None:

@@ -52,8 +52,10 @@ def test_a_filter_by_outcome_lets_through_what_it_names(outcome: str, seen: set[
 def test_an_outcome_that_there_is_not_is_refused_and_so_is_a_text_without_end() -> None:
     with pytest.raises(ValueError, match="outcome must be one of all, failures, delivered"):
         Filter.of("lost", "", "")
-    with pytest.raises(ValueError, match="must not be longer"):
-        Filter.of("all", "", "x" * (LONGEST + 1))
+    for texts in (("x" * (LONGEST + 1), ""), ("", "x" * (LONGEST + 1))):
+        with pytest.raises(ValueError, match="must not be longer"):
+            Filter.of("all", *texts)
+    assert Filter.of("all", "x" * LONGEST, "x" * LONGEST)
 
 
 def test_a_filter_by_type_wants_the_whole_type_in_any_case() -> None:
@@ -109,6 +111,7 @@ def test_a_flood_of_deliveries_does_not_hide_a_failure_and_what_is_left_out_is_c
     batch = watch.taken()
     assert [one.offset for one in batch.entries] == [*range(SHOWN), 1000]
     assert batch.unseen == 1000 - SHOWN
+    assert watch.taken().unseen == 0
 
 
 def test_the_next_window_shows_more() -> None:

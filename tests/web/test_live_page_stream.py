@@ -63,6 +63,15 @@ async def test_a_stream_begins_with_what_it_is_about_and_goes_on_with_what_happe
         assert [each["offset"] for each in told["entries"]] == [3]
 
 
+async def test_what_is_left_out_is_told_also_where_nothing_is_shown() -> None:
+    pages = Shown()
+    pages.batch = Batch((), 7)
+    async with listening(pages, live=True) as port, stream(port) as answer:
+        await message(answer)
+        _, told = await message(answer)
+        assert (told["entries"], told["unseen"]) == ([], 7)
+
+
 async def test_what_is_wanted_is_asked_for() -> None:
     pages = Shown()
     async with (
