@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test faults campaign soak peers lint types format docs lock clean bench profile
+.PHONY: help demo test faults campaign soak peers lint types format docs lock clean bench profile image compose
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -59,8 +60,17 @@ format: $(STAMP)  ## put every file in the project's layout
 docs: $(STAMP)  ## write the generated tables of the README
 	$(BIN)/python -m tests.docs
 
-lock: $(STAMP)  ## pin the tree anew
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev --output-file requirements.lock
+lock: $(STAMP)  ## pin the tree anew, and of it what the image is built with
+	$(PIN) --upgrade --group dev pyproject.toml --output-file requirements.lock
+	$(PIN) --constraint requirements.lock pyproject.toml --output-file deploy/requirements.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(PIN) --constraint requirements.lock - --output-file deploy/build.lock
+
+image:  ## build the container image; needs Docker
+	docker build -f deploy/Dockerfile -t kafka-webhook-processor .
+
+compose:  ## the whole house in containers: Kafka, processor, endpoint, events, Prometheus, Grafana
+	docker compose -f deploy/docker-compose.yml up --build $(ARGS)
 
 clean:  ## remove what was made here
 	rm -rf $(VENV) .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
