@@ -134,11 +134,11 @@ class Endpoint:
         app.router.add_post("/{tail:.*}", self._receive)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
-    async def open(self) -> str:
-        """Listen on a free port; the URL of the webhook."""
+    async def open(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen there, 0 being any free port; the URL of the webhook."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{self._runner.addresses[0][1]}{PATH}"
+        await web.TCPSite(self._runner, host, port).start()
+        return f"http://{host}:{self._runner.addresses[0][1]}{PATH}"
 
     async def close(self) -> None:
         """Stop listening."""
