@@ -29,7 +29,7 @@ ANSWER_SECONDS = 30.0
 
 def topics(settings: Settings) -> None:
     """Create what is missing of the topics that are read, and of the one for dead letters."""
-    wanted = {name: PARTITIONS for name in settings.kafka.topics} | {settings.dead_letter.topic: 1}
+    wanted = dict.fromkeys(settings.kafka.topics, PARTITIONS) | {settings.dead_letter.topic: 1}
     admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers})
     new = [NewTopic(name, num_partitions=partitions) for name, partitions in wanted.items()]
     for name, created in admin.create_topics(new, operation_timeout=ANSWER_SECONDS).items():

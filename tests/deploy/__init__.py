@@ -1,1 +1,1 @@
-"""What is deployed without Kubernetes: the image and the Compose file, carried out without a container engine."""
+"""The image and the Compose file, carried out without a container engine."""

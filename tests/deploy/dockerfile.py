@@ -63,7 +63,8 @@ def read(text: str) -> list[Stage]:
     stages: list[tuple[list[str], list[Instruction]]] = []
     for name, flags, said in _instructions(text):
         if name == "ARG":
-            arguments.update([said.split("=", 1)])
+            argument, _, default = said.partition("=")
+            arguments[argument] = default
             continue
         step = Instruction(name, flags, _filled(said, arguments))
         if name == "FROM":

@@ -60,8 +60,8 @@ class Rootfs:
         """The command that runs `words` as a container does.
 
         As the image's user, without capabilities or a way to get any, everything read-only but
-        `/dev` and `/proc`, and without a single program but Python: there is no shell. Files in `volumes` appear
-        under their paths.
+        `/dev` and `/proc`, and without a single program but Python: there is no shell. Files in
+        `volumes` appear under their paths.
         """
         binds = [f"mount --bind {self.root} {self.root}", *self._base("lib", "lib64")]
         for path, file in (volumes or {}).items():
@@ -131,7 +131,7 @@ def carried_out(stages: Sequence[Stage], folder: Path, source: Path) -> Rootfs:
         name = stage.name or str(number)
         made[name] = Rootfs(folder / name, stage)
         made[name].build(source, made)
-    return made[name]
+    return list(made.values())[-1]
 
 
 def _bound(source: Path, target: Path) -> str:
