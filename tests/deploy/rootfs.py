@@ -1,8 +1,8 @@
 """The stages of a Dockerfile carried out in folders of their own: the same commands, under the same paths.
 
 Every command runs in a mount namespace of its own with a stage's folder as its root. The base image is
-this machine's `/usr` and `/etc`, read-only, with the interpreter of the tests in `/usr/local`, where the
-official images have it. Needs Linux and root.
+this machine's `/usr`, read-only, with the interpreter of the tests in `/usr/local`, where the official
+images have it, and of `/etc` what names and certificates are looked up by. Needs Linux and root.
 """
 
 import os
@@ -20,6 +20,8 @@ BUILD_SECONDS = 200
 CACHE = Path(__file__).parents[2] / ".cache" / "image"
 PASSED_ON = ("pip_", "http_proxy", "https_proxy", "no_proxy", "ssl_cert")
 """What a builder is told of the machine's registries and proxies, by how the variables begin."""
+
+ETC = ("hosts", "ld.so.cache", "nsswitch.conf", "pip.conf", "resolv.conf", "ssl")
 
 Volumes = Mapping[str, Path]
 
@@ -64,14 +66,11 @@ class Rootfs:
         `volumes` appear under their paths.
         """
         binds = [f"mount --bind {self.root} {self.root}", *self._base("lib", "lib64")]
-        for path, file in (volumes or {}).items():
-            self.inside(path).parent.mkdir(parents=True, exist_ok=True)
-            self.inside(path).touch()
-            binds.append(_bound(file, self.inside(path)))
+        binds += [self._bind(file, path) for path, file in (volumes or {}).items()]
         binds += [f"mount -o remount,ro,bind {self.root}", *self._kernel()]
         user = self.stage.the("USER").text
         limits = "setpriv --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid"
-        return _in_namespace(binds, f"{limits} chroot --userspec={user} --groups= {self.root}", words)
+        return in_namespace(binds, f"{limits} chroot --userspec={user} --groups= {self.root}", words)
 
     def _copy(self, step: Instruction, source: Path, stages: Mapping[str, "Rootfs"]) -> None:
         *names, target = step.words
@@ -99,26 +98,35 @@ class Rootfs:
             binds.append(f"mount --bind {CACHE} {self.inside(kept)}")
         words = step.words if step.is_exec_form else ["/bin/sh", "-c", step.text]
         told = {name: value for name, value in os.environ.items() if name.lower().startswith(PASSED_ON)}
-        command = _in_namespace(binds, f"chroot {self.root} env -C {self._folder}", words)
+        command = in_namespace(binds, f"chroot {self.root} env -C {self._folder}", words)
         done = subprocess.run(
             command, env=told | self.environment, capture_output=True, text=True, timeout=BUILD_SECONDS
         )
         assert done.returncode == 0, f"{step.text}\n{done.stdout}{done.stderr}"
 
     def _base(self, *folders: str) -> list[str]:
-        """Shell: the base image's folders of /usr, /etc and Python, read-only.
+        """Shell: the base image's folders of /usr, Python, and some of /etc, read-only.
 
         Python stands where it was built for as well: it may look for its library there.
         """
         python = Path(sys.base_prefix)
-        self.inside(sys.base_prefix).mkdir(parents=True, exist_ok=True)
         binds = [f"mount -t tmpfs none {self.root}/usr"]
         for name in (name for name in folders if Path("/usr", name).exists()):
             binds += [f"mkdir {self.root}/usr/{name}", _bound(Path("/usr", name), self.root / "usr" / name)]
         binds += [f"mkdir {self.root}/usr/local", _bound(python, self.inside("usr/local"))]
         if not python.is_relative_to("/usr"):
-            binds.append(_bound(python, self.inside(sys.base_prefix)))
-        return [*binds, _bound(Path("/etc"), self.root / "etc"), f"mount -o remount,ro {self.root}/usr"]
+            binds.append(self._bind(python, sys.base_prefix))
+        binds += [
+            self._bind(Path("/etc", name), f"/etc/{name}") for name in ETC if Path("/etc", name).exists()
+        ]
+        return [*binds, f"mount -o remount,ro {self.root}/usr"]
+
+    def _bind(self, source: Path, path: str) -> str:
+        """Shell: what lies at `source` appears, read-only, under a path of the image."""
+        target = self.inside(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.mkdir(exist_ok=True) if source.is_dir() else target.touch()
+        return _bound(source, target)
 
     def _kernel(self) -> list[str]:
         return [f"mount --rbind /{name} {self.root}/{name}" for name in ("dev", "proc")]
@@ -138,7 +146,7 @@ def _bound(source: Path, target: Path) -> str:
     return f"mount --bind {source} {target} && mount -o remount,ro,bind {target}"
 
 
-def _in_namespace(script: Sequence[str], become: str, words: Sequence[str]) -> list[str]:
+def in_namespace(script: Sequence[str], become: str, words: Sequence[str]) -> list[str]:
     """Commands that only their own namespace sees, then the one that takes the place of all of them."""
     last = f"exec {become} {shlex.join(words)}"
     return ["unshare", "--mount", "--propagation", "private", "sh", "-euc", "\n".join([*script, last])]

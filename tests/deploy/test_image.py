@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from processor import __version__
-from processor.sections import AdminSettings
+from processor.app import CLOSE_SECONDS
+from processor.sections import AdminSettings, DeliverySettings
 from tests.deploy import dockerfile
 
 ROOT = Path(__file__).parents[2]
@@ -147,3 +148,18 @@ def test_the_health_check_follows_the_port_setting() -> None:
     command = IMAGE.the("HEALTHCHECK").words
     assert command[:2] == ["python", "-Ic"]
     assert f"'WEBHOOK_PROCESSOR__ADMIN__PORT', '{AdminSettings().port}'" in json.dumps(command)
+
+
+def test_the_readme_says_how_to_build_and_run_it() -> None:
+    section = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("### Container")[2].partition("\n### ")[0]
+    )
+    assert (
+        f"`docker build -f {(DEPLOY / 'Dockerfile').relative_to(ROOT)} -t {PROJECT['project']['name']} .`"
+        in section
+    )
+    assert f"user {IMAGE.the('USER').text.partition(':')[0]}," in section
+    assert f"--build-arg BASE={IMAGE.base}@" in section
+    assert f"the {CLOSE_SECONDS:.0f} s" in section
+    (given,) = re.findall(r"docker stop --time (\d+)", section)
+    assert int(given) > DeliverySettings().drain_timeout + CLOSE_SECONDS
