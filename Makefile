@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test faults campaign soak peers lint types format docs lock clean bench profile image compose
+.PHONY: help demo test faults campaign soak peers lint types format docs lock clean bench profile apiserver image compose
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ lock: $(STAMP)  ## pin the tree anew, and of it what the image is built with
 	$(PIN) --constraint requirements.lock pyproject.toml --output-file deploy/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		| $(PIN) --constraint requirements.lock - --output-file deploy/build.lock
+
+apiserver: $(STAMP)  ## build a real Kubernetes API server for the tests of the chart: needs Go 1.26, takes a while
+	$(BIN)/python -m tests.helm.apiserver
 
 image:  ## build the container image; needs Docker
 	docker build -f deploy/Dockerfile -t kafka-webhook-processor .

@@ -1,0 +1,1 @@
+"""A real Kubernetes API server for the tests of the chart, built from the Go modules of a release."""
