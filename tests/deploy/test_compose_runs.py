@@ -24,7 +24,7 @@ from tests.deploy.network import Network
 from tests.deploy.rootfs import Rootfs
 
 PATIENCE_SECONDS = 60.0
-METRICS, READY = "http://processor:8080/metrics", "http://processor:8080/readyz"
+ADMIN, PAGES = "http://processor:8080", ("/live", "/livez", "/metrics", "/readyz")
 PROMETHEUS = "http://prometheus:9090/api/v1"
 
 
@@ -138,7 +138,7 @@ def test_events_are_delivered_and_seen_by_prometheus(running: Running) -> None:
         until(lambda: running.log("endpoint").count("\n200 ") >= 10, lambda: running.log("processor"))
         target = until(lambda: _healthy_target(running.network), lambda: running.log("prometheus"))
         assert target["labels"]["job"] == compose.JOB
-        assert running.network.page(READY)[0] == 200
+        assert {path: running.network.page(ADMIN + path)[0] for path in PAGES} == dict.fromkeys(PAGES, 200)
         groups = running.network.said(f"{PROMETHEUS}/rules")["data"]["groups"]
         assert groups
         assert all(rule["health"] != "err" for group in groups for rule in group["rules"])
