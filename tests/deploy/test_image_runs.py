@@ -15,6 +15,8 @@ import pytest
 
 from processor import __version__
 from processor.kafka.embedded import EmbeddedBroker
+from tests.deploy.conftest import ROOT
+from tests.deploy.dockerfile import context
 from tests.deploy.rootfs import Rootfs
 from tests.endpoint import Endpoint, unused_port
 
@@ -97,6 +99,12 @@ def test_every_module_has_bytecode_that_no_time_of_a_file_makes_stale(image: Roo
     for file in map(Path, compiled):
         kind = int.from_bytes(file.read_bytes()[4:8], "little")
         assert kind == UNCHECKED_HASH, file
+
+
+def test_it_holds_every_file_of_the_package(image: Rootfs) -> None:
+    (package,) = image.inside("/opt/webhook-processor/lib").glob("*/site-packages/processor")
+    for name in (name for name in context(ROOT) if name.startswith("processor/")):
+        assert (package.parent / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 @pytest.mark.parametrize("module", ["pip", "hatchling", "pytest"])
