@@ -24,8 +24,6 @@ from tests.helm.apiserver import build
 
 START_SECONDS = 90.0
 HOST = "127.0.0.1"
-LEVEL = "restricted"
-"""The level of the Pod Security Standards against which a namespace of ours judges pods."""
 
 Object = Mapping[str, Any]
 
@@ -44,7 +42,13 @@ class Verdict(NamedTuple):
 
 
 class ApiServer:
-    """A running server; a context manager."""
+    """A running server; a context manager. Objects that name no namespace belong to `namespace`.
+
+    It warns of every pod in there that is not restricted, as the Pod Security Standards have it.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
 
     def __enter__(self) -> Self:
         with ExitStack() as rooms:
@@ -53,7 +57,6 @@ class ApiServer:
             self._url = f"https://{HOST}:{port}"
             self._token = secrets.token_hex()
             self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=self._certify()))
-            self._resources: dict[str, dict[str, Any]] = {}
             rooms.enter_context(self._started("etcd", _etcd(self._folder, etcd, peers)))
             rooms.enter_context(self._started("kube-apiserver", self._apiserver(port, etcd)))
             try:
@@ -61,6 +64,9 @@ class ApiServer:
             except TimeoutError as error:
                 error.add_note((self._folder / "kube-apiserver.log").read_text(encoding="utf-8")[-4000:])
                 raise
+            labels = {"pod-security.kubernetes.io/warn": "restricted"}
+            metadata = {"name": self._namespace, "labels": labels}
+            self._create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
             self._rooms = rooms.pop_all()
         return self
 
@@ -68,11 +74,6 @@ class ApiServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._rooms.close()
-
-    def create_namespace(self, name: str) -> None:
-        """A namespace that warns of every pod that is not restricted."""
-        labels = {f"pod-security.kubernetes.io/{mode}": LEVEL for mode in ("warn", "enforce")}
-        self._create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 
     def create_resource(self, definition: Object) -> None:
         """Make a CustomResourceDefinition known, and wait until objects of its kind can be posted."""
@@ -104,7 +105,9 @@ class ApiServer:
         base = f"/apis/{version}" if "/" in version else f"/api/{version}"
         found = next((known for known in self._known(base) if known["kind"] == each["kind"]), None)
         assert found, f"the server knows no {version} {each['kind']}"
-        within = f"/namespaces/{each['metadata']['namespace']}" if found["namespaced"] else ""
+        within = (
+            f"/namespaces/{each['metadata'].get('namespace', self._namespace)}" if found["namespaced"] else ""
+        )
         return f"{base}{within}/{found['name']}"
 
     def _known(self, base: str) -> list[dict[str, Any]]:
