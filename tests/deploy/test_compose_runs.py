@@ -141,6 +141,7 @@ def test_events_are_delivered_and_seen_by_prometheus(running: Running) -> None:
         assert {path: running.network.page(ADMIN + path)[0] for path in PAGES} == dict.fromkeys(PAGES, 200)
         groups = running.network.said(f"{PROMETHEUS}/rules")["data"]["groups"]
         assert groups
+        assert running.network.page(running.house.service("prometheus")["healthcheck"]["test"][-1])[0] == 200
         assert all(rule["health"] != "err" for group in groups for rule in group["rules"])
         processor.send_signal(signal.SIGTERM)
         assert processor.wait(PATIENCE_SECONDS) == 0, running.log("processor")
