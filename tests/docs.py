@@ -1,4 +1,4 @@
-"""The tables of the README that are made from the code; `make docs` writes them."""
+"""The tables of the README, and the chart's README and schema, that are made; `make docs` writes them."""
 
 import re
 from enum import Enum
@@ -11,6 +11,7 @@ from processor import config
 from processor.expositions import CrewTelemetry, Together
 from processor.telemetry import Telemetry
 from tests.builders import snapshot
+from tests.helm import made as chart
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -78,3 +79,5 @@ def _default(field: FieldInfo) -> str:
 
 if __name__ == "__main__":
     README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for file, content in chart.files().items():
+        file.write_text(content, encoding="utf-8")

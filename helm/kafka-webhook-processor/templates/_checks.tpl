@@ -1,0 +1,249 @@
+{{/*
+What can be wrong beyond what the schema sees. Everything is said at once, each in a line that names the remedy.
+Every check is a template that prints such lines or nothing; it gets `root` and the destination `d`.
+*/}}
+{{- define "kwp.checked" -}}
+{{- $problems := include "kwp.problemsOfAll" . -}}
+{{- range $key, $_ := .Values.destinations -}}
+{{- $d := include "kwp.destination" (dict "root" $ "key" $key) | fromJson -}}
+{{- range list "missing" "secrets" "references" "kafkaLogin" "timing" "scaling" "monitoring" "network" "environment" -}}
+{{- $found := include (printf "kwp.problems.%s" .) (dict "root" $ "d" $d) -}}
+{{- range splitList "\n" $found | compact -}}
+{{- $problems = printf "%s\ndestinations.%s: %s" $problems $key . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with splitList "\n" $problems | compact -}}
+{{- fail (printf "\n\nThe values cannot be used:\n- %s\n" (join "\n- " .)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kwp.problemsOfAll" -}}
+{{- if not .Values.destinations }}
+destinations: there is none; add one, such as `destinations: {crm: {config: {destination: {url: https://…}}}}`
+{{- end }}
+{{- $groups := dict }}
+{{- range $key, $_ := .Values.destinations }}
+{{- $d := include "kwp.destination" (dict "root" $ "key" $key) | fromJson }}
+{{- $group := printf "%s of %s" $d.settings.kafka.group_id (dig "kafka" "bootstrap_servers" "" $d.settings) }}
+{{- if hasKey $groups $group }}
+destinations.{{ $key }}: shares the group {{ $d.settings.kafka.group_id }} with {{ get $groups $group }}, so that each event would reach one of them only; give it a config.kafka.group_id of its own, and set none in defaults
+{{- end }}
+{{- $_ := set $groups $group $key }}
+{{- end }}
+{{- $names := include "kwp.alertNames" . | fromJsonArray }}
+{{- range concat .Values.prometheusRule.disabled (keys .Values.prometheusRule.overrides) | uniq | sortAlpha }}
+{{- if not (has . $names) }}
+prometheusRule: there is no alert {{ . }}; there are {{ join ", " $names | default "none" }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Whether the environment holds `variable`, or may hold it. */}}
+{{- define "kwp.fromEnvironment" -}}
+{{- if .d.extraEnvFrom -}}true{{- end -}}
+{{- range .d.env -}}
+{{- if or (eq .name $.variable) (eq .name (printf "%s_FILE" $.variable)) -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the setting at the path `at` is said, in the settings or in the environment. */}}
+{{- define "kwp.said" -}}
+{{- $value := .d.settings -}}
+{{- range .at -}}{{- $value = ternary (get ($value | default dict) .) nil (kindIs "map" $value) -}}{{- end -}}
+{{- if $value -}}true{{- else -}}
+{{- include "kwp.fromEnvironment" (dict "d" .d "variable" (printf "WEBHOOK_PROCESSOR__%s" (join "__" .at | upper))) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kwp.problems.missing" -}}
+{{- range list (list "kafka" "bootstrap_servers") (list "kafka" "topics") (list "dead_letter" "topic") (list "destination" "url") }}
+{{- if not (include "kwp.said" (dict "d" $.d "at" .)) }}
+config.{{ join "." . }} is missing; set it here or in defaults
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Texts that would stand readable in a ConfigMap or in the Deployment. None is repeated here. */}}
+{{- define "kwp.problems.secrets" -}}
+{{- range $path, $remedy := dict
+  "kafka.sasl_password" "secrets.kafkaSasl.existingSecret"
+  "kafka.ssl_key_password" "secrets.kafkaTls.existingSecret and keyPasswordKey"
+  "destination.tls.key_password" "secrets.destinationTls.existingSecret and keyPasswordKey"
+  "admin.token" "secrets.adminToken.existingSecret" }}
+{{- $value := $.d.settings }}
+{{- range splitList "." $path }}{{- $value = ternary (get ($value | default dict) .) nil (kindIs "map" $value) }}{{- end }}
+{{- if $value }}
+config.{{ $path }} is a secret and would stand in a ConfigMap; put it into a Secret and name that in {{ $remedy }}
+{{- end }}
+{{- range $.d.extraEnv }}
+{{- if and .value (eq .name (printf "WEBHOOK_PROCESSOR__%s" ($path | replace "." "__" | upper))) }}
+extraEnv.{{ .name }} is a secret and would stand in the Deployment; put it into a Secret and name that in {{ $remedy }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $section := list "kafka" "dead_letter" }}
+{{- range $option, $_ := dig $section "client" dict $.d.settings }}
+{{- if and (regexMatch "password|passphrase|secret|token|jaas|key.pem" $option) (not (hasSuffix ".url" $option)) }}
+config.{{ $section }}.client holds {{ $option }}, a secret, and would stand in a ConfigMap; put all of it as JSON into a Secret and name that in secrets.env.WEBHOOK_PROCESSOR__{{ upper $section }}__CLIENT
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $header, $value := dig "destination" "headers" dict .d.settings }}
+{{- if and (kindIs "string" $value) (or (regexMatch "(?i)authori[sz]ation|token|secret|password|cookie|credential|signature|api.?key|auth.?key|access.?key" $header) (regexMatch "(?i)^\\s*(bearer|basic|token|digest)\\s+\\S" $value)) }}
+config.destination.headers.{{ $header }} is a secret and would stand in a ConfigMap; write {from_env: NAME} and name its Secret in secrets.env.NAME, or {from_file: PATH} and secrets.files
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Headers that read what nothing sets. */}}
+{{- define "kwp.problems.references" -}}
+{{- $files := "/etc/webhook-processor/secrets/files/" }}
+{{- range $header, $value := dig "destination" "headers" dict .d.settings }}
+{{- if kindIs "map" $value }}
+{{- if $value.from_env }}
+{{- if not (include "kwp.fromEnvironment" (dict "d" $.d "variable" $value.from_env)) }}
+config.destination.headers.{{ $header }} reads the environment variable {{ $value.from_env }}, which nothing sets; add secrets.env.{{ $value.from_env }}: {secret: …, key: …}
+{{- end }}
+{{- else if hasPrefix $files $value.from_file }}
+{{- if not (hasKey $.d.secrets.files (trimPrefix $files $value.from_file)) }}
+config.destination.headers.{{ $header }} reads {{ $value.from_file }}, which nothing mounts; add secrets.files.{{ trimPrefix $files $value.from_file }}: {secret: …, key: …}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "kwp.problems.kafkaLogin" -}}
+{{- $kafka := .d.settings.kafka }}
+{{- $protocol := $kafka.security_protocol | default "plaintext" }}
+{{- if and (hasPrefix "sasl" $protocol) (not (include "kwp.said" (dict "d" .d "at" (list "kafka" "sasl_mechanism")))) }}
+config.kafka.security_protocol {{ $protocol }} needs config.kafka.sasl_mechanism
+{{- end }}
+{{- if has $kafka.sasl_mechanism (list "PLAIN" "SCRAM-SHA-256" "SCRAM-SHA-512") }}
+{{- range list "sasl_username" "sasl_password" }}
+{{- if not (include "kwp.said" (dict "d" $.d "at" (list "kafka" .))) }}
+config.kafka.sasl_mechanism {{ $kafka.sasl_mechanism }} needs {{ . }}; name its Secret in secrets.kafkaSasl.existingSecret
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $tls := dict "kafkaTls" .d.secrets.kafkaTls "destinationTls" .d.secrets.destinationTls }}
+{{- if and $tls.existingSecret (ne (empty $tls.certificateKey) (empty $tls.keyKey)) }}
+secrets.{{ $name }} needs both certificateKey and keyKey, or none of them
+{{- end }}
+{{- if and $tls.keyPasswordKey (not $tls.keyKey) }}
+secrets.{{ $name }}.keyPasswordKey is the password of no key; set keyKey
+{{- end }}
+{{- end }}
+{{- if $kafka.group_instance_id }}
+config.kafka.group_instance_id would be the same in all pods; use extraEnv with WEBHOOK_PROCESSOR__KAFKA__GROUP_INSTANCE_ID from the field metadata.name
+{{- end }}
+{{- end -}}
+
+{{/* As the application judges settings of several sections, and the time that a stop needs. */}}
+{{- define "kwp.problems.timing" -}}
+{{- $delivery := .d.settings.delivery | default dict }}
+{{- $kafka := .d.settings.kafka }}
+{{- if le (float64 .d.grace) .d.longestStop }}
+terminationGracePeriodSeconds {{ .d.grace }} is too short: a stop may take {{ .d.longestStop }} s (config.delivery.drain_timeout and what closing takes); raise it above, or leave it out
+{{- end }}
+{{- if gt (dig "drain_timeout" 25 $delivery | float64) (mulf 0.9 (dig "max_poll_interval" 300 $kafka)) }}
+config.delivery.drain_timeout must be below nine tenths of config.kafka.max_poll_interval
+{{- end }}
+{{- if gt (dig "commit_interval" 1 $delivery | float64) (divf (dig "session_timeout" 45 $kafka) 3) }}
+config.delivery.commit_interval must not be above a third of config.kafka.session_timeout
+{{- end }}
+{{- if gt (dig "min_in_flight" 1 $delivery | float64) (dig "max_in_flight" 64 $delivery | float64) }}
+config.delivery.min_in_flight must not be above config.delivery.max_in_flight
+{{- end }}
+{{- $update := .d.strategy.rollingUpdate | default dict }}
+{{- if and (ne .d.strategy.type "Recreate") (has (toString $update.maxSurge) (list "0" "0%")) (has (toString $update.maxUnavailable) (list "0" "0%")) }}
+strategy.rollingUpdate: with maxSurge and maxUnavailable both 0 no pod could ever be replaced
+{{- end }}
+{{- end -}}
+
+{{- define "kwp.problems.scaling" -}}
+{{- if and .d.hpa.enabled .d.keda.enabled }}
+hpa and keda are both enabled and would fight over the replicas; disable one
+{{- end }}
+{{- range list "hpa" "keda" }}
+{{- $it := get $.d . }}
+{{- if gt (int $it.minReplicas) (int $it.maxReplicas) }}
+{{ . }}.minReplicas is above {{ . }}.maxReplicas
+{{- end }}
+{{- end }}
+{{- if and .d.podDisruptionBudget.enabled (kindIs "invalid" .d.podDisruptionBudget.minAvailable) (kindIs "invalid" .d.podDisruptionBudget.maxUnavailable) }}
+podDisruptionBudget needs maxUnavailable or minAvailable
+{{- end }}
+{{- if .d.keda.enabled }}
+{{- include "kwp.problems.keda" . }}
+{{- end }}
+{{- end -}}
+
+{{- define "kwp.problems.keda" -}}
+{{- $kafka := .d.settings.kafka }}
+{{- if not (dig "kafka" "bootstrap_servers" "" .d.settings) }}
+keda.enabled: KEDA cannot read config.kafka.bootstrap_servers out of the environment; set it in config
+{{- end }}
+{{- if not .d.keda.topics }}
+{{- if not $kafka.topics }}
+keda.enabled: KEDA cannot read config.kafka.topics out of the environment; name the topics in keda.topics
+{{- end }}
+{{- range $kafka.topics }}
+{{- if hasPrefix "^" . }}
+keda.enabled: KEDA knows no regular expressions such as {{ . }}; name the topics in keda.topics
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if not .d.keda.authenticationRef }}
+{{- if eq ($kafka.sasl_mechanism | default "") "OAUTHBEARER" }}
+keda.enabled: how to log in by OAUTHBEARER cannot be told from the settings; name a TriggerAuthentication in keda.authenticationRef
+{{- else if and $kafka.sasl_mechanism (not .d.secrets.kafkaSasl.existingSecret) }}
+keda.enabled: KEDA logs in with a Secret; name it in secrets.kafkaSasl.existingSecret, or a TriggerAuthentication in keda.authenticationRef
+{{- end }}
+{{- if or (and $kafka.ssl_ca_file (not (and .d.secrets.kafkaTls.existingSecret .d.secrets.kafkaTls.caKey))) (and $kafka.ssl_key_file (not (and .d.secrets.kafkaTls.existingSecret .d.secrets.kafkaTls.keyKey))) }}
+keda.enabled: KEDA reads certificates from a Secret; name it in secrets.kafkaTls.existingSecret, or a TriggerAuthentication in keda.authenticationRef
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "kwp.problems.monitoring" -}}
+{{- if and .d.serviceMonitor.enabled .d.podMonitor.enabled }}
+serviceMonitor and podMonitor are both enabled and everything would be scraped twice; disable one
+{{- end }}
+{{- if and .d.serviceMonitor.enabled (not .d.service.enabled) }}
+serviceMonitor needs the Service; set service.enabled, or use podMonitor
+{{- end }}
+{{- end -}}
+
+{{- define "kwp.problems.network" -}}
+{{- if .d.networkPolicy.enabled }}
+{{- if not (include "kwp.kafkaPorts" .d | fromJsonArray) }}
+networkPolicy cannot see the brokers' ports in the environment; name them in networkPolicy.kafkaPorts
+{{- end }}
+{{- if and (not (dig "destination" "url" "" .d.settings)) (not .d.networkPolicy.endpointPorts) }}
+networkPolicy cannot see the endpoint's port in the environment; name it in networkPolicy.endpointPorts
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "kwp.problems.environment" -}}
+{{- $seen := list }}
+{{- range .d.env }}
+{{- if has .name $seen }}
+the environment variable {{ .name }} is set twice, by secrets, by extraEnv or by the chart; say it once
+{{- end }}
+{{- $seen = append $seen .name }}
+{{- end }}
+{{- $mounts := list "/etc/webhook-processor/config" "/etc/webhook-processor/secrets" }}
+{{- range .d.extraVolumeMounts }}
+{{- if has (trimSuffix "/" .mountPath) $mounts }}
+extraVolumeMounts: {{ .mountPath }} is the chart's own; mount elsewhere
+{{- end }}
+{{- end }}
+{{- range .d.extraVolumes }}
+{{- if has .name (list "config" "secrets") }}
+extraVolumes: {{ .name }} is the chart's own; choose another name
+{{- end }}
+{{- end }}
+{{- end -}}

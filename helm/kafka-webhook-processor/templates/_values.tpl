@@ -1,0 +1,190 @@
+{{/* `above` over `below`, mapping by mapping, as JSON. What is false, 0, empty or null counts as said. */}}
+{{- define "kwp.merged" -}}
+{{- $both := deepCopy .below -}}
+{{- range $name, $value := .above -}}
+{{- $old := get $both $name -}}
+{{- if and (kindIs "map" $value) (kindIs "map" $old) -}}
+{{- $value = include "kwp.merged" (dict "below" $old "above" $value) | fromJson -}}
+{{- end -}}
+{{- $_ := set $both $name $value -}}
+{{- end -}}
+{{- toJson $both -}}
+{{- end -}}
+
+{{/*
+Everything about the destination `key`, as JSON: its values over the defaults, with `key`, `name`, `settings`
+(the settings file), `files` (what comes out of Secrets), `env`, `grace` and `longestStop`.
+*/}}
+{{- define "kwp.destination" -}}
+{{- $own := get .root.Values.destinations .key -}}
+{{- $d := include "kwp.merged" (dict "below" .root.Values.defaults "above" $own) | fromJson -}}
+{{- $_ := set $d "key" .key -}}
+{{- $_ := set $d "name" (include "kwp.destinationName" .) -}}
+{{- $_ := set $d "files" (include "kwp.files" $d | fromJsonArray) -}}
+{{- $_ := set $d "settings" (include "kwp.settings" (dict "root" .root "d" $d) | fromJson) -}}
+{{- $_ := set $d "env" (include "kwp.env" $d | fromJsonArray) -}}
+{{- $_ := set $d "longestStop" (include "kwp.longestStop" $d | float64) -}}
+{{- $_ := set $d "grace" ($d.terminationGracePeriodSeconds | default (add 10 (ceil $d.longestStop))) -}}
+{{- toJson $d -}}
+{{- end -}}
+
+{{/* The port of operators, and of probes. */}}
+{{- define "kwp.adminPort" -}}
+{{- dig "admin" "port" 8080 .settings | int -}}
+{{- end -}}
+
+{{/*
+The longest that a stop may take: running requests finish, the last commit is acknowledged (5 s), the group
+is left (10 s), the admin port closes (1 s), dead letters are flushed (10 s), their thread ends (10 s).
+*/}}
+{{- define "kwp.longestStop" -}}
+{{- addf (dig "delivery" "drain_timeout" 25 .settings) 36 -}}
+{{- end -}}
+
+{{/*
+The files out of Secrets, as a JSON list: `path` below /etc/webhook-processor/secrets, `secret`, `item`, and
+the `setting` that holds the path or, with `variable`, is read from the file.
+*/}}
+{{- define "kwp.files" -}}
+{{- $files := list -}}
+{{- $named := dig "kafka" "sasl_username" "" .config -}}
+{{- with .secrets.kafkaSasl -}}
+{{- if .existingSecret -}}
+{{- if and .usernameKey (not $named) -}}
+{{- $files = append $files (dict "path" "kafka/username" "secret" .existingSecret "item" .usernameKey "variable" "KAFKA__SASL_USERNAME") -}}
+{{- end -}}
+{{- $files = append $files (dict "path" "kafka/password" "secret" .existingSecret "item" .passwordKey "variable" "KAFKA__SASL_PASSWORD") -}}
+{{- end -}}
+{{- end -}}
+{{- range $place := list
+  (dict "tls" .secrets.kafkaTls "folder" "kafka" "section" (list "kafka") "prefix" "ssl_" "variable" "KAFKA__SSL_KEY_PASSWORD")
+  (dict "tls" .secrets.destinationTls "folder" "destination" "section" (list "destination" "tls") "prefix" "" "variable" "DESTINATION__TLS__KEY_PASSWORD") -}}
+{{- $tls := $place.tls -}}
+{{- if $tls.existingSecret -}}
+{{- range $item, $what := dict "caKey" (list "ca.crt" "ca_file") "certificateKey" (list "tls.crt" "certificate_file") "keyKey" (list "tls.key" "key_file") -}}
+{{- if get $tls $item -}}
+{{- $files = append $files (dict "path" (printf "%s/%s" $place.folder (first $what)) "secret" $tls.existingSecret "item" (get $tls $item)
+    "setting" (append $place.section (printf "%s%s" $place.prefix (last $what)))) -}}
+{{- end -}}
+{{- end -}}
+{{- if $tls.keyPasswordKey -}}
+{{- $files = append $files (dict "path" (printf "%s/key-password" $place.folder) "secret" $tls.existingSecret "item" $tls.keyPasswordKey "variable" $place.variable) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .secrets.adminToken -}}
+{{- if .existingSecret -}}
+{{- $files = append $files (dict "path" "admin/token" "secret" .existingSecret "item" .key "variable" "ADMIN__TOKEN") -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $from := .secrets.files -}}
+{{- $files = append $files (dict "path" (printf "files/%s" $name) "secret" $from.secret "item" $from.key) -}}
+{{- end -}}
+{{- toJson $files -}}
+{{- end -}}
+
+{{/* The settings file, as JSON. */}}
+{{- define "kwp.settings" -}}
+{{- $made := dict
+  "destination" (dict "name" .d.key)
+  "kafka" (dict "group_id" (printf "%s-%s" .root.Release.Name .d.key)) -}}
+{{- range .d.files -}}
+{{- if .setting -}}
+{{- $section := $made -}}
+{{- range initial .setting -}}
+{{- if not (hasKey $section .) -}}{{- $_ := set $section . dict -}}{{- end -}}
+{{- $section = get $section . -}}
+{{- end -}}
+{{- $_ := set $section (last .setting) (printf "/etc/webhook-processor/secrets/%s" .path) -}}
+{{- end -}}
+{{- end -}}
+{{- include "kwp.merged" (dict "below" $made "above" .d.config) -}}
+{{- end -}}
+
+{{/* Whether the user's name has to stand in the environment, where KEDA can read it. */}}
+{{- define "kwp.kedaNeedsUsername" -}}
+{{- if and .keda.enabled .secrets.kafkaSasl.existingSecret (dig "kafka" "sasl_username" "" .config) -}}true{{- end -}}
+{{- end -}}
+
+{{/* What KEDA logs in with, as a JSON list: `way` (a list of a TriggerAuthentication's) and an item of it. */}}
+{{- define "kwp.kedaCredentials" -}}
+{{- $found := list -}}
+{{- $parameters := dict "kafka/username" "username" "kafka/password" "password" "kafka/ca.crt" "ca" "kafka/tls.crt" "cert" "kafka/tls.key" "key" "kafka/key-password" "keyPassword" -}}
+{{- range .files -}}
+{{- $parameter := get $parameters .path -}}
+{{- if $parameter -}}
+{{- $found = append $found (dict "way" "secretTargetRef" "parameter" $parameter "name" .secret "key" .item) -}}
+{{- end -}}
+{{- end -}}
+{{- if include "kwp.kedaNeedsUsername" . -}}
+{{- $found = append $found (dict "way" "env" "parameter" "username" "name" "WEBHOOK_PROCESSOR__KAFKA__SASL_USERNAME" "containerName" "processor") -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
+{{/* The environment of the container, as a JSON list. */}}
+{{- define "kwp.env" -}}
+{{- $env := list (dict "name" "WEBHOOK_PROCESSOR_CONFIG" "value" "/etc/webhook-processor/config/settings.yaml") -}}
+{{- range .files -}}
+{{- if .variable -}}
+{{- $env = append $env (dict "name" (printf "WEBHOOK_PROCESSOR__%s_FILE" .variable) "value" (printf "/etc/webhook-processor/secrets/%s" .path)) -}}
+{{- end -}}
+{{- end -}}
+{{- if include "kwp.kedaNeedsUsername" . -}}
+{{- $env = append $env (dict "name" "WEBHOOK_PROCESSOR__KAFKA__SASL_USERNAME" "value" (toString .config.kafka.sasl_username)) -}}
+{{- end -}}
+{{- range $name, $from := .secrets.env -}}
+{{- $env = append $env (dict "name" $name "valueFrom" (dict "secretKeyRef" (dict "name" $from.secret "key" $from.key))) -}}
+{{- end -}}
+{{- toJson (concat $env .extraEnv) -}}
+{{- end -}}
+
+{{/* The resources of the container. */}}
+{{- define "kwp.resources" -}}
+{{- if .resources -}}
+{{- toYaml .resources -}}
+{{- else -}}
+{{- $workers := int .workers -}}
+{{- $mebibytes := add 256 (div (mul 4 (dig "delivery" "max_waiting_bytes" 67108864 .settings | int64)) 1048576) -}}
+requests:
+  cpu: {{ mul 250 $workers }}m
+  memory: {{ mul 192 $workers }}Mi
+limits:
+  cpu: {{ $workers | quote }}
+  memory: {{ mul $mebibytes $workers }}Mi
+{{- end -}}
+{{- end -}}
+
+{{/* The ports that `urls` (URLs or `host:port`, a list) name, as a JSON list; `default` where one names none. */}}
+{{- define "kwp.ports" -}}
+{{- $ports := list -}}
+{{- $default := .default -}}
+{{- range .urls -}}
+{{- $port := $default -}}
+{{- if hasPrefix "http://" (lower .) -}}{{- $port = 80 -}}{{- else if hasPrefix "https://" (lower .) -}}{{- $port = 443 -}}{{- end -}}
+{{- $authority := regexReplaceAll "^[A-Za-z]+://" (trim .) "" | regexFind "^[^/?#]*" -}}
+{{- with regexFind ":[0-9]+$" $authority -}}{{- $port = trimPrefix ":" . -}}{{- end -}}
+{{- $ports = append $ports (int $port) -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
+{{- end -}}
+
+{{/* What the endpoint's ports are. */}}
+{{- define "kwp.endpointPorts" -}}
+{{- if .networkPolicy.endpointPorts -}}
+{{- toJson .networkPolicy.endpointPorts -}}
+{{- else -}}
+{{- $url := dig "destination" "url" "" .settings -}}
+{{- $other := ternary 80 443 (hasPrefix "http://" (lower $url)) -}}
+{{- include "kwp.ports" (dict "urls" (concat (list $url | compact) (dig "destination" "allowed_hosts" list .settings)) "default" $other) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the brokers' ports are. */}}
+{{- define "kwp.kafkaPorts" -}}
+{{- if .networkPolicy.kafkaPorts -}}
+{{- toJson .networkPolicy.kafkaPorts -}}
+{{- else -}}
+{{- include "kwp.ports" (dict "urls" (dig "kafka" "bootstrap_servers" "" .settings | splitList "," | compact) "default" 9092) -}}
+{{- end -}}
+{{- end -}}
