@@ -1,7 +1,7 @@
 """The chart as Helm renders it, as objects."""
 
 from collections.abc import Iterator, Mapping
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,7 @@ def cases() -> dict[str, dict[str, Any]]:
 
 def texts(values: Values, *, release: str = "events", chart: Path = CHART) -> dict[str, str]:
     """What Helm renders, by template. Raises HelmError with what it says."""
-    with helm_python.Chart.load(str(chart)) as loaded:
-        said = loaded.render(dict(values), name=release, namespace=NAMESPACE)
+    said = _loaded(chart).render(dict(values), name=release, namespace=NAMESPACE)
     return {name.partition("/templates/")[2]: text for name, text in said.items()}
 
 
@@ -42,7 +41,7 @@ def rendered(values: Values, *, release: str = "events", chart: Path = CHART) ->
     """Every object, those for `helm test` too."""
     found = texts(values, release=release, chart=chart)
     found.pop("NOTES.txt")
-    return [each for text in found.values() for each in yaml.safe_load_all(text) if each]
+    return [each for text in found.values() for each in yaml.load_all(text, yaml.CSafeLoader) if each]
 
 
 def of_kind(objects: list[Object], kind: str) -> list[Object]:
@@ -66,3 +65,8 @@ def pods(objects: list[Object]) -> Iterator[tuple[Object, Object]]:
 def layered(*layers: Values) -> dict[str, Any]:
     """Values in one, the later over the earlier."""
     return reduce(merged, map(dict, layers), {})
+
+
+@cache
+def _loaded(chart: Path) -> helm_python.Chart:
+    return helm_python.Chart.load(str(chart))

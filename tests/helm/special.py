@@ -76,6 +76,7 @@ SPECIAL: Mapping[str, Schema] = {
     "destinations": named({"$ref": "#/definitions/destination"}, NAME)
     | {"propertyNames": {"pattern": NAME, "maxLength": 63}},
     "defaults.config": {"$ref": "#/definitions/Settings"},
+    "defaults.secrets.headers": named(FROM_SECRET, "^[A-Za-z0-9-]+$"),
     "defaults.secrets.env": named(FROM_SECRET, VARIABLE),
     "defaults.secrets.files": named(FROM_SECRET, "^[A-Za-z0-9][A-Za-z0-9._-]*$"),
     "defaults.image.repository": {"type": "string", "minLength": 1},

@@ -91,7 +91,7 @@ config.{{ $section }}.client holds {{ $option }}, a secret, and would stand in a
 {{- end }}
 {{- range $header, $value := dig "destination" "headers" dict .d.settings }}
 {{- if and (kindIs "string" $value) (or (regexMatch "(?i)authori[sz]ation|token|secret|password|cookie|credential|signature|api.?key|auth.?key|access.?key" $header) (regexMatch "(?i)^\\s*(bearer|basic|token|digest)\\s+\\S" $value)) }}
-config.destination.headers.{{ $header }} is a secret and would stand in a ConfigMap; write {from_env: NAME} and name its Secret in secrets.env.NAME, or {from_file: PATH} and secrets.files
+config.destination.headers.{{ $header }} is a secret and would stand in a ConfigMap; name its Secret in secrets.headers.{{ $header }}: {secret: …, key: …}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -99,6 +99,11 @@ config.destination.headers.{{ $header }} is a secret and would stand in a Config
 {{/* Headers that read what nothing sets. */}}
 {{- define "kwp.problems.references" -}}
 {{- $files := "/etc/webhook-processor/secrets/files/" }}
+{{- range $header, $_ := .d.secrets.headers }}
+{{- if hasKey (dig "destination" "headers" dict $.d.config) $header }}
+secrets.headers.{{ $header }} also stands in config.destination.headers; say it once
+{{- end }}
+{{- end }}
 {{- range $header, $value := dig "destination" "headers" dict .d.settings }}
 {{- if kindIs "map" $value }}
 {{- if $value.from_env }}

@@ -43,7 +43,7 @@ is left (10 s), the admin port closes (1 s), dead letters are flushed (10 s), th
 
 {{/*
 The files out of Secrets, as a JSON list: `path` below /etc/webhook-processor/secrets, `secret`, `item`, and
-the `setting` that holds the path or, with `variable`, is read from the file.
+the `setting` or the `header` that holds the path or, with `variable`, is read from the file.
 */}}
 {{- define "kwp.files" -}}
 {{- $files := list -}}
@@ -77,6 +77,9 @@ the `setting` that holds the path or, with `variable`, is read from the file.
 {{- $files = append $files (dict "path" "admin/token" "secret" .existingSecret "item" .key "variable" "ADMIN__TOKEN") -}}
 {{- end -}}
 {{- end -}}
+{{- range $name, $from := .secrets.headers -}}
+{{- $files = append $files (dict "path" (printf "headers/%s" $name) "secret" $from.secret "item" $from.key "header" $name) -}}
+{{- end -}}
 {{- range $name, $from := .secrets.files -}}
 {{- $files = append $files (dict "path" (printf "files/%s" $name) "secret" $from.secret "item" $from.key) -}}
 {{- end -}}
@@ -96,6 +99,10 @@ the `setting` that holds the path or, with `variable`, is read from the file.
 {{- $section = get $section . -}}
 {{- end -}}
 {{- $_ := set $section (last .setting) (printf "/etc/webhook-processor/secrets/%s" .path) -}}
+{{- end -}}
+{{- if .header -}}
+{{- $header := dict .header (dict "from_file" (printf "/etc/webhook-processor/secrets/%s" .path)) -}}
+{{- $_ := set $made.destination "headers" (merge $header ($made.destination.headers | default dict)) -}}
 {{- end -}}
 {{- end -}}
 {{- include "kwp.merged" (dict "below" $made "above" .d.config) -}}
