@@ -1,6 +1,7 @@
 """The chart as Helm renders it, as objects."""
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache, reduce
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,8 @@ def pods(objects: list[Object]) -> Iterator[tuple[Object, Object]]:
 
 
 def layered(*layers: Values) -> dict[str, Any]:
-    """Values in one, the later over the earlier."""
-    return reduce(merged, map(dict, layers), {})
+    """Values in one of its own, the later over the earlier."""
+    return deepcopy(reduce(merged, map(dict, layers), {}))
 
 
 @cache
