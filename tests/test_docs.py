@@ -30,7 +30,7 @@ COMMANDS = re.findall(r"^\$ (.*)$", README, re.MULTILINE)
 
 def example() -> str:
     """The complete configuration of the README."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    text, *_ = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     return str(text)
 
 

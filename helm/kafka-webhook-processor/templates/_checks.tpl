@@ -1,8 +1,16 @@
 {{/*
 What can be wrong beyond what the schema sees. Everything is said at once, each in a line that names the remedy.
-Every check is a template that prints such lines or nothing; it gets `root` and the destination `d`.
+Every check is a template that prints such lines or nothing; it gets `root` and the destination `d`. Whichever
+template is rendered first has them made; the others know it by a mark in the values, which all share.
 */}}
 {{- define "kwp.checked" -}}
+{{- if not (hasKey .Values "checked") -}}
+{{- include "kwp.check" . -}}
+{{- $_ := set .Values "checked" true -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "kwp.check" -}}
 {{- $problems := include "kwp.problemsOfAll" . -}}
 {{- range $key, $_ := .Values.destinations -}}
 {{- $d := include "kwp.destination" (dict "root" $ "key" $key) | fromJson -}}
