@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test faults campaign soak peers lint types format docs lock clean bench profile apiserver image compose
+.PHONY: help demo test faults campaign soak peers lint types format docs chart lock clean bench profile apiserver image compose
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ format: $(STAMP)  ## put every file in the project's layout
 
 docs: $(STAMP)  ## write the generated tables of the README
 	$(BIN)/python -m tests.docs
+
+chart: $(STAMP)  ## pack the Helm chart into dist/
+	@$(BIN)/python -m tests.helm
 
 lock: $(STAMP)  ## pin the tree anew, and of it what the image is built with
 	$(PIN) --upgrade --group dev pyproject.toml --output-file requirements.lock

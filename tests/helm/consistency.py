@@ -15,7 +15,8 @@ from tests.helm.container import ROOT
 from tests.helm.rendering import NAMESPACE, Object, of_kind, pods
 
 JOB = "kafka-webhook-processor"
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+"""What every kind takes: a Service's name begins with a letter."""
 STABLE = {
     "app.kubernetes.io/name",
     "app.kubernetes.io/instance",

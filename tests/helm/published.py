@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ DEFINITIONS = Path(kubernetes_validate.__file__).parent.joinpath(
 )
 
 
+@cache
 def published() -> Schema:
     """The definitions of Kubernetes, without prose."""
     said = json.loads(DEFINITIONS.read_text(encoding="utf-8"))["$defs"]

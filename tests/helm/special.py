@@ -70,7 +70,7 @@ FROM_SECRET: Schema = strict(
 ) | {"required": ["secret", "key"]}
 
 SPECIAL: Mapping[str, Schema] = {
-    "fullnameOverride": {"type": "string", "pattern": f"{NAME}|^$", "maxLength": 63},
+    "fullnameOverride": {"type": "string", "pattern": "^([a-z]([-a-z0-9]*[a-z0-9])?)?$", "maxLength": 63},
     "commonLabels": TEXTS,
     "commonAnnotations": TEXTS,
     "destinations": named({"$ref": "#/definitions/destination"}, NAME)

@@ -43,7 +43,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         text = yaml.safe_dump_all(rendered(values, release=name))
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     command = [str(ENVIRONMENT / "bin" / "checkov"), "-d", ".", "--framework", "kubernetes"]
-    options = ["--skip-download", "--output", "json", "--quiet"]
+    options = ["--skip-download", "--output", "json", "--compact"]
     said = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True)
     results: dict[str, Any] = json.loads(said.stdout)["results"]
     return results

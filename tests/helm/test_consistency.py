@@ -30,7 +30,7 @@ def test_every_case_agrees_with_itself(name: str) -> None:
     assert faults(rendered(CASES[name])) == []
 
 
-@pytest.mark.parametrize("release", ["a", "kafka-webhook-processor", LONGEST_RELEASE])
+@pytest.mark.parametrize("release", ["a", "kafka-webhook-processor", "v1.2", LONGEST_RELEASE])
 def test_names_stay_valid_and_apart_however_long_they_are(release: str) -> None:
     keys = [LONGEST_KEY, LONGEST_KEY[:-1] + "z", LONGEST_KEY[:40], "dashboard", "a", "a-test", "a-settings"]
     values = layered(EVERYTHING, with_destinations(*keys))

@@ -3,8 +3,10 @@
 import json
 import re
 import shutil
+import tarfile
 from pathlib import Path
 
+import helm_python
 import jsonschema
 import pytest
 import yaml
@@ -13,6 +15,7 @@ from processor import __version__
 from processor.settings import Settings
 from tests import docs
 from tests.helm import comments, made, schema
+from tests.helm.__main__ import pack
 from tests.helm.rendering import CHART, cases, defaults, rendered, texts, the
 from tests.helm.special import SPECIAL
 
@@ -98,6 +101,15 @@ def test_every_value_named_in_the_readmes_exists() -> None:
     named = {name for name in found if name.partition(".")[0] in roots and "config." not in name}
     assert named <= known
     assert len(named) > 10
+
+
+def test_the_chart_can_be_packed(tmp_path: Path) -> None:
+    packed = pack(tmp_path)
+    with helm_python.Chart.load(str(packed)) as chart:
+        assert (chart.name, chart.metadata["version"]) == (META["name"], META["version"])
+        assert chart.render(cases()["minimal"], name="events")
+    with tarfile.open(packed) as files:
+        assert not [name for name in files.getnames() if "/ci/" in name]
 
 
 def test_the_notes_say_where_to_look_for_each_destination() -> None:

@@ -161,6 +161,12 @@ def test_a_chart_without_destinations_is_refused() -> None:
     assert "destinations: there is none" in said
 
 
+def test_a_release_whose_name_a_service_cannot_have_is_refused() -> None:
+    with pytest.raises(helm_python.HelmError, match="fullnameOverride: set it"):
+        rendered(MINIMAL, release="1st")
+    rendered(MINIMAL | {"fullnameOverride": "first"}, release="1st")
+
+
 def test_everything_is_said_at_once() -> None:
     values = {"destinations": {"a": {}, "b": {"terminationGracePeriodSeconds": 1}}}
     said = problems(values)

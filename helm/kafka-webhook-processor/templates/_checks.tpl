@@ -30,6 +30,9 @@ template is rendered first has them made; the others know it by a mark in the va
 {{- if not .Values.destinations }}
 destinations: there is none; add one, such as `destinations: {crm: {config: {destination: {url: https://…}}}}`
 {{- end }}
+{{- if regexMatch "^[0-9]" (include "kwp.beginning" .) }}
+fullnameOverride: set it, for a Service's name cannot begin with a digit as the release's does
+{{- end }}
 {{- $groups := dict }}
 {{- range $key, $_ := .Values.destinations }}
 {{- $d := include "kwp.destination" (dict "root" $ "key" $key) | fromJson }}

@@ -3,7 +3,7 @@
 {{- if le (len .text) (int .limit) -}}
 {{- .text -}}
 {{- else -}}
-{{- printf "%s-%s" (trunc (sub (int .limit) 9 | int) .text | trimSuffix "-" | trimSuffix ".") (sha256sum .text | trunc 8) -}}
+{{- printf "%s-%s" (trunc (sub (int .limit) 9 | int) .text | trimSuffix "-") (sha256sum .text | trunc 8) -}}
 {{- end -}}
 {{- end -}}
 
@@ -12,9 +12,9 @@
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name -}}
+{{- .Release.Name | replace "." "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name -}}
+{{- printf "%s-%s" (.Release.Name | replace "." "-") .Chart.Name -}}
 {{- end -}}
 {{- end -}}
 
