@@ -57,10 +57,12 @@ def test_secrets_reach_the_settings_that_they_are_for(tmp_path: Path) -> None:
     kafka, destination = settings.kafka, settings.destination
     assert kafka.sasl_username == "kafka-user/username"
     said = [kafka.sasl_password, kafka.ssl_key_password, destination.headers["Authorization"]]
+    said.append(settings.admin.token)
     assert [each and each.get_secret_value() for each in said] == [
         "kafka-user/password",
         "kafka-tls/password",
         "crm/token",
+        "webhooks-admin/token",
     ]
     files = [kafka.ssl_ca_file, kafka.ssl_certificate_file, kafka.ssl_key_file]
     files += [destination.tls.ca_file, destination.tls.certificate_file, destination.tls.key_file]
