@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import confluent_kafka
 import pytest
@@ -20,6 +20,8 @@ from tests.helm.rendering import Object, cases, layered, rendered, the
 
 COMMAND = str(Path(sys.executable).with_name("webhook-processor"))
 PATIENCE_SECONDS = 30.0
+TOKEN = "a-token-of-the-admin-port"
+SECRETS = {("crm", "authorization"): "Bearer hunter2\n", ("admin", "token"): TOKEN}
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ async def test_the_rendered_container_is_ready_and_delivers(
             layered(cases()["minimal"], _here(broker, endpoint), {"defaults": {"workers": workers}})
         )
         deployment = the(objects, "Deployment")
-        container = laid_out(objects, deployment, tmp_path, {("crm", "authorization"): "Bearer hunter2\n"})
+        container = laid_out(objects, deployment, tmp_path, SECRETS)
         home = tmp_path / "home"
         home.mkdir()
         process = await asyncio.create_subprocess_exec(
@@ -53,6 +55,9 @@ async def test_the_rendered_container_is_ready_and_delivers(
             (arrival,) = await endpoint.received(1, within=PATIENCE_SECONDS)
             for probe, url in _probes(deployment).items():
                 assert await _answer(url) == 200, probe
+            metrics = url.rpartition("/")[0] + "/metrics"
+            assert await asyncio.to_thread(_status, metrics) == 401
+            assert await asyncio.to_thread(_status, metrics, _bearer(objects)) == 200
         finally:
             process.send_signal(signal.SIGTERM)
             status = await process.wait()
@@ -74,7 +79,7 @@ async def test_the_test_of_the_chart_passes_and_fails(broker: EmbeddedBroker, tm
 async def _tested(values: dict[str, object], folder: Path) -> int:
     """The exit status of the container `check` of `helm test`."""
     objects = rendered(values)
-    container = laid_out(objects, the(objects, "Deployment"), folder, {("crm", "authorization"): "x"})
+    container = laid_out(objects, the(objects, "Deployment"), folder, SECRETS)
     check, ready = the(objects, "Job")["spec"]["template"]["spec"]["containers"]
     assert (check["env"], check["volumeMounts"]) == _mounted(objects)
     compile(ready["args"][0], "ready", "exec")
@@ -95,7 +100,8 @@ def _here(broker: EmbeddedBroker, endpoint: Endpoint) -> dict[str, object]:
     kafka = {"bootstrap_servers": broker.bootstrap_servers, "session_timeout": 3}
     config = {"kafka": kafka, "admin": {"port": unused_port()}}
     destination = {"config": {"destination": {"url": f"{endpoint.url}/hooks"}}}
-    return {"defaults": {"config": config}, "destinations": {"crm": destination}}
+    admin = {"secrets": {"adminToken": {"existingSecret": "admin"}}, "serviceMonitor": {"enabled": True}}
+    return {"defaults": {"config": config, **admin}, "destinations": {"crm": destination}}
 
 
 def _plain(home: Path) -> dict[str, str]:
@@ -117,18 +123,24 @@ def _probes(deployment: Object) -> dict[str, str]:
     return {name: f"http://127.0.0.1:{ports[each['port']]}{each['path']}" for name, each in probes.items()}
 
 
+def _bearer(objects: list[Object]) -> str:
+    """What Prometheus sends."""
+    (endpoint,) = the(objects, "ServiceMonitor")["spec"]["endpoints"]
+    credentials = endpoint["authorization"]["credentials"]
+    return f"Bearer {SECRETS[credentials['name'], credentials['key']]}"
+
+
 async def _answer(url: str) -> int:
-    """The status, as soon as it is 200, or the last one."""
-
-    def asked() -> int:
-        try:
-            with urlopen(url, timeout=5) as answer:
-                return int(answer.status)
-        except HTTPError as error:
-            return error.code
-
-    status = 0
+    """The status, as soon as it is 200."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (status := await asyncio.to_thread(asked)) != 200:
+        while (status := await asyncio.to_thread(_status, url)) != 200:
             await asyncio.sleep(0.1)
     return status
+
+
+def _status(url: str, authorization: str = "") -> int:
+    try:
+        with urlopen(Request(url, headers={"Authorization": authorization}), timeout=5) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        return error.code
