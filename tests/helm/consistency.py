@@ -210,7 +210,11 @@ def keda_logs_in_as_the_processor_does(objects: list[Object]) -> Iterator[str]:
                 yield f"{called(each)}: {odd} are no texts"
             if (name := trigger.get("authenticationRef", {}).get("name")) is None:
                 continue
-            yield from _login_faults(logins.get(name, {"spec": {}}), pod, called(each))
+            login = logins.get(name, {"spec": {}})
+            yield from _login_faults(login, pod, called(each))
+            got = {given["parameter"] for way in login["spec"].values() for given in way}
+            if "sasl" in trigger["metadata"] and not {"username", "password"} <= got:
+                yield f"{called(each)}: logs in without a name or a password"
 
 
 def _login_faults(login: Object, pod: Object, who: str) -> Iterator[str]:
@@ -219,7 +223,8 @@ def _login_faults(login: Object, pod: Object, who: str) -> Iterator[str]:
     variables = {each["name"] for each in pod["spec"]["containers"][0]["env"]}
     known = [(each["name"], each["key"]) in secrets for each in login["spec"].get("secretTargetRef", [])]
     known += [each["name"] in variables for each in login["spec"].get("env", [])]
-    if not known or not all(known):
+    own = [item for _, item in _items(pod) if item["path"].startswith("kafka/")]
+    if not all(known) or len(login["spec"].get("secretTargetRef", [])) != len(own):
         yield f"{who}: logs in with what the pod does not have"
 
 

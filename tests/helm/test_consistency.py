@@ -182,6 +182,10 @@ PLANTED: Mapping[str, tuple[str, Plant]] = {
         "logs in",
         lambda o: of_kind(o, "TriggerAuthentication")[0]["spec"]["secretTargetRef"][0].update(key="x"),
     ),
+    "a login for KEDA without a password": (
+        "without a name or a password",
+        lambda o: of_kind(o, "TriggerAuthentication")[0]["spec"]["secretTargetRef"].pop(1),
+    ),
     "another account": ("ServiceAccount", lambda o: _pod(o)["spec"].update(serviceAccountName="x")),
     "a secret in a ConfigMap": (
         "holds ['kafka.sasl_password']",
