@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.helm import crds, rendering
 from tests.helm.apiserver import build
 from tests.helm.apiserver.server import ApiServer, Verdict
-
-crds: Any = pytest.importorskip("tests.helm.crds")
-rendering: Any = pytest.importorskip("tests.helm.rendering")
 
 CASES = rendering.cases()
 POD = "spec.template.spec"

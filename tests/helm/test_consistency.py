@@ -47,7 +47,7 @@ def test_the_application_accepts_what_it_is_given(name: str, tmp_path: Path) -> 
         settings = config.load(container.settings, container.env)
         assert settings.admin.port == _port(deployment)
         assert _grace(deployment) > longest_stop(settings.delivery.drain_timeout)
-        assert settings.kafka.group_id.startswith("events-")
+        assert settings.kafka.group_id.startswith("hooks-events-")
 
 
 def test_secrets_reach_the_settings_that_they_are_for(tmp_path: Path) -> None:

@@ -286,7 +286,7 @@ MANY: Mapping[str, tuple[str, Any, str, str, Any]] = {
         True,
         "ScaledObject",
         "spec.triggers.0.metadata.consumerGroup",
-        "events-crm",
+        "hooks-events-crm",
     ),
     "a login of one's own for keda": (
         "keda",

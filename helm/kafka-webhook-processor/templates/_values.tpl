@@ -90,7 +90,7 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- define "kwp.settings" -}}
 {{- $made := dict
   "destination" (dict "name" .d.key)
-  "kafka" (dict "group_id" (printf "%s-%s" .root.Release.Name .d.key)) -}}
+  "kafka" (dict "group_id" (printf "%s-%s-%s" .root.Release.Namespace .root.Release.Name .d.key)) -}}
 {{- range .d.files -}}
 {{- if .setting -}}
 {{- $section := $made -}}
