@@ -231,6 +231,7 @@ class App:
         return Snapshot(
             in_flight=self._admission.in_flight(),
             in_flight_limit=self._admission.limit(),
+            max_in_flight=self._settings.delivery.max_in_flight,
             retries_waiting=stages[Stage.RETRY],
             dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
             waiting_records=records,

@@ -23,6 +23,7 @@ class Snapshot(NamedTuple):
 
     in_flight: int
     in_flight_limit: int
+    max_in_flight: int
     retries_waiting: int
     dead_letters_blocked: int
     waiting_records: int
@@ -64,6 +65,7 @@ class Standings(Collector):
         for name, text, value in (
             ("in_flight", "Requests under way.", snapshot.in_flight),
             ("in_flight_limit", "How many may be under way.", snapshot.in_flight_limit),
+            ("max_in_flight", "The most that the limit may come to.", snapshot.max_in_flight),
             ("retries_waiting", "Records that wait for another attempt.", snapshot.retries_waiting),
             (
                 "dead_letters_blocked",
@@ -103,6 +105,15 @@ class Standings(Collector):
             count = sum(1 for hold in snapshot.held.values() if hold is reason)
             paused.add_metric([self._destination, reason.value], count)
         lag = self._family("lag_records", "Records between the position and the end.", "topic", "partition")
+        age = self._family(
+            "lag_seconds",
+            "Age of the record at the position; 0 at the end, nothing while it was not read yet.",
+            "topic",
+            "partition",
+        )
+        committed = self._family(
+            "committed_offset", "The position that the broker acknowledged last.", "topic", "partition"
+        )
         gap = self._family(
             "commit_gap_records", "From the position to the highest finished.", "topic", "partition"
         )
@@ -112,7 +123,17 @@ class Standings(Collector):
             end = snapshot.ends.get(partition)
             if end is not None:
                 lag.add_metric(labels, max(0, end - (standing.position or 0)))
-        yield from (paused, lag, gap)
+            if (seconds := self._behind(standing, end)) is not None:
+                age.add_metric(labels, seconds)
+            if standing.committed is not None:
+                committed.add_metric(labels, standing.committed)
+        yield from (paused, lag, age, committed, gap)
+
+    def _behind(self, standing: Standing, end: int | None) -> float | None:
+        """How old the record at the position is: known once it was read, or where there is none."""
+        if standing.oldest is not None:
+            return max(0.0, self._now() - standing.oldest)
+        return 0.0 if end is not None and end <= (standing.position or 0) else None
 
     def _family(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:
         return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=["destination", *labels])

@@ -90,7 +90,16 @@ class Telemetry:
         )
         info = self._gauge("build_info", "Always 1; which version this is.", "version", "python")
         info.labels(destination, __version__, platform.python_version()).set(1)
-        self._outcomes.counts["delivered"] += 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """What is watched for its growth is there at 0: the first of it would be missed otherwise."""
+        for outcome in ("delivered", "skipped", "dead_lettered"):
+            self._outcomes.counts[outcome] += 0
+        for result in ("acknowledged", "failed", "unanswered"):
+            self._commits.labels(self._destination, result)
+        for kind in ("assigned", "revoked", "lost"):
+            self._rebalances.labels(self._destination, kind)
 
     # Facts
 

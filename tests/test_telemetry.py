@@ -187,6 +187,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
     found = watched(
         in_flight=1,
         in_flight_limit=2,
+        max_in_flight=10,
         retries_waiting=3,
         dead_letters_blocked=4,
         waiting_records=5,
@@ -199,6 +200,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
     names = (
         "in_flight",
         "in_flight_limit",
+        "max_in_flight",
         "retries_waiting",
         "dead_letters_blocked",
         "waiting_records",
@@ -208,7 +210,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         "endpoint_pause_seconds",
         "lease_seconds",
     )
-    assert [found[name,] for name in names] == [1, 2, 3, 4, 5, 6, 1, 7, 8, 9]
+    assert [found[name,] for name in names] == [1, 2, 10, 3, 4, 5, 6, 1, 7, 8, 9]
 
 
 def test_a_budget_without_a_limit_is_infinite() -> None:
@@ -293,6 +295,67 @@ def test_the_age_is_never_negative_and_zero_where_nothing_waits() -> None:
     assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 0
 
 
+def test_a_partition_is_as_late_as_the_record_at_its_position() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST, committed=Position(3)))
+    flow.received([record(3, None, timestamp=clock.now - 60), record(4, None, timestamp=clock.now - 20)])
+    first, second = flow.start(10)
+
+    def lag() -> float | None:
+        standings = list(flow.standings())
+        return watched(clock, ends={FIRST: 5}, standings=standings).get(("lag_seconds", "0", "events"))
+
+    assert lag() == 60
+    flow.finished(second)
+    assert lag() == 60
+    flow.finished(first)
+    assert lag() == 0
+
+
+@pytest.mark.parametrize(
+    ("committed", "end", "expected"),
+    [
+        (Position(5), 5, 0),
+        (Position(5), 4, 0),
+        (None, 0, 0),
+        (Position(5), 6, None),
+        (None, 6, None),
+        (Position(5), None, None),
+    ],
+)
+def test_how_late_a_partition_is_that_was_not_read_is_told_at_its_end_only(
+    committed: Position | None, end: int | None, expected: float | None
+) -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST, committed=committed))
+    ends = {} if end is None else {FIRST: end}
+    found = watched(ends=ends, standings=list(flow.standings()))
+    assert found.get(("lag_seconds", "0", "events")) == expected
+
+
+def test_a_record_of_the_future_is_not_late() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST))
+    flow.received([record(0, timestamp=clock.now + 60)])
+    assert watched(clock, standings=list(flow.standings()))["lag_seconds", "0", "events"] == 0
+
+
+def test_the_committed_offset_is_the_one_that_was_acknowledged() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST))
+    flow.received(records([0, 1, 2]))
+
+    def offset() -> float | None:
+        return watched(standings=list(flow.standings())).get(("committed_offset", "0", "events"))
+
+    for each in flow.start(10)[:2]:
+        flow.finished(each)
+    flow.commits()
+    assert offset() is None
+    flow.committed([FIRST])
+    assert offset() == 2
+
+
 def test_paused_partitions_are_counted_for_every_reason() -> None:
     found = watched(held={FIRST: Hold.BYTES, SECOND: Hold.BYTES, THIRD: Hold.DEAD_LETTER})
     expected = {reason.value: 0 for reason in Hold} | {"bytes": 2, "dead_letter": 1}
@@ -346,7 +409,7 @@ def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
 def busy() -> Telemetry:
     """Metrics of which each has a sample."""
     flow = Flow(FlowPolicy())
-    flow.assigned(assigned(FIRST))
+    flow.assigned(assigned(FIRST, committed=Position(0)))
     flow.received([record(0)])
     telemetry = Telemetry("crm", Clock())
     telemetry.watch(
@@ -412,6 +475,16 @@ def test_counters_without_labels_are_there_from_the_start() -> None:
     assert [found[f"{name}_total",] for name in ("retries", "late_results", "event_headers_dropped")] == [
         0
     ] * 3
+
+
+def test_what_alerts_watch_for_growth_is_there_from_the_start() -> None:
+    found = series(Telemetry("crm"))
+    for name, values in (
+        ("deliveries_total", {"delivered", "skipped", "dead_lettered"}),
+        ("commits_total", {"acknowledged", "failed", "unanswered"}),
+        ("rebalances_total", {"assigned", "revoked", "lost"}),
+    ):
+        assert {key[1]: value for key, value in found.items() if key[0] == name} == dict.fromkeys(values, 0)
 
 
 def test_two_processors_in_one_process_do_not_share_metrics() -> None:

@@ -21,13 +21,17 @@ class Hold(StrEnum):
 
 
 class Standing(NamedTuple):
-    """How a partition stands: offsets, counts of records, `oldest` as a record timestamp in seconds."""
+    """How a partition stands: offsets, counts of records, `oldest` as a record timestamp in seconds.
+
+    `oldest` is that of the record at the position; `committed` the offset that the broker acknowledged.
+    """
 
     position: int | None
     expected: int | None
     unsettled: int
     gap: int
     oldest: float | None
+    committed: int | None
 
 
 class Assignment:
@@ -50,5 +54,10 @@ class Assignment:
         """How it stands."""
         offsets = self.offsets
         return Standing(
-            offsets.position(), offsets.expected(), offsets.unfinished(), offsets.gap(), offsets.oldest()
+            offsets.position(),
+            offsets.expected(),
+            offsets.unfinished(),
+            offsets.gap(),
+            offsets.oldest(),
+            self.committed.offset if self.committed else None,
         )

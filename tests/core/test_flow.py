@@ -472,7 +472,7 @@ def test_a_dead_letter_is_told_before_any_other_reason() -> None:
 
 
 def test_a_partition_of_which_nothing_is_known_stands_nowhere() -> None:
-    assert list(flow_with().standings()) == [(FIRST, Standing(None, None, 0, 0, None))]
+    assert list(flow_with().standings()) == [(FIRST, Standing(None, None, 0, 0, None, None))]
 
 
 def test_a_standing_tells_position_expectation_backlog_gap_and_age() -> None:
@@ -480,7 +480,7 @@ def test_a_standing_tells_position_expectation_backlog_gap_and_age() -> None:
     flow = running_flow(*received)
     flow.finished(received[0])
     flow.finished(received[3])
-    assert dict(flow.standings()) == {FIRST: Standing(4, 8, 3, 3, 104.0)}
+    assert dict(flow.standings()) == {FIRST: Standing(4, 8, 3, 3, 104.0, None)}
 
 
 def test_a_flow_at_rest_holds_nothing() -> None:
