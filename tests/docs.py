@@ -1,4 +1,4 @@
-"""The tables of the README, and the chart's README and schema, that are made; `make docs` writes them."""
+"""The tables of the README, the dashboard, and the chart's README and schema, that are made; `make docs` writes them."""
 
 import re
 from enum import Enum
@@ -11,6 +11,7 @@ from processor import config
 from processor.expositions import CrewTelemetry, Together
 from processor.telemetry import Telemetry
 from tests.builders import snapshot
+from tests.deploy import dashboard
 from tests.helm import made as chart
 
 README = Path(__file__).parents[1] / "README.md"
@@ -81,3 +82,4 @@ if __name__ == "__main__":
     README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
     for file, content in chart.files().items():
         file.write_text(content, encoding="utf-8")
+    dashboard.FILE.write_text(dashboard.written(), encoding="utf-8")

@@ -342,7 +342,7 @@ MOVING = [
         [Process(but={LATE: steps((0, 270), (30, 420), (60, 1))}), ERP],
         {39: (), 41: [LATE_EVENTS], 59: [LATE_EVENTS], 61: ()},
     ),
-    Scene("the same in words", [Process(but={LATE: 5025}), ERP], {15: [LATE_EVENTS]}, says=["LagSecondsHigh"]),
+    Scene("eighty minutes late, in words", [Process(but={LATE: 5025}), ERP], {15: [LATE_EVENTS]}, says=["LagSecondsHigh"]),
     Scene(
         "one partition of two that stands still",
         [
