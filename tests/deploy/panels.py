@@ -81,7 +81,7 @@ OVERVIEW = Row(
         stat("Endpoint", "Down when a process sends only probes. Events wait meanwhile; nothing is lost.", "short", 'max by (destination) (@circuit_state{state!="closed"})', bad_from=1, mappings=UP_OR_DOWN),
         stat("Delivered", "Events delivered in a second.", "reqps", 'sum by (destination) (rate(@deliveries_total{outcome="delivered"}[$__rate_interval]))'),
         stat("In time", "Share of the events settled in the last hour that were delivered within 5 minutes of their timestamp; the objective is 99 %.", "percentunit", 'sum by (destination) (rate(@end_to_end_latency_seconds_bucket{le=~"300(\\\\.0)?"}[1h])) / sum by (destination) (rate(@deliveries_total{outcome=~"delivered|dead_lettered"}[1h]))'),
-        stat("Lag", "Records behind the committed and finished ones, all partitions together.", "short", "sum by (destination) (max by (destination, topic, partition) (@lag_records))"),
+        stat("Lag", "Records behind the committed and finished ones, all partitions together.", "short", "sum by (destination) (max by (namespace, destination, topic, partition) (@lag_records))"),
         stat("Lag in time", "Age of the record that waits longest at a partition's position.", "s", "max by (destination) (@lag_seconds)", bad_from=300),
         stat("Dead letters, 1 h", "Events that became dead letters in the last hour.", "short", 'sum by (destination) (increase(@deliveries_total{outcome="dead_lettered"}[1h]))'),
         stat("Dead letters blocked", "Dead letters that cannot be written: their partitions are held.", "short", "sum by (destination) (@dead_letters_blocked)", bad_from=1),
@@ -106,7 +106,7 @@ DELIVERIES = Row(
 KAFKA = Row(
     "Kafka",
     (
-        Panel("Lag in records", "Records between the positions and the ends of all partitions.", "short", (("sum by (destination) (max by (destination, topic, partition) (@lag_records))", "{{destination}}"),)),
+        Panel("Lag in records", "Records between the positions and the ends of all partitions.", "short", (("sum by (destination) (max by (namespace, destination, topic, partition) (@lag_records))", "{{destination}}"),)),
         Panel("Lag in seconds", "Age of the record that waits longest at a partition's position; nothing where none was read yet.", "s", (gauge("lag_seconds", "max", *DESTINATION),)),
         Panel("Oldest unsettled", "Age of the oldest record that was read and is not settled, by process.", "s", (gauge("oldest_unsettled_age_seconds"),)),
         Panel("Lag by partition", "The ten partitions with the most records between position and end.", "short", (("topk(10, max by (destination, topic, partition) (@lag_records))", PARTITION),)),
