@@ -6,7 +6,7 @@ the running process (`Snapshot`) is asked when somebody scrapes, and costs nothi
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
@@ -197,8 +197,10 @@ class Telemetry:
         self._commits.labels(self._destination, "unanswered").inc()
         log.warning("commit was not answered", seconds=seconds)
 
-    def rebalanced(self, kind: str, partitions: Iterable[Partition]) -> None:
+    def rebalanced(self, kind: str, partitions: Collection[Partition]) -> None:
         """Partitions were `assigned`, `revoked` or `lost`."""
+        for topic in {partition.topic for partition in partitions}:
+            self._missed.labels(self._destination, topic)
         self._rebalances.labels(self._destination, kind).inc()
         log.info("rebalanced", kind=kind, partitions=[str(partition) for partition in sorted(partitions)])
 

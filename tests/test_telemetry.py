@@ -487,6 +487,13 @@ def test_what_alerts_watch_for_growth_is_there_from_the_start() -> None:
         assert {key[1]: value for key, value in found.items() if key[0] == name} == dict.fromkeys(values, 0)
 
 
+def test_what_is_missed_of_a_topic_is_counted_from_its_assignment_on() -> None:
+    telemetry = Telemetry("crm")
+    with capture_logs():
+        telemetry.rebalanced("assigned", [FIRST, SECOND])
+    assert series(telemetry)["records_missed_total", "events"] == 0
+
+
 def test_two_processors_in_one_process_do_not_share_metrics() -> None:
     first, second = Telemetry("crm"), Telemetry("crm")
     first.delivered(1)

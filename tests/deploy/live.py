@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import confluent_kafka
-from confluent_kafka import TopicPartition
 
 from processor.kafka.embedded import EmbeddedBroker
 from tests.acceptance.processor import Processor
-from tests.deploy.prometheus import Prometheus, hastened
+from tests.deploy.prometheus import PATIENCE_SECONDS, Prometheus, hastened
 from tests.deploy.scene import ALERTS
 from tests.endpoint import Arrival, Endpoint, Reply
 
 TOPICS = {"crm": "events", "erp": "orders"}
 DEAD_LETTERS = "refused"
 PARTITIONS = 4
-FILLING = "x" * 900_000
-NO_LEADER = -1
+PRODUCE, NOT_AUTHORIZED = 0, 29
+"""Numbers of Kafka's protocol: a kind of request, and an error."""
 
 
 class Trouble:
@@ -58,9 +57,8 @@ class Live:
                 self._broker.create_topic(topic, PARTITIONS)
             self._broker.create_topic(DEAD_LETTERS)
             self._producer = confluent_kafka.Producer(
-                {"bootstrap.servers": self._broker.bootstrap_servers, "linger.ms": 0}
+                {"bootstrap.servers": self._broker.bootstrap_servers, "linger.ms": 0, "log_level": 0}
             )
-            self._outrun()
             prometheus: list[Prometheus] = []
             try:
                 asyncio.run(self._play(prometheus))
@@ -69,17 +67,6 @@ class Live:
                 for each in prometheus:
                     each.__exit__(None, None, None)
 
-    def _outrun(self) -> None:
-        """The topic of `erp` has deleted what its group had not read."""
-        group = confluent_kafka.Consumer(
-            {"bootstrap.servers": self._broker.bootstrap_servers, "group.id": "erp"}
-        )
-        group.commit(offsets=[TopicPartition(TOPICS["erp"], 0, 0)], asynchronous=False)
-        group.close()
-        for _ in range(8):
-            self._producer.produce(TOPICS["erp"], json.dumps({"pad": FILLING}), partition=0)
-        assert self._producer.flush(10) == 0
-
     async def _play(self, prometheus: list[Prometheus]) -> None:
         async with AsyncExitStack() as rooms:
             endpoint = await rooms.enter_async_context(Endpoint(self._trouble))
@@ -87,6 +74,8 @@ class Live:
                 await rooms.enter_async_context(self._processor(name, endpoint.url, *arguments))
                 for name, arguments in (("crm", ("--workers", "2")), ("erp", ()))
             ]
+            self._feeds = asyncio.Event()
+            self._feeds.set()
             feeding = asyncio.create_task(self._feed())
             rooms.callback(feeding.cancel)
             targets = [(each.admin.removeprefix("http://"), {"namespace": "shop"}) for each in (crm, erp)]
@@ -117,6 +106,7 @@ class Live:
     async def _feed(self) -> None:
         """Good events, all the time."""
         while True:
+            await self._feeds.wait()
             for partition in range(PARTITIONS):
                 self._produce(json.dumps({"type": "track"}), partition)
             await asyncio.sleep(0.05)
@@ -136,20 +126,26 @@ class Live:
         await self._until(seen, "webhook_processor_dead_letters_withheld_total", "refused")
         self._trouble.all = None
         await self._ends(seen, "EndpointDown")
-        await self._keep_letters_out(seen)
         self._broker.broker_down()
         await self._until(seen, "webhook_processor_source_errors_total", "")
         self._broker.broker_up()
-        await self._ends(seen, "NoProgress")
+        await self._keep_letters_out(seen)
         await erp.kill()
         await self._waits(lambda: ("WebhookProcessorDown", "erp") in seen.firing(), "erp is seen to be gone")
 
     async def _keep_letters_out(self, seen: Prometheus) -> None:
-        self._broker.set_leader(DEAD_LETTERS, 0, NO_LEADER)
+        """From here on the broker refuses what is written, and only dead letters are."""
+        self._feeds.clear()
         self._produce('{"status": 400}')
+        assert self._producer.flush(10) == 0
+        refusing = asyncio.create_task(self._refuse())
         await self._fires(seen, "DeadLetterWriteFailing")
-        self._broker.set_leader(DEAD_LETTERS, 0, 1)
-        await self._ends(seen, "DeadLetterWriteFailing")
+        refusing.cancel()
+
+    async def _refuse(self) -> None:
+        while True:
+            self._broker.push_errors(PRODUCE, [NOT_AUTHORIZED])
+            await asyncio.sleep(0.1)
 
     async def _until(self, seen: Prometheus, metric: str, label: str) -> None:
         query = f"count by (destination) ({metric}{{reason=~'{label}.*'}} > 0)"
@@ -165,8 +161,7 @@ class Live:
         )
 
     async def _waits(self, is_so: Callable[[], object], what: str) -> None:
-        with_prometheus = asyncio.get_running_loop().run_in_executor
-        deadline = time.monotonic() + 40
-        while not await with_prometheus(None, is_so):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not await asyncio.to_thread(is_so):
             assert time.monotonic() < deadline, f"not in time: {what}"
             await asyncio.sleep(0.2)

@@ -41,7 +41,8 @@ def test_each_alert_is_seen_to_fire_and_its_words_are_checked() -> None:
 def test_each_alert_is_seen_to_end_or_not_to_begin_in_the_same_scene() -> None:
     for name in NAMES:
         assert any(
-            name in {each["alertname"] for each in fired} and name not in {each["alertname"] for each in other}
+            name in {each["alertname"] for each in fired}
+            and name not in {each["alertname"] for each in other}
             for one in scenes.ALL
             for fired in one.fires.values()
             for other in one.fires.values()
