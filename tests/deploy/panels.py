@@ -4,6 +4,8 @@
 the dashboard's variables. `dashboard.py` makes Grafana's JSON of it.
 """
 
+# ruff: noqa: E501 (tables, an entry a line)
+
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +43,7 @@ def stat(
     title: str, description: str, unit: str, query: str, *, bad_from: float | None = None, **more: Any
 ) -> Panel:
     """One number; red from `bad_from` on."""
-    steps = [{"color": "green", "value": None}]
+    steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
     steps += [] if bad_from is None else [{"color": "red", "value": bad_from}]
     shown = {"thresholds": {"mode": "absolute", "steps": steps}, **more}
     return Panel(title, description, unit, ((query, "{{destination}}"),), "stat", 3, 4, shown)
@@ -78,7 +80,7 @@ OVERVIEW = Row(
     "Overview",
     (
         stat("Ready", "Processes, or workers, whose /readyz is green.", "short", "sum by (destination) (@ready)"),
-        stat("Endpoint", "Down when a process sends only probes. Events wait meanwhile; nothing is lost.", "short", 'max by (destination) (@circuit_state{state!="closed"})', bad_from=1, mappings=UP_OR_DOWN),
+        stat("Endpoint now", "Down when a process sends only probes. Events wait meanwhile; nothing is lost.", "short", 'max by (destination) (@circuit_state{state!="closed"})', bad_from=1, mappings=UP_OR_DOWN),
         stat("Delivered", "Events delivered in a second.", "reqps", 'sum by (destination) (rate(@deliveries_total{outcome="delivered"}[$__rate_interval]))'),
         stat("In time", "Share of the events settled in the last hour that were delivered within 5 minutes of their timestamp; the objective is 99 %.", "percentunit", 'sum by (destination) (rate(@end_to_end_latency_seconds_bucket{le=~"300(\\\\.0)?"}[1h])) / sum by (destination) (rate(@deliveries_total{outcome=~"delivered|dead_lettered"}[1h]))'),
         stat("Lag", "Records behind the committed and finished ones, all partitions together.", "short", "sum by (destination) (max by (namespace, destination, topic, partition) (@lag_records))"),

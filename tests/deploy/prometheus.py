@@ -79,7 +79,7 @@ class Prometheus:
         end, step = time.time(), "1"
         found = self.ask("query_range", query=query, start=f"{since}", end=f"{end}", step=step)["result"]
         rows = ((each["metric"], [float(value) for _, value in each["values"]]) for each in found)
-        return [(labels, kept) for labels, values in rows if (kept := [v for v in values if v == v])]  # noqa: PLR0124
+        return [(labels, kept) for labels, values in rows if (kept := [v for v in values if v == v])]
 
     def firing(self) -> set[tuple[str, str]]:
         """Names and destinations of the alerts that fire."""

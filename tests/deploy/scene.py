@@ -131,7 +131,7 @@ REST: Mapping[str, Values | float] = {
 }
 """Nothing comes: the same positions are committed now and then."""
 
-STALLED: Mapping[str, Values | float] = REST | {LAG: rising(100), LATE: rising(60)}
+STALLED: Mapping[str, Values | float] = {**REST, LAG: rising(100), LATE: rising(60)}
 """Events come and none is settled."""
 
 

@@ -1,5 +1,7 @@
 """When each alert fires, when it does not, and when it ends by itself."""
 
+# ruff: noqa: E501 (tables, an entry a line)
+
 from collections.abc import Mapping
 
 from tests.deploy.scene import (

@@ -1,5 +1,7 @@
 """The dashboard is the one its panels make, can be imported anywhere, and asks for what there is."""
 
+# ruff: noqa: E501 (tables, an entry a line)
+
 import copy
 import itertools
 import json
@@ -62,25 +64,21 @@ def documented() -> set[str]:
 def faults(board: dict[str, Any]) -> Iterator[str]:
     """What is wrong with a dashboard."""
     names = [variable["name"] for variable in board["templating"]["list"]]
-    if names != list(VARIABLES):
-        yield "variables"
-    if len({panel["id"] for panel in board["panels"]}) != len(board["panels"]):
-        yield "ids"
-    if any(_overlap(*pair) for pair in itertools.combinations([p["gridPos"] for p in board["panels"]], 2)):
-        yield "overlap"
-    if len({panel["title"] for panel in board["panels"]}) != len(board["panels"]):
-        yield "titles"
-    for panel in panels(board):
-        place = panel["gridPos"]
-        if place["x"] + place["w"] > dashboard.COLUMNS or min(place["w"], place["h"]) < 1:
-            yield "place"
-        if not panel["fieldConfig"]["defaults"].get("unit"):
-            yield "unit"
-        if not panel.get("description", "").endswith("."):
-            yield "description"
-    for part in (*panels(board), *targets(board), *board["templating"]["list"][1:]):
-        if part.get("datasource") != dashboard.SOURCE:
-            yield "datasource"
+    places = [panel["gridPos"] for panel in board["panels"]]
+    checks = {
+        "variables": names == list(VARIABLES),
+        "ids": len({panel["id"] for panel in board["panels"]}) == len(board["panels"]),
+        "titles": len({panel["title"] for panel in board["panels"]}) == len(board["panels"]),
+        "overlap": not any(_overlap(*pair) for pair in itertools.combinations(places, 2)),
+        "place": all(at["x"] + at["w"] <= dashboard.COLUMNS and min(at["w"], at["h"]) > 0 for at in places),
+        "unit": all(panel["fieldConfig"]["defaults"].get("unit") for panel in panels(board)),
+        "description": all(panel.get("description", "").endswith(".") for panel in panels(board)),
+        "datasource": all(
+            part.get("datasource") == dashboard.SOURCE
+            for part in (*panels(board), *targets(board), *board["templating"]["list"][1:])
+        ),
+    }
+    yield from (what for what, is_well in checks.items() if not is_well)
     for target in targets(board):
         yield from _faults_of_query(target["expr"])
 
