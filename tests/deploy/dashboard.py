@@ -1,5 +1,7 @@
 """Grafana's JSON of the panels; `make docs` writes it where the chart and Compose take it from."""
 
+
+
 import json
 import re
 from collections.abc import Iterator
@@ -108,7 +110,14 @@ def _placed() -> Iterator[dict[str, Any]]:
 
 def _heading(row: Row, number: int, y: int) -> dict[str, Any]:
     place = {"x": 0, "y": y, "w": COLUMNS, "h": 1}
-    return {"id": number, "type": "row", "title": row.title, "collapsed": False, "gridPos": place, "panels": []}  # fmt: skip
+    return {
+        "id": number,
+        "type": "row",
+        "title": row.title,
+        "collapsed": False,
+        "gridPos": place,
+        "panels": [],
+    }
 
 
 def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
@@ -119,10 +128,14 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "description": panel.description,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit, **_LOOKS.get(panel.kind, {}), **panel.field}, "overrides": []},
-        "options": _OPTIONS[panel.kind] | ({"yAxis": {"unit": panel.unit}} if panel.kind == "heatmap" else {}),
+        "fieldConfig": {
+            "defaults": {"unit": panel.unit, **_LOOKS.get(panel.kind, {}), **panel.field},
+            "overrides": [],
+        },
+        "options": _OPTIONS[panel.kind]
+        | ({"yAxis": {"unit": panel.unit}} if panel.kind == "heatmap" else {}),
         "targets": [_target(panel, *query, ref) for query, ref in zip(panel.queries, "ABC", strict=False)],
-    }  # fmt: skip
+    }
 
 
 def _target(panel: Panel, query: str, legend: str, ref: str) -> dict[str, Any]:
@@ -154,5 +167,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "graphMode": "area",
         "textMode": "auto",
     },
-    "heatmap": {"calculate": False, "cellGap": 1, "color": {"mode": "scheme", "scheme": "Spectral", "steps": 64}},
-}  # fmt: skip
+    "heatmap": {
+        "calculate": False,
+        "cellGap": 1,
+        "color": {"mode": "scheme", "scheme": "Spectral", "steps": 64},
+    },
+}

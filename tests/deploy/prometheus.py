@@ -56,7 +56,7 @@ class Prometheus:
                 stderr=log,
                 stdout=log,
             )
-        self.until(lambda: self._answers(), "Prometheus answers")
+        self.until(self._answers, "Prometheus answers")
         return self
 
     def __exit__(

@@ -127,7 +127,7 @@ def test_each_alert_that_fires_at_once_is_found(tmp_path: Path) -> None:
         ("LagGrowing", "min_over_time", "max_over_time", "a large lag that rises and falls"),
         ("PartitionStuck", CIRCUIT, "", "an endpoint that is down for an hour and comes back"),
         ("ErrorBudgetBurn", "increase1h >= 10", "increase1h >= 1", "five late events and three dead letters on a topic with hardly any"),
-        ("ErrorBudgetBurn", "ratio_rate5m > 14.4 * 0.01", "ratio_rate1h > 14.4 * 0.01", "a day of eight hours is good, then two events in five are late for half an hour"),
+        ("ErrorBudgetBurn", "ratio_rate5m > 14.4 * 0.01", "ratio_rate1h > 14.4 * 0.01", "five hours are good, then two events in five are late for half an hour"),
         ("DeadLetterRate", ">= 5", ">= 1", "five late events and three dead letters on a topic with hardly any"),
         ("DeadLetterRate", "> 0.01", "> 0.001", "every fiftieth event becomes a dead letter"),
         ("CommitFailures", "by (namespace, job, destination)", "by (namespace, job)", "commits that fail for a while, beside one worker in two of another destination"),
