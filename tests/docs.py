@@ -5,13 +5,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic.fields import FieldInfo
 
 from processor import config
 from processor.expositions import CrewTelemetry, Together
 from processor.telemetry import Telemetry
 from tests.builders import snapshot
-from tests.deploy import dashboard
+from tests.deploy import dashboard, scene
 from tests.helm import made as chart
 
 README = Path(__file__).parents[1] / "README.md"
@@ -19,7 +20,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def tables() -> dict[str, str]:
     """The tables by the names of their places."""
-    return {"settings": settings_table(), "metrics": metrics_table()}
+    return {"settings": settings_table(), "metrics": metrics_table(), "alerts": alerts_table()}
 
 
 def settings_table() -> str:
@@ -32,6 +33,17 @@ def metrics_table() -> str:
     """Every metric with its labels; all have the label `destination`."""
     lines = [f"| `{name}` | {labels} | {text} |" for name, labels, text in metrics()]
     return "\n".join(["| metric | labels | meaning |", "|---|---|---|", *lines])
+
+
+def alerts_table() -> str:
+    """Every alert with how bad it is, the gravest first where it has several, and its summary."""
+    groups = yaml.safe_load(scene.ALERTS.read_text(encoding="utf-8"))["groups"]
+    rules = {rule["alert"]: rule for rule in reversed(groups[0]["rules"]) if "alert" in rule}
+    rows = [
+        f"| `{name}` | {rule['labels']['severity']} | {_plain(rule['annotations']['summary'])} |"
+        for name, rule in reversed(rules.items())
+    ]
+    return "\n".join(["| alert | severity | says |", "|---|---|---|", *rows])
 
 
 def metrics() -> list[tuple[str, str, str]]:
@@ -66,6 +78,12 @@ def written(text: str) -> str:
             flags=re.DOTALL,
         )
     return text
+
+
+def _plain(template: str) -> str:
+    """What an alert says, with names in place of labels."""
+    text = re.sub(r"\{\{ with \$labels\.(\w+) \}\}(.*?)\{\{ else \}\}.*?\{\{ end \}\}", r"\2", template)
+    return re.sub(r"\{\{ (?:\$labels\.(\w+)|\.) \}\}", lambda found: f"*{found[1] or 'destination'}*", text)
 
 
 def _default(field: FieldInfo) -> str:

@@ -1,7 +1,5 @@
 """Grafana's JSON of the panels; `make docs` writes it where the chart and Compose take it from."""
 
-
-
 import json
 import re
 from collections.abc import Iterator

