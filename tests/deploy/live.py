@@ -17,7 +17,7 @@ import confluent_kafka
 from processor.kafka.embedded import EmbeddedBroker
 from tests.acceptance.processor import Processor
 from tests.deploy.prometheus import PATIENCE_SECONDS, Prometheus, hastened
-from tests.deploy.scene import ALERTS
+from tests.deploy.scene import ALERTS, need
 from tests.endpoint import Arrival, Endpoint, Reply
 
 TOPICS = {"crm": "events", "erp": "orders"}
@@ -52,6 +52,7 @@ class Live:
     @contextmanager
     def played(self) -> Iterator[Prometheus]:
         """Play it; what was seen can be asked for until the end."""
+        need("prometheus")
         with EmbeddedBroker() as self._broker:
             for topic in TOPICS.values():
                 self._broker.create_topic(topic, PARTITIONS)

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import yaml
 
-from tests.deploy.scene import JOB, need
+from tests.deploy.scene import JOB
 from tests.endpoint import HOST, unused_port
 
 PATIENCE_SECONDS = 40.0
@@ -31,7 +31,6 @@ class Prometheus:
     """Scrapes `targets`, pairs of an address and further labels, and evaluates `rules`, from `with` on."""
 
     def __init__(self, folder: Path, targets: Sequence[tuple[str, Mapping[str, str]]], rules: str) -> None:
-        need("prometheus")
         (folder / "rules.yaml").write_text(rules, encoding="utf-8")
         statics = [{"targets": [address], "labels": dict(labels)} for address, labels in targets]
         config = {
