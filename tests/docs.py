@@ -1,4 +1,4 @@
-"""The tables of the README, the dashboard, and the chart's README and schema, that are made; `make docs` writes them."""
+"""What is made of the code: tables of the README, the dashboard, the chart's README and schema. See `make docs`."""
 
 import re
 from enum import Enum
