@@ -28,7 +28,7 @@ const long = (value) => text(value, LONGEST);
 
 /* The pane for `entry`; `on` has `close()` and `search(words)`. */
 export function draw(pane, entry, payloads, on) {
-  const title = element("h2", outcomeText(entry.outcome), { id: "details-title", className: "outcome" });
+  const title = element("h2", outcomeText(entry.outcome), { id: "details-title" });
   title.dataset.outcome = text(entry.outcome);
   const position = positionOf(entry);
   pane.replaceChildren(

@@ -1,0 +1,48 @@
+"""`python -m tests.web.live_screens` draws the page /live, light and dark, as the README shows it.
+
+What is drawn is fixed: entries, clock, time zone and size; so a new picture means a changed page.
+"""
+
+import asyncio
+from pathlib import Path
+
+from playwright.async_api import Browser, expect
+
+from tests.web.live_browser import chromium, looking
+from tests.web.live_entries import NOON, mix
+from tests.web.live_site import Site
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "images"
+SCHEMES = ("light", "dark")
+
+
+def path_of(scheme: str) -> Path:
+    """Where the picture of a colour scheme is."""
+    return FOLDER / f"live-{scheme}.png"
+
+
+async def draw(browser: Browser, scheme: str, to: Path) -> None:
+    """One picture: a table in slight trouble, a dead letter open beside it."""
+    async with (
+        Site(workers=2) as site,
+        looking(browser, site.url, at=NOON + 4, color_scheme=scheme, reduced_motion="reduce") as look,
+    ):
+        await site.watched()
+        site.send(*mix(), unseen=212)
+        await expect(look.rows).to_have_count(40)
+        await look.page.locator("#rows tr[data-outcome=dead_lettered]").first.click()
+        await expect(look.details).to_be_visible()
+        await look.page.mouse.move(0, 0)
+        await look.page.screenshot(path=to)
+
+
+async def main() -> None:
+    """Both pictures."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    async with chromium() as browser:
+        for scheme in SCHEMES:
+            await draw(browser, scheme, path_of(scheme))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
