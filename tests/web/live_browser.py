@@ -14,6 +14,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-lcd-text",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

@@ -3,6 +3,7 @@
 import { bytes, duration, indented, outcomeText, positionOf, text, timeOfDay, timestamp } from "./text.js";
 
 const LONGEST = 200_000;
+const LONGEST_INDENTED = 1_000_000;
 const FACTS = {
   Happened: (entry) => `${timeOfDay(entry.at)} (${timestamp(entry.at)})`,
   Offset: positionOf,
@@ -56,7 +57,7 @@ function requestOf(entry) {
 function payloadOf(entry, payloads) {
   if (payloads === "none") return "Not shown: the setting live.payloads is none.";
   if (typeof entry.payload !== "string") return "There is none.";
-  return long(indented(entry.payload.slice(0, LONGEST)));
+  return text(indented(long(entry.payload)), LONGEST_INDENTED);
 }
 
 /* Fields that this page does not know yet. */

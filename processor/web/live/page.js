@@ -174,8 +174,9 @@ addEventListener("keydown", (event) => {
   act();
 });
 
-list.addEventListener("pointermove", ({ movementX, movementY }) => {
-  if (movementX || movementY) pointed = performance.now() + POINTER_RESTS;
+list.addEventListener("pointermove", () => {
+  pointed = performance.now() + POINTER_RESTS;
+  rows.hold(isRead());
 });
 list.addEventListener("scroll", refresh);
 at("pause").addEventListener("click", pause);

@@ -47,7 +47,7 @@ export function indented(json) {
   const line = () => `\n${"  ".repeat(Math.min(Math.max(depth, 0), DEEPEST_INDENT))}`;
   const put = (token, at) => {
     if (token[0] === '"') return token;
-    if (/\s/.test(token[0])) return "{[,:".includes(json[at - 1] ?? ",") || "{}[],:".includes(json[at + token.length] ?? ",") ? "" : token;
+    if (/\s/.test(token[0])) return isLayout(json[at - 1], json[at + token.length]) ? "" : token;
     if (token.length > 1) return token[0] + token.at(-1);
     if (token === ":") return ": ";
     if (token === ",") return token + line();
@@ -56,6 +56,8 @@ export function indented(json) {
   };
   return json.replace(/"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|[{[]\s*[}\]]|[{}[\],:]|\s+/gs, put);
 }
+
+const isLayout = (before = "?", after = "?") => "{[,:".includes(before) || "{}[],:".includes(after);
 
 function dateOf(at) {
   const date = new Date(typeof at === "number" ? at * 1000 : NaN);
