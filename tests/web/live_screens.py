@@ -4,6 +4,7 @@ What is drawn is fixed: entries, clock, time zone and size; so a new picture mea
 """
 
 import asyncio
+import base64
 from pathlib import Path
 
 from playwright.async_api import Browser, expect
@@ -11,9 +12,18 @@ from playwright.async_api import Browser, expect
 from tests.web.live_browser import chromium, looking
 from tests.web.live_entries import NOON, mix
 from tests.web.live_site import Site
+from tests.web.png import encoded
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "images"
 SCHEMES = ("light", "dark")
+SIZE = (1280, 800)
+_PIXELS = """async ([picture, width, height]) => {
+    const image = Object.assign(new Image(), { src: `data:image/png;base64,${picture}` });
+    await image.decode();
+    const canvas = new OffscreenCanvas(width, height).getContext("2d");
+    canvas.drawImage(image, 0, 0);
+    return new Uint8Array(canvas.getImageData(0, 0, width, height).data.buffer).toBase64();
+}"""
 
 
 def path_of(scheme: str) -> Path:
@@ -33,7 +43,16 @@ async def draw(browser: Browser, scheme: str, to: Path) -> None:
         await look.page.locator("#rows tr[data-outcome=dead_lettered]").first.click()
         await expect(look.details).to_be_visible()
         await look.page.mouse.move(0, 0)
-        await look.page.screenshot(path=to)
+        picture = await look.page.screenshot()
+    to.write_bytes(encoded(*SIZE, await pixels_of(browser, picture)))
+
+
+async def pixels_of(browser: Browser, picture: bytes) -> bytes:
+    """Red, green, blue and opacity of every pixel."""
+    page = await browser.new_page()
+    answer = await page.evaluate(_PIXELS, [base64.b64encode(picture).decode(), *SIZE])
+    await page.close()
+    return base64.b64decode(answer)
 
 
 async def main() -> None:

@@ -1,0 +1,225 @@
+"""The page /live for everyone: screen readers, keyboards, both colour schemes, small screens, no motion."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.web import axe
+from tests.web.conftest import not_tested
+from tests.web.live_browser import Look, looking
+from tests.web.live_entries import FAILURES, failure, mix
+from tests.web.live_screens import SCHEMES, SIZE, draw, path_of
+from tests.web.live_site import Planted, Site
+from tests.web.png import chunks
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LOWEST_CONTRAST = 4.5
+LARGEST_PICTURE = 200_000
+_CONTRAST = """() => {
+    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const linear = (part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    const groundOf = (element) => {
+        const colour = numbers(getComputedStyle(element).backgroundColor);
+        if (colour.length === 4 && colour[3] === 0) return groundOf(element.parentElement);
+        return colour;
+    };
+    const judged = (element, words, pseudo) => {
+        const [a, b] = [light(numbers(getComputedStyle(element, pseudo).color)), light(groundOf(element))];
+        return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), words.trim().slice(0, 40)];
+    };
+    const found = [...document.body.querySelectorAll("*")].filter((one) => one.checkVisibility()).flatMap((one) => [
+        ...[...one.childNodes].filter((node) => node.nodeType === 3 && node.data.trim())
+            .map((node) => judged(one, node.data)),
+        ...(one.placeholder ? [judged(one, one.placeholder, "::placeholder")] : []),
+    ]);
+    return found;
+}"""
+
+
+async def filled(look: Look, site: Site) -> None:
+    """The page with every outcome, a mark, rows that wait, a pane and a message of the form."""
+    await site.watched()
+    site.send(*mix(), *(failure(name) for name in FAILURES))
+    await expect(look.rows).to_have_count(40 + len(FAILURES))
+    site.cut()
+    await expect(look.page.locator("td.note")).to_have_count(1)
+    await look.rows.nth(1).click()
+    site.send(*mix(3))
+    await expect(look.text("waiting")).to_contain_text("new while you read")
+    await look.page.evaluate("document.getElementById('login').hidden = false")
+    await look.page.evaluate("document.getElementById('login-text').textContent = 'This token is refused.'")
+
+
+async def violations(look: Look, site: Site, program: str) -> list[Any]:
+    """What axe finds: the rule and the places."""
+    await filled(look, site)
+    await look.page.evaluate(program)
+    found = await look.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert len(found["passes"]) > 20
+    return [(one["id"], [node["html"][:100] for node in one["nodes"][:3]]) for one in found["violations"]]
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest) -> str:
+    """axe-core's source."""
+    found = axe.source()
+    if found is None:
+        not_tested(request.config, f"no axe-core {axe.VERSION}; install npm")
+    return found
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_axe_finds_nothing(browser: Browser, site: Site, program: str, scheme: str) -> None:
+    async with looking(browser, site.url, color_scheme=scheme) as look:
+        assert await violations(look, site, program) == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "rule"),
+    [
+        ({"index.html": ('<label for="token">Token</label>', "")}, "label"),
+        ({"index.html": ('<html lang="en">', "<html>")}, "html-has-lang"),
+        ({"page.css": ("--quiet: #54606c", "--quiet: #a0a8b0")}, "color-contrast"),
+    ],
+)
+async def test_axe_finds_what_is_planted(browser: Browser, program: str, planted: Planted, rule: str) -> None:
+    async with Site(planted=planted) as site, looking(browser, site.url, color_scheme="light") as look:
+        assert rule in {found for found, _ in await violations(look, site, program)}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_every_text_stands_out_from_its_ground(browser: Browser, site: Site, scheme: str) -> None:
+    async with looking(browser, site.url, color_scheme=scheme) as look:
+        await filled(look, site)
+        found: list[tuple[float, str]] = await look.page.evaluate(_CONTRAST)
+        assert len(found) > 200
+        assert [(ratio, words) for ratio, words in found if ratio < LOWEST_CONTRAST] == []
+        ground = await look.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+async def test_a_pale_text_is_found(browser: Browser) -> None:
+    planted = {"page.css": ("--again: #744600", "--again: #b98500")}
+    async with Site(planted=planted) as site, looking(browser, site.url, color_scheme="light") as look:
+        await filled(look, site)
+        found: list[tuple[float, str]] = await look.page.evaluate(_CONTRAST)
+        assert "retried" in {words for ratio, words in found if ratio < LOWEST_CONTRAST}
+
+
+async def test_the_table_and_the_controls_have_names_and_roles(browser: Browser, site: Site) -> None:
+    async with looking(browser, site.url) as look:
+        await site.watched()
+        site.send(failure())
+        await look.rows.first.click()
+        await expect(look.page.locator("main")).to_match_aria_snapshot(
+            """
+            - main:
+              - region "Latest deliveries and failures, newest first":
+                - table "Latest deliveries and failures, newest first":
+                  - rowgroup:
+                    - row:
+                      - columnheader "Time"
+                      - columnheader "Outcome"
+                      - columnheader "Event"
+                      - columnheader "Answer"
+                      - columnheader "Latency"
+                      - columnheader "Offset"
+                  - rowgroup:
+                    - row:
+                      - rowheader "12:00:00.000":
+                        - button "12:00:00.000"
+                      - cell "dead-lettered"
+              - complementary "dead-lettered":
+                - heading "dead-lettered" [level=2]
+                - button "Close"
+                - button "Copy offset"
+                - button "Only this record"
+                - term: Happened
+                - heading "Request" [level=3]
+                - region "Request"
+                - heading "Payload" [level=3]
+                - region "Payload"
+                - heading "Response" [level=3]
+                - region "Response"
+            """
+        )
+        await expect(look.page.get_by_role("heading", level=1)).to_have_text("Live deliveries crm")
+
+
+async def test_the_tab_key_reaches_every_control_in_order_and_the_focus_is_seen(
+    browser: Browser, site: Site
+) -> None:
+    async with looking(browser, site.url) as look:
+        await site.watched()
+        site.send(failure())
+        await look.rows.first.click()
+        await expect(look.details).to_be_visible()
+        await look.page.evaluate("document.activeElement.blur()")
+        walked = []
+        for _ in range(12):
+            await look.page.keyboard.press("Tab")
+            name, outline = await look.page.evaluate(
+                "(({name, id, ariaLabel, textContent}, style) => [name || id || ariaLabel || textContent, style.outlineStyle])"
+                "(document.activeElement, getComputedStyle(document.activeElement))"
+            )
+            walked.append(name)
+            assert outline == "solid", name
+        controls = ["outcome", "type", "text", "pause", "clear", "list"]
+        pane = ["Close", "Copy offset", "Only this record", "Request", "Payload", "Response"]
+        start = walked.index("outcome") if "outcome" in walked else 0
+        assert sorted(walked) == sorted(controls + pane)
+        assert walked[start:] + walked[:start] == controls + pane
+
+
+@pytest.mark.parametrize("width", [400, 560, 800, 1280])
+async def test_nothing_is_cut_off_at_any_width(browser: Browser, site: Site, width: int) -> None:
+    async with looking(browser, site.url, viewport={"width": width, "height": 720}) as look:
+        await site.watched()
+        site.send(*mix())
+        await expect(look.rows).to_have_count(40)
+        fits = "[document.documentElement, document.getElementById('list')].map(one => one.scrollWidth <= one.clientWidth)"
+        assert await look.page.evaluate(fits) == [True, True]
+        for column in ("outcome", "event", "answer"):
+            await expect(look.cells(column).first).to_be_in_viewport(ratio=0.9)
+        for control in ("pause", "clear"):
+            await expect(look.text(control)).to_be_in_viewport(ratio=1)
+        shown = (await look.text("list").bounding_box() or {})["height"]
+        assert shown > 250
+        await look.rows.first.click()
+        await expect(look.details.get_by_role("button", name="Close")).to_be_in_viewport(ratio=1)
+        assert await look.details.evaluate("pane => pane.scrollWidth <= pane.clientWidth")
+        await look.page.get_by_role("button", name="Close").click()
+        await expect(look.details).to_be_hidden()
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+async def test_nothing_moves_by_itself(browser: Browser, site: Site, motion: str) -> None:
+    async with looking(browser, site.url, reduced_motion=motion) as look:
+        await site.watched()
+        site.send(*mix())
+        await look.rows.first.click()
+        moving = """[...document.querySelectorAll("*")].filter((one) => {
+            const { animationName, transitionDuration, scrollBehavior } = getComputedStyle(one);
+            return animationName !== "none" || transitionDuration !== "0s" || scrollBehavior !== "auto";
+        }).length"""
+        assert await look.page.evaluate(moving) == 0
+        assert await look.page.evaluate("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_pictures_are_there_and_small(scheme: str) -> None:
+    file = path_of(scheme).read_bytes()
+    parts = dict(chunks(file))
+    assert len(file) < LARGEST_PICTURE
+    assert (int.from_bytes(parts[b"IHDR"][:4], "big"), int.from_bytes(parts[b"IHDR"][4:8], "big")) == SIZE
+    assert len(parts[b"IDAT"]) > 20_000
+
+
+async def test_a_picture_drawn_twice_is_the_same(browser: Browser, tmp_path: Any) -> None:
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    await draw(browser, "light", one)
+    await draw(browser, "light", two)
+    assert one.read_bytes() == two.read_bytes()
