@@ -51,7 +51,9 @@ class Look:
 
     def heard(self, message: ConsoleMessage) -> None:
         """A refused or broken stream is logged by the browser itself: it is what the test made."""
-        ours = "/live/events" in message.location["url"] and message.text.startswith("Failed to load resource")
+        ours = "/live/events" in message.location["url"] and message.text.startswith(
+            "Failed to load resource"
+        )
         if message.type in ("error", "warning") and not ours:
             self.complaints.append(message.text)
 
@@ -72,7 +74,9 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def looking(browser: Browser, url: str, *, at: float | None = None, **options: Any) -> AsyncIterator[Look]:
+async def looking(
+    browser: Browser, url: str, *, at: float | None = None, **options: Any
+) -> AsyncIterator[Look]:
     """The page at `url` in an empty profile; what the browser objected to fails at the end.
 
     `at` stops the page's clock there (seconds since 1970) until the test moves it.

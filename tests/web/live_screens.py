@@ -31,8 +31,8 @@ def path_of(scheme: str) -> Path:
     return FOLDER / f"live-{scheme}.png"
 
 
-async def draw(browser: Browser, scheme: str, to: Path) -> None:
-    """One picture: a table in slight trouble, a dead letter open beside it."""
+async def photographed(browser: Browser, scheme: str) -> bytes:
+    """A table in slight trouble, a dead letter open beside it; as the browser writes it, PNG."""
     async with (
         Site(workers=2) as site,
         looking(browser, site.url, at=NOON + 4, color_scheme=scheme, reduced_motion="reduce") as look,
@@ -43,8 +43,7 @@ async def draw(browser: Browser, scheme: str, to: Path) -> None:
         await look.page.locator("#rows tr[data-outcome=dead_lettered]").first.click()
         await expect(look.details).to_be_visible()
         await look.page.mouse.move(0, 0)
-        picture = await look.page.screenshot()
-    to.write_bytes(encoded(*SIZE, await pixels_of(browser, picture)))
+        return await look.page.screenshot()
 
 
 async def pixels_of(browser: Browser, picture: bytes) -> bytes:
@@ -60,7 +59,8 @@ async def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     async with chromium() as browser:
         for scheme in SCHEMES:
-            await draw(browser, scheme, path_of(scheme))
+            picture = await photographed(browser, scheme)
+            path_of(scheme).write_bytes(encoded(*SIZE, await pixels_of(browser, picture)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Small PNG files: pictures of a page have few colours, and 256 of them are enough.
 
-A file has the colours that most pixels have; the others become the nearest of these.
+Each pixel has the nearest of the file's colours, which are as far from each other as it takes to be so few.
 """
 
 import struct
@@ -17,8 +17,8 @@ Colour = tuple[int, int, int]
 def encoded(width: int, height: int, rgba: bytes) -> bytes:
     """The file for these pixels; their opacity is left out."""
     pixels = list(zip(rgba[0::4], rgba[1::4], rgba[2::4], strict=True))
-    counts = Counter(pixels)
-    palette = [colour for colour, _ in counts.most_common(_COLOURS)]
+    counts: Counter[Colour] = Counter(pixels)
+    palette = _palette([colour for colour, _ in counts.most_common()])
     index = {colour: _nearest(colour, palette) for colour in counts}
     indices = bytes(map(index.__getitem__, pixels))
     lines = b"".join(b"\0" + indices[at : at + width] for at in range(0, width * height, width))
@@ -44,8 +44,27 @@ def chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + length
 
 
+def _palette(colours: list[Colour]) -> list[Colour]:
+    spacing = 0
+    while len(palette := _spread(colours, spacing)) > _COLOURS:
+        spacing += 2
+    return palette
+
+
+def _spread(colours: list[Colour], spacing: int) -> list[Colour]:
+    kept: list[Colour] = []
+    for colour in colours:
+        if all(_distance(colour, other) > spacing**2 for other in kept):
+            kept.append(colour)
+    return kept
+
+
 def _nearest(colour: Colour, palette: list[Colour]) -> int:
-    return min(range(len(palette)), key=lambda n: sum((a - b) ** 2 for a, b in zip(colour, palette[n], strict=True)))
+    return min(range(len(palette)), key=lambda n: _distance(colour, palette[n]))
+
+
+def _distance(one: Colour, other: Colour) -> int:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -219,7 +219,9 @@ async def test_fifty_rows_a_second_among_a_thousand_block_no_frame(browser: Brow
         assert await look.page.evaluate("window.longest") < 200
 
 
-async def test_fields_and_outcomes_that_the_page_does_not_know_are_shown(browser: Browser, site: Site) -> None:
+async def test_fields_and_outcomes_that_the_page_does_not_know_are_shown(
+    browser: Browser, site: Site
+) -> None:
     async with looking(browser, site.url) as look:
         await site.watched()
         site.say("news", '{"a": 1}')

@@ -9,14 +9,12 @@ from tests.web import axe
 from tests.web.conftest import not_tested
 from tests.web.live_browser import Look, looking
 from tests.web.live_entries import FAILURES, failure, mix
-from tests.web.live_screens import SCHEMES, SIZE, draw, path_of
+from tests.web.live_screens import SCHEMES
 from tests.web.live_site import Planted, Site
-from tests.web.png import chunks
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LOWEST_CONTRAST = 4.5
-LARGEST_PICTURE = 200_000
 _CONTRAST = """() => {
     const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
     const linear = (part) => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
@@ -36,6 +34,12 @@ _CONTRAST = """() => {
         ...(one.placeholder ? [judged(one, one.placeholder, "::placeholder")] : []),
     ]);
     return found;
+}"""
+
+_FOCUS = """() => {
+    const { name, id, ariaLabel, textContent } = document.activeElement;
+    const at = document.activeElement === document.body ? "" : name || id || ariaLabel || textContent;
+    return [at, getComputedStyle(document.activeElement).outlineStyle];
 }"""
 
 
@@ -159,19 +163,16 @@ async def test_the_tab_key_reaches_every_control_in_order_and_the_focus_is_seen(
         await expect(look.details).to_be_visible()
         await look.page.evaluate("document.activeElement.blur()")
         walked = []
-        for _ in range(12):
+        for _ in range(16):
             await look.page.keyboard.press("Tab")
-            name, outline = await look.page.evaluate(
-                "(({name, id, ariaLabel, textContent}, style) => [name || id || ariaLabel || textContent, style.outlineStyle])"
-                "(document.activeElement, getComputedStyle(document.activeElement))"
-            )
-            walked.append(name)
-            assert outline == "solid", name
+            name, outline = await look.page.evaluate(_FOCUS)
+            walked += [name] if name else []
+            assert outline == "solid" or not name, name
         controls = ["outcome", "type", "text", "pause", "clear", "list"]
         pane = ["Close", "Copy offset", "Only this record", "Request", "Payload", "Response"]
-        start = walked.index("outcome") if "outcome" in walked else 0
-        assert sorted(walked) == sorted(controls + pane)
-        assert walked[start:] + walked[:start] == controls + pane
+        start = walked.index("outcome")
+        assert walked[start : start + len(controls)] == controls
+        assert walked[:start] == pane
 
 
 @pytest.mark.parametrize("width", [400, 560, 800, 1280])
@@ -207,19 +208,3 @@ async def test_nothing_moves_by_itself(browser: Browser, site: Site, motion: str
         }).length"""
         assert await look.page.evaluate(moving) == 0
         assert await look.page.evaluate("document.getAnimations().length") == 0
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_pictures_are_there_and_small(scheme: str) -> None:
-    file = path_of(scheme).read_bytes()
-    parts = dict(chunks(file))
-    assert len(file) < LARGEST_PICTURE
-    assert (int.from_bytes(parts[b"IHDR"][:4], "big"), int.from_bytes(parts[b"IHDR"][4:8], "big")) == SIZE
-    assert len(parts[b"IDAT"]) > 20_000
-
-
-async def test_a_picture_drawn_twice_is_the_same(browser: Browser, tmp_path: Any) -> None:
-    one, two = tmp_path / "one.png", tmp_path / "two.png"
-    await draw(browser, "light", one)
-    await draw(browser, "light", two)
-    assert one.read_bytes() == two.read_bytes()

@@ -76,8 +76,12 @@ async def test_a_payload_is_indented_and_no_token_of_it_is_changed(browser: Brow
         ]
 
 
-@pytest.mark.parametrize("payload", ["no json at all, é", '{"cut": "of', '{"a":' * 5_000, " " * 150_000, "]]]}"])
-async def test_a_payload_that_is_no_json_is_shown_as_it_is(browser: Browser, site: Site, payload: str) -> None:
+@pytest.mark.parametrize(
+    "payload", ["no json at all, é", '{"cut": "of', '{"a":' * 5_000, " " * 150_000, "]]]}"]
+)
+async def test_a_payload_that_is_no_json_is_shown_as_it_is(
+    browser: Browser, site: Site, payload: str
+) -> None:
     async with looking(browser, site.url) as look:
         await opened(look, site, entry(payload=payload))
         shown = await look.details.get_by_role("region", name="Payload").evaluate("part => part.textContent")
@@ -169,7 +173,9 @@ async def test_the_keyboard_alone_walks_opens_reads_and_leaves(browser: Browser,
         await expect(look.rows).to_have_count(6)
 
 
-async def test_the_keyboard_goes_beyond_the_rows_that_are_in_the_document(browser: Browser, site: Site) -> None:
+async def test_the_keyboard_goes_beyond_the_rows_that_are_in_the_document(
+    browser: Browser, site: Site
+) -> None:
     async with looking(browser, site.url) as look:
         await site.watched()
         site.send(*many(205))
@@ -185,7 +191,9 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'><svg onload=
 
 @pytest.mark.parametrize("payload", [HOSTILE, json.dumps({HOSTILE: HOSTILE}, ensure_ascii=False)])
 async def test_hostile_text_is_shown_and_never_obeyed(browser: Browser, site: Site, payload: str) -> None:
-    everywhere: Entry = {name: HOSTILE for name in entry() if name not in ("at", "request_headers", "payload")}
+    everywhere: Entry = {
+        name: HOSTILE for name in entry() if name not in ("at", "request_headers", "payload")
+    }
     hostile = everywhere | {"request_headers": [[HOSTILE, HOSTILE]], "payload": payload, HOSTILE: HOSTILE}
     async with Site(destination=HOSTILE, endpoint=HOSTILE) as cruel, looking(browser, cruel.url) as look:
         dialogs: list[str] = []
