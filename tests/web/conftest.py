@@ -6,6 +6,7 @@ run says. With CI=true they fail instead.
 
 import os
 from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import pytest
 import pytest_asyncio
@@ -46,7 +47,7 @@ async def site() -> AsyncIterator[Site]:
         yield serving
 
 
-def not_tested(config: pytest.Config, why: str) -> None:
+def not_tested(config: pytest.Config, why: str) -> NoReturn:
     """Skip and say so at the end; fail where CI=true."""
     config.stash[NOT_TESTED] = why
     if os.environ.get("CI") == "true":

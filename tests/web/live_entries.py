@@ -8,7 +8,10 @@ from tests.web.live_site import Entry
 NOON = 1764158400.0
 """26 November 2025, 12:00:00 UTC."""
 
-_PAYLOAD = '{"type":"track","event":"Order Completed","userId":"u-17","properties":{"order_id":12345678901234567890,"total":27.50,"products":[{"sku":"A-1","quantity":2}],"coupon":null,"tags":[]}}'
+_PAYLOAD = (
+    '{"type":"track","event":"Order Completed","userId":"u-17","properties":{"order_id":12345678901234567890,'
+    '"total":27.50,"products":[{"sku":"A-1","quantity":2}],"coupon":null,"tags":[]}}'
+)
 
 DELIVERED: Entry = {
     "at": NOON,

@@ -1,8 +1,8 @@
-"""The server side of the page /live, told by a test what to say: the page's files, its headers, its stream."""
+"""The server side of the page /live, told by a test what to say: files, headers, stream."""
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,22 +26,23 @@ _HELLO = {
 }
 
 Entry = dict[str, Any]
-Planted = Mapping[str, tuple[str, str]]
+Fault = tuple[str, str, str]
+"""In which file what is replaced by what, once."""
 
 
 class Site:
     """Serves `url`; what `send` gets is pushed to every open stream.
 
-    `planted` puts faults into the files served: for a file's name what to replace by what, once.
+    `planted` puts faults into the files served.
     """
 
-    def __init__(self, prefix: str = "", planted: Planted | None = None, **hello: Any) -> None:
+    def __init__(self, prefix: str = "", planted: Sequence[Fault] = (), **hello: Any) -> None:
         self.token: str | None = None
         self.refusing: int | None = None
         self.queries: list[dict[str, str]] = []
         self.tokens: list[str | None] = []
         self._prefix = prefix
-        self._planted = planted or {}
+        self._planted = planted
         self._hello = _HELLO | hello
         self._streams: dict[asyncio.Queue[str | None], web.Request] = {}
         app = web.Application()
@@ -104,10 +105,14 @@ class Site:
         path = FILES / request.match_info.get("name", "index.html")
         if not path.is_file():
             raise web.HTTPNotFound
-        old, new = self._planted.get(path.name, ("", ""))
+        return web.Response(text=self._planted_in(path), content_type=_TYPES[path.suffix])
+
+    def _planted_in(self, path: Path) -> str:
         text = path.read_text(encoding="utf-8")
-        assert old in text, f"{old} is not in {path.name}: the fault cannot be planted"
-        return web.Response(text=text.replace(old, new, 1) if old else text, content_type=_TYPES[path.suffix])
+        for _, old, new in (fault for fault in self._planted if fault[0] == path.name):
+            assert old in text, f"{old} is not in {path.name}: the fault cannot be planted"
+            text = text.replace(old, new, 1)
+        return text
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         self.queries.append(dict(request.query))

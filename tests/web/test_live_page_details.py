@@ -1,7 +1,5 @@
 """One entry of the page /live in full: by mouse, by keyboard, and with nothing added, dropped or obeyed."""
 
-import json
-
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -30,7 +28,7 @@ async def test_a_click_opens_everything_that_is_known(browser: Browser, site: Si
         await opened(look, site, failure(attempts=7, seconds=0.25, bytes=1_234))
         await expect(look.details.get_by_role("heading", level=2)).to_have_text("dead-lettered")
         pairs = await look.details.locator("dl").evaluate(
-            "list => [...list.querySelectorAll('dt')].map(term => [term.textContent, term.nextSibling.textContent])"
+            "list => [...list.querySelectorAll('dt')].map(dt => [dt.textContent, dt.nextSibling.textContent])"
         )
         assert dict(pairs) == {
             "Happened": "12:00:00.000 (2025-11-26T12:00:00.000Z)",
@@ -48,9 +46,11 @@ async def test_a_click_opens_everything_that_is_known(browser: Browser, site: Si
             "Size of the value": "1,234 bytes",
             "Worker": "–",
         }
-        assert await section(look, "Request") == (
-            "POST https://crm.example.com/hooks/rudderstack\nContent-Type: application/json\nAuthorization: ***"
-        )
+        assert (await section(look, "Request")).splitlines() == [
+            "POST https://crm.example.com/hooks/rudderstack",
+            "Content-Type: application/json",
+            "Authorization: ***",
+        ]
         assert "email is not an address" in await section(look, "Response")
         await expect(look.page.locator("#rows tr[aria-current=true]")).to_have_count(1)
 
@@ -76,16 +76,17 @@ async def test_a_payload_is_indented_and_no_token_of_it_is_changed(browser: Brow
         ]
 
 
-@pytest.mark.parametrize(
-    "payload", ["no json at all, é", '{"cut": "of', '{"a":' * 5_000, " " * 150_000, "]]]}"]
-)
-async def test_a_payload_that_is_no_json_is_shown_as_it_is(
-    browser: Browser, site: Site, payload: str
-) -> None:
+async def test_a_payload_that_is_no_json_is_shown_as_it_is(browser: Browser, site: Site) -> None:
+    odd = ["no json at all, é", '{"cut": "of', '{"a":' * 5_000, " " * 150_000, "]]]}", '"\\', "x"]
     async with looking(browser, site.url) as look:
-        await opened(look, site, entry(payload=payload))
-        shown = await look.details.get_by_role("region", name="Payload").evaluate("part => part.textContent")
-        assert "".join(shown.split()) == "".join(payload.split())
+        await site.watched()
+        site.send(*(entry(payload=payload) for payload in odd))
+        await expect(look.rows).to_have_count(len(odd))
+        part = look.details.get_by_role("region", name="Payload")
+        for row, payload in enumerate(reversed(odd)):
+            await look.rows.nth(row).click()
+            shown = await part.evaluate("part => part.textContent")
+            assert "".join(shown.split()) == "".join(payload.split())
 
 
 @pytest.mark.parametrize(
@@ -186,15 +187,17 @@ async def test_the_keyboard_goes_beyond_the_rows_that_are_in_the_document(
         await expect(look.page.locator("tr:has(:focus) .position")).to_have_text("events/3@4")
 
 
-HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'><svg onload=alert(3)>&amp;</pre></td>{{7*7}}\u202e"
+HOSTILE = (
+    "<img src=x onerror=alert(1)><script>alert(2)</script>\"'><svg onload=alert(3)>"
+    "&amp;</pre></td>{{7*7}}\u202e"
+)
 
 
-@pytest.mark.parametrize("payload", [HOSTILE, json.dumps({HOSTILE: HOSTILE}, ensure_ascii=False)])
-async def test_hostile_text_is_shown_and_never_obeyed(browser: Browser, site: Site, payload: str) -> None:
+async def test_hostile_text_is_shown_and_never_obeyed(browser: Browser) -> None:
     everywhere: Entry = {
         name: HOSTILE for name in entry() if name not in ("at", "request_headers", "payload")
     }
-    hostile = everywhere | {"request_headers": [[HOSTILE, HOSTILE]], "payload": payload, HOSTILE: HOSTILE}
+    hostile = everywhere | {"request_headers": [[HOSTILE, HOSTILE]], "payload": HOSTILE, HOSTILE: HOSTILE}
     async with Site(destination=HOSTILE, endpoint=HOSTILE) as cruel, looking(browser, cruel.url) as look:
         dialogs: list[str] = []
         look.page.on("dialog", lambda dialog: dialogs.append(dialog.message))

@@ -1,6 +1,4 @@
-"""The pictures of the page /live that the README shows: there, small, and the same whenever they are drawn."""
-
-from pathlib import Path
+"""The pictures of the page /live that the README shows: there, small, always drawn alike."""
 
 import pytest
 from playwright.async_api import Browser

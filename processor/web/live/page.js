@@ -26,6 +26,7 @@ const filters = new Filters(at("filters"), refilter);
 const stream = new Stream({ hello, entries, state });
 let paused = false;
 let pointed = 0;
+let scrolled = false;
 let payloads = "none";
 let connecting = 0;
 
@@ -99,7 +100,7 @@ function tick() {
 
 function isRead() {
   const focused = rows.body.querySelector(":focus-visible") !== null;
-  return paused || focused || !pane.hidden || list.scrollTop > 0 || performance.now() < pointed;
+  return paused || focused || !pane.hidden || scrolled || performance.now() < pointed;
 }
 
 function open(entry) {
@@ -127,6 +128,7 @@ function catchUp() {
   close();
   if (rows.body.contains(document.activeElement)) list.focus();
   list.scrollTop = 0;
+  scrolled = false;
   pointed = 0;
   refresh();
 }
@@ -178,7 +180,10 @@ list.addEventListener("pointermove", () => {
   pointed = performance.now() + POINTER_RESTS;
   rows.hold(isRead());
 });
-list.addEventListener("scroll", refresh);
+list.addEventListener("scroll", () => {
+  scrolled = list.scrollTop > 0;
+  refresh();
+});
 at("pause").addEventListener("click", pause);
 at("show").addEventListener("click", catchUp);
 at("clear").addEventListener("click", clear);
