@@ -116,6 +116,9 @@ def test_the_package_can_be_installed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "target" / "processor" / "cli.py").exists()
     assert (tmp_path / "target" / "bin" / "webhook-processor").exists()
+    page = ROOT / "processor" / "web" / "live"
+    installed = tmp_path / "target" / "processor" / "web" / "live"
+    assert {file.name for file in installed.iterdir()} == {file.name for file in page.iterdir()}
 
 
 @pytest.fixture

@@ -155,7 +155,10 @@ async def test_rows_stand_still_while_the_list_is_scrolled(browser: Browser, sit
         await site.watched()
         site.send(*many(100))
         await expect(look.rows).to_have_count(100)
-        await look.text("list").evaluate("list => { list.scrollTop = 500 }")
+        scroll = (
+            "new Promise((done) => { list.addEventListener('scroll', () => done()); list.scrollTop = 500 })"
+        )
+        await look.text("list").evaluate(f"list => {scroll}")
         await expect(look.text("show")).to_be_hidden()
         site.send(*many(7))
         await expect(look.text("waiting")).to_have_text("7 new while you read")
