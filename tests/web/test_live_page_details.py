@@ -111,12 +111,13 @@ async def test_a_tombstone_has_no_request(browser: Browser, site: Site) -> None:
         assert await section(look, "Request") == "No request was sent."
 
 
-async def test_the_offset_is_copied(browser: Browser, site: Site) -> None:
+async def test_the_offset_is_copied_whole(browser: Browser, site: Site) -> None:
+    topic = "t" * 249
     async with looking(browser, site.url, permissions=["clipboard-read", "clipboard-write"]) as look:
-        await opened(look, site, entry())
+        await opened(look, site, entry(topic=topic))
         await look.page.get_by_role("button", name="Copy offset").click()
         await expect(look.page.get_by_role("button", name="Copied")).to_be_visible()
-        assert await look.page.evaluate("navigator.clipboard.readText()") == "events/3@12345"
+        assert await look.page.evaluate("navigator.clipboard.readText()") == f"{topic}/3@12345"
 
 
 async def test_the_offset_is_copied_where_the_page_is_not_secure(browser: Browser, site: Site) -> None:

@@ -7,7 +7,8 @@ const counts = new Intl.NumberFormat("en");
 
 export const counted = (number) => counts.format(number);
 
-export const positionOf = (entry) => `${text(entry.topic)}/${text(entry.partition)}@${text(entry.offset)}`;
+/* Whole, for it is copied: a topic's name has up to 249 characters. */
+export const positionOf = (entry) => `${text(entry.topic, 249)}/${text(entry.partition)}@${text(entry.offset)}`;
 
 /* Any JSON value as one line, cut so that a hostile megabyte costs nothing. */
 export function text(value, limit = CELL) {
