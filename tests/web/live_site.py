@@ -78,6 +78,12 @@ class Site:
             while len(self.queries) < queries or not self._streams:
                 await asyncio.sleep(0.01)
 
+    async def asked(self, **query: str) -> None:
+        """Until the last stream was asked for with this query."""
+        async with asyncio.timeout(10):
+            while not self.queries or self.queries[-1] != query:
+                await asyncio.sleep(0.01)
+
     def send(self, *entries: Entry, unseen: int = 0) -> None:
         """One message with these entries."""
         self.say("entries", json.dumps({"entries": entries, "unseen": unseen, "seconds": 0.25}))
