@@ -190,6 +190,19 @@ async def test_rows_stand_still_under_a_moving_pointer_and_go_on_when_it_rests(
         await expect(look.rows).to_have_count(21)
 
 
+async def test_rows_stand_still_while_one_is_open(browser: Browser, site: Site) -> None:
+    async with looking(browser, site.url, at=NOON) as look:
+        await site.watched()
+        site.send(*many(3))
+        await look.rows.first.click()
+        await look.page.clock.run_for(3_000)
+        site.send(*many(2))
+        await expect(look.text("waiting")).to_have_text("2 new while you read")
+        await look.page.get_by_role("button", name="Close").click()
+        await look.page.clock.run_for(3_000)
+        await expect(look.rows).to_have_count(5)
+
+
 async def test_clear_empties_the_table_and_new_rows_come_into_it(browser: Browser, site: Site) -> None:
     async with looking(browser, site.url) as look:
         await site.watched()
@@ -218,6 +231,8 @@ async def test_after_five_thousand_entries_a_thousand_are_kept_and_the_document_
             await expect(look.rows).to_have_count(shown)
         await expect(look.page.get_by_role("button", name="Show older")).to_be_hidden()
         await expect(look.cells("position").last).to_have_text("events/3@4000")
+        await look.text("list").evaluate("list => { list.scrollTop = 0 }")
+        await expect(look.rows).to_have_count(200)
 
 
 async def test_new_rows_among_a_thousand_touch_no_others(browser: Browser, site: Site) -> None:
