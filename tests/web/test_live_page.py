@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.async_api import Browser, expect
 
+from processor.core.live import LONGEST
 from tests.web.live_browser import looking
 from tests.web.live_entries import NOON, entry, failure, many, mix
 from tests.web.live_site import Site
@@ -100,6 +101,10 @@ async def test_a_link_opens_with_its_filter(browser: Browser, site: Site) -> Non
         await look.page.goto(f"{site.url}#outcome=nonsense&type=page")
         await site.watched(2)
         assert site.queries[1] == {"type": "page"}
+        assert await look.page.get_by_label("Outcome").evaluate("field => field.selectedIndex") == 0
+        await look.page.goto(f"{site.url}#text={'x' * 999}")
+        await site.watched(3)
+        assert site.queries[2] == {"text": "x" * LONGEST}
 
 
 async def test_what_the_server_sends_under_a_filter_is_shown_whatever_the_page_thinks(

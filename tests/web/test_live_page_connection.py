@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.web.live_browser import Look, looking
-from tests.web.live_entries import NOON, entry
+from tests.web.live_entries import NOON, entry, failure
 from tests.web.live_site import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -81,7 +81,27 @@ async def test_a_lost_connection_is_said_opened_again_and_the_gap_is_marked(
         await expect(look.rows).to_have_count(2)
         texts = await look.page.locator("#rows tr").all_inner_texts()
         assert ["Not connected from " in text for text in texts] == [False, True, False]
-        await expect(look.page.locator("td.note")).to_contain_text("what happened then is not shown")
+        await expect(look.page.locator("td.note")).to_contain_text(
+            "of that time at most some failures are shown"
+        )
+
+
+async def test_what_a_new_connection_repeats_has_one_row_and_what_was_cleared_stays_away(
+    browser: Browser, site: Site
+) -> None:
+    async with looking(browser, site.url) as look:
+        await site.watched()
+        site.send(failure(offset=1), failure("retried", offset=2))
+        await expect(look.rows).to_have_count(2)
+        await look.page.goto(f"{site.url}#outcome=failures")
+        await site.watched(2)
+        site.send(failure(offset=1), failure("retried", offset=2), failure(offset=2), failure(offset=3))
+        await expect(look.cells("position")).to_have_text([f"events/3@{offset}" for offset in (3, 2, 2, 1)])
+        await look.page.get_by_role("button", name="Clear rows").click()
+        await look.page.goto(f"{site.url}#outcome=held")
+        await site.watched(3)
+        site.send(failure(offset=3), failure(offset=4))
+        await expect(look.cells("position")).to_have_text(["events/3@4"])
 
 
 async def told_wait(look: Look, why: str) -> float:

@@ -159,12 +159,14 @@ async def test_the_keyboard_alone_walks_opens_reads_and_leaves(browser: Browser,
         await expect(focused).to_have_text("12:00:02.000")
         await press("ArrowDown")
         await expect(look.details).to_be_hidden()
+        site.send(*many(2))
+        await expect(look.text("waiting")).to_have_text("2 new while you read")
         await press("Enter")
         await expect(title).to_have_text("dead-lettered")
         await press("ArrowDown")
         await expect(title).to_have_text("delivered")
         site.send(*many(3))
-        await expect(look.text("waiting")).to_have_text("3 new while you read")
+        await expect(look.text("waiting")).to_have_text("5 new while you read")
         await press("Tab")
         await expect(focused).to_have_text("Close")
         await press("Escape")
@@ -172,7 +174,7 @@ async def test_the_keyboard_alone_walks_opens_reads_and_leaves(browser: Browser,
         await expect(focused).to_have_text("12:00:00.000")
         await press("Escape")
         await expect(look.text("list")).to_be_focused()
-        await expect(look.rows).to_have_count(6)
+        await expect(look.rows).to_have_count(8)
 
 
 async def test_the_keyboard_goes_beyond_the_rows_that_are_in_the_document(

@@ -8,6 +8,8 @@ import { positionOf } from "./text.js";
 const NAMES = ["outcome", "type", "text"];
 const FAILURES = ["retried", "held", "dead_lettered"];
 const DEBOUNCE = 300;
+/* The server refuses longer texts. */
+const LONGEST = 200;
 
 export const isFailure = (entry) => FAILURES.includes(entry.outcome);
 
@@ -58,7 +60,7 @@ export class Filters {
 
   read() {
     const said = new URLSearchParams(location.hash.slice(1));
-    for (const field of this.fields) field.value = said.get(field.name) ?? "";
+    for (const field of this.fields) field.value = (said.get(field.name) ?? "").slice(0, LONGEST);
     const [outcome] = this.fields;
     if (outcome.selectedIndex < 0) outcome.value = "";
   }

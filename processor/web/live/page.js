@@ -32,13 +32,14 @@ let connecting = 0;
 
 function hello(said, lostAt) {
   payloads = said.payloads;
+  rows.remember();
   at("destination").textContent = text(said.destination);
   document.title = `${text(said.destination)}: live deliveries`;
   const crew = said.workers ? `, ${counted(said.workers)} workers` : "";
   at("about").textContent = `to ${text(said.endpoint)}, version ${text(said.version)}${crew}`;
   at("table").classList.toggle("with-workers", Boolean(said.workers));
   const gone = duration(Date.now() / 1000 - lostAt);
-  if (lostAt) rows.mark(`Not connected from ${timeOfDay(lostAt)} for ${gone}: what happened then is not shown.`);
+  if (lostAt) rows.mark(`Not connected from ${timeOfDay(lostAt)} for ${gone}: of that time at most some failures are shown.`);
   refresh();
 }
 

@@ -1,13 +1,14 @@
 /* The table: the newest entries on top, a bounded number of them kept, few of them in the document.
 
    Promise: what an event carries becomes text and nothing else; rows do not move while they are held;
-   what is held back is bounded too and counted. */
+   what is held back is bounded too and counted; an entry that a new connection repeats has one row. */
 
 import { isFailure } from "./filters.js";
 import { counted, duration, outcomeText, positionOf, text, timeOfDay } from "./text.js";
 
 const KEPT = 1000;
 const SHOWN = 200;
+const REMEMBERED = 5000;
 
 /* The columns behind the first, which is the row's header. */
 const COLUMNS = {
@@ -31,6 +32,9 @@ export class Rows {
     this.wanted = () => true;
     this.query = "";
     this.current = null;
+    this.kept = [];
+    this.known = new Set();
+    this.forgetWaiting();
     this.clear();
     body.addEventListener("click", ({ target }) => {
       const item = this.items.get(target.closest("tr"));
@@ -40,9 +44,15 @@ export class Rows {
 
   /* Entries in the order in which they happened; `query` is what the server was asked for. */
   add(entries, query) {
-    const fresh = entries.map((entry) => ({ entry, query })).reverse();
+    const fresh = entries.filter((entry) => !this.known.has(idOf(entry))).map((entry) => ({ entry, query })).reverse();
     this.waitingCount += this.held ? fresh.length : 0;
     this.take(fresh);
+  }
+
+  /* A new connection begins with some entries of late: those that are here or were, it need not. */
+  remember() {
+    if (this.known.size > REMEMBERED) this.known.clear();
+    for (const { entry } of [...this.kept, ...this.waiting]) if (entry) this.known.add(idOf(entry));
   }
 
   /* A line between the rows that says why some may be missing. */
@@ -74,6 +84,7 @@ export class Rows {
   }
 
   clear() {
+    this.remember();
     this.kept = [];
     this.limit = SHOWN;
     this.forgetWaiting();
@@ -153,6 +164,8 @@ export function countText(rows) {
   const shown = [...rows.body.rows].filter((row) => rows.entryOf(row)).length;
   return `${counted(shown)} of ${counted(rows.matching)} rows shown, the newest ${counted(KEPT)} are kept`;
 }
+
+const idOf = (entry) => [positionOf(entry), entry.outcome, entry.attempts, entry.at].join();
 
 function answerOf(entry) {
   const answer = [entry.status, entry.reason].filter((part) => part !== null && part !== undefined).join(" ");
