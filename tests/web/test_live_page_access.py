@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 from tests.web import axe
 from tests.web.conftest import not_tested
 from tests.web.live_browser import Look, looking
-from tests.web.live_entries import FAILURES, failure, mix
+from tests.web.live_entries import FAILURES, failure, many, mix
 from tests.web.live_screens import SCHEMES
 from tests.web.live_site import Site
 
@@ -58,7 +58,7 @@ async def filled(look: Look, site: Site) -> None:
     await expect(look.page.locator("td.note")).to_have_count(1)
     await site.watched(2)
     await look.rows.nth(1).click()
-    site.send(*mix(3))
+    site.send(*many(3))
     await expect(look.text("waiting")).to_contain_text("new while you read")
     await look.page.evaluate("document.getElementById('login').hidden = false")
     await look.page.evaluate("document.getElementById('login-text').textContent = 'This token is refused.'")

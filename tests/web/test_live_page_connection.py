@@ -184,7 +184,7 @@ async def test_failures_are_announced_now_and_then_only(browser: Browser, site: 
 
 
 STREAM = (
-    '\ufeff: hi\r\nevent: hello\r\ndata: {"a":\r\ndata:1}\r\nid: 7\r\n\r\n'
+    ': hi\r\nevent: hello\r\ndata: {"a":\r\ndata:1}\r\nid: 7\r\n\r\n'
     "event:x\ndata\n\n:\n\nretry: 3\rdata:  é€😀\r\r\ndata: cut"
 )
 MESSAGES = [

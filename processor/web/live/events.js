@@ -5,7 +5,6 @@ const LARGEST = 32 * 1024 * 1024;
 export class EventParser {
   constructor() {
     this.rest = "";
-    this.began = false;
     this.start();
   }
 
@@ -14,13 +13,7 @@ export class EventParser {
     const lines = (this.rest + piece).split(/\r\n|\n|\r(?!$)/);
     this.rest = lines.pop();
     if (this.rest.length + this.size > LARGEST) throw new Error("a message is too long");
-    return lines.map((line) => this.take(this.first(line))).filter((message) => message !== null);
-  }
-
-  first(line) {
-    const clean = this.began ? line : line.replace(/^\ufeff/, "");
-    this.began = true;
-    return clean;
+    return lines.map((line) => this.take(line)).filter((message) => message !== null);
   }
 
   take(line) {
