@@ -84,11 +84,14 @@ async def test_typing_is_waited_for_before_the_server_is_asked(browser: Browser,
         await look.page.clock.run_for(200)
         await site.watched(2)
         assert site.queries == [{}, {"text": "u-17 order"}]
+        await look.page.get_by_label("Text").fill("at once")
         await look.page.keyboard.press("Enter")
+        await site.asked(text="at once")
+        await look.page.clock.run_for(400)
         await look.page.get_by_label("Text").fill("")
         await look.page.clock.run_for(400)
         await site.asked()
-        assert site.queries[2:] == [{}]
+        assert site.queries[2:] == [{"text": "at once"}, {}]
         assert look.page.url == site.url
 
 

@@ -34,7 +34,7 @@ export class Filters {
     this.changed = changed;
     this.read();
     form.addEventListener("input", () => this.soon());
-    form.addEventListener("submit", (event) => (event.preventDefault(), this.apply()));
+    form.addEventListener("change", () => this.apply());
     addEventListener("hashchange", () => (this.read(), this.apply()));
   }
 

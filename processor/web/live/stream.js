@@ -56,7 +56,7 @@ export class Stream {
       await connection.read((message) => this.tell(connection, message));
     } catch (error) {
       const why = connection.end(error);
-      if (connection === this.connection && why) this.ended(connection, why);
+      if (why) this.ended(connection, why);
     }
   }
 
