@@ -1,4 +1,4 @@
-"""What is made of the code: tables of the README, the dashboard, the chart's README and schema. See `make docs`."""
+"""What is made of the code: README tables, the dashboard, the chart's README and schema. See `make docs`."""
 
 import re
 from enum import Enum

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from processor import config
-from processor.app import CLOSE_SECONDS
 from processor.settings import Settings
 from tests.apache_kafka import IMAGE
+from tests.stopping import longest_stop
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy" / "docker-compose.yml"
@@ -166,7 +166,7 @@ def _inner(house: House, service: str) -> str:
 
 def _stop(house: House) -> Iterator[str]:
     grace = float(house.service("processor")["stop_grace_period"].removesuffix("s"))
-    needed = house.settings.longest_revocation(CLOSE_SECONDS)
+    needed = longest_stop(house.settings.delivery.drain_timeout)
     if grace <= needed:
         yield f"the processor is given {grace} s to stop, and may take {needed} s"
 

@@ -108,7 +108,7 @@ PLANTED: list[tuple[Plant, str]] = [
     (lambda house: house.dashboards["providers"][0].update(options={"path": "/x"}), "looks for dashboards"),
     (lambda house: house.prometheus.update(rule_files=["/etc/prometheus/rules.yaml"]), "Prometheus has no"),
     (lambda house: house.file["services"].pop("endpoint"), "is not the endpoint"),
-    (edited("processor", "stop_grace_period", "20s"), "to stop"),
+    (edited("processor", "stop_grace_period", "60s"), "to stop"),
 ]  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from tests.deploy.network import Network
 from tests.deploy.rootfs import Rootfs
 
 PATIENCE_SECONDS = 60.0
-ADMIN, PAGES = "http://processor:8080", ("/livez", "/metrics", "/readyz")
+ADMIN, PAGES = "http://processor:8080", ("/livez", "/metrics", "/readyz", "/live", "/live/page.js")
 PROMETHEUS = "http://prometheus:9090/api/v1"
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from processor import app, config, pipeline
-from processor.web import admin
+from processor import config
 from tests.helm.consistency import faults
 from tests.helm.container import AnySecret, laid_out
 from tests.helm.rendering import CHART, Object, cases, layered, of_kind, rendered, the
+from tests.stopping import longest_stop
 
 CASES = cases()
 MINIMAL = CASES["minimal"]
@@ -69,12 +69,6 @@ def test_secrets_reach_the_settings_that_they_are_for(tmp_path: Path) -> None:
     assert [file and file.read_text() for file in files] == [
         f"{secret}/{key}" for secret in ("kafka-tls", "crm-tls") for key in ("ca.crt", "tls.crt", "tls.key")
     ]
-
-
-def longest_stop(drain_timeout: float) -> float:
-    """What the application's own limits of a stop come to."""
-    closing = app.CLOSE_SECONDS + admin._SECONDS_TO_FINISH + 2 * app.CLOSE_SECONDS
-    return drain_timeout + pipeline.LAST_COMMIT_SECONDS + closing
 
 
 @pytest.mark.parametrize("drain", [1, 25, 40.5, 200])
