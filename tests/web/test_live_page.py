@@ -91,8 +91,12 @@ async def test_typing_is_waited_for_before_the_server_is_asked(browser: Browser,
         await look.page.get_by_label("Text").fill("")
         await look.page.clock.run_for(400)
         await site.asked()
-        assert site.queries[2:] == [{"text": "at once"}, {}]
         assert look.page.url == site.url
+        await look.page.keyboard.press("Tab")
+        await look.page.get_by_label("Type").fill("page")
+        await look.page.keyboard.press("Enter")
+        await site.asked(type="page")
+        assert site.queries[2:] == [{"text": "at once"}, {}, {"type": "page"}]
 
 
 async def test_a_link_opens_with_its_filter(browser: Browser, site: Site) -> None:

@@ -178,8 +178,8 @@ async def test_nothing_is_cut_off_at_any_width(browser: Browser, width: int) -> 
         looking(browser, site.url, viewport={"width": width, "height": 720}) as look,
     ):
         await site.watched()
-        site.send(*mix())
-        await expect(look.rows).to_have_count(40)
+        site.send(*mix(), failure(key="k" * 199, response="r" * 500))
+        await expect(look.rows).to_have_count(41)
         assert await look.page.evaluate(_CUT) == []
         for column in ("outcome", "event", "answer"):
             await expect(look.cells(column).first).to_be_in_viewport(ratio=0.9)
