@@ -115,7 +115,7 @@ class Live:
 
     def dead_lettered(self, record: Record, failure: Failure) -> None:
         """A dead letter was acknowledged."""
-        told = partial(self._sight.failure, failure, failure.message)
+        told = partial(self._sight.failure, failure, "" if failure.response else failure.message)
         self._happened(Happening.DEAD_LETTERED, record, told)
 
     def _happened(self, happening: Happening, record: Record, told: Callable[[], Told]) -> None:
@@ -171,7 +171,8 @@ class _Sight:
     def failure(self, failure: Failure, message: str) -> Told:
         told = self._request(failure.request)
         told["attempts"], told["reason"] = failure.attempts, failure.code
-        told["message"] = self._text(message, TEXT_LIMIT)
+        if message:
+            told["message"] = self._text(message, TEXT_LIMIT)
         return told | self._response(failure.response) if failure.response else told
 
     def _request(self, request: Request | None) -> Told:

@@ -99,7 +99,7 @@ def test_a_dead_letter_is_seen_when_it_is_acknowledged() -> None:
     looking.house.sender.answer(response(400, body=b"no such user"))
     entry = looking.the_entry()
     assert (entry.outcome, entry.reason, entry.status) == (Happening.DEAD_LETTERED, "refused", 400)
-    assert (entry.message, entry.response) == ("the endpoint answered 400", "no such user")
+    assert (entry.message, entry.response) == (None, "no such user")
     assert (entry.attempts, entry.method) == (1, "POST")
 
 
@@ -110,6 +110,7 @@ def test_an_event_that_can_never_be_sent_is_seen_without_a_request() -> None:
     entry = looking.the_entry()
     assert (entry.outcome, entry.reason, entry.attempts) == (Happening.DEAD_LETTERED, "invalid_event", 0)
     assert (entry.method, entry.url, entry.request_headers, entry.type) == (None, None, (), None)
+    assert entry.message == "the value is JSON but not an object"
 
 
 def test_a_dead_letter_that_cannot_be_written_is_seen_as_held() -> None:

@@ -1,4 +1,4 @@
-"""Entries of the stream of /live: one to vary, and a realistic mix at a fixed time."""
+"""Entries of the stream of /live as the server makes them: one to vary, and a mix at a fixed time."""
 
 import json
 from typing import Any
@@ -41,8 +41,6 @@ FAILURES: dict[str, Entry] = {
     "retried": {
         "outcome": "retried",
         "status": 503,
-        "reason": "status",
-        "message": "the endpoint answers 503",
         "retry_in": 3.2,
         "attempts": 2,
         "response": "upstream connect error or disconnect/reset before headers",
@@ -51,22 +49,21 @@ FAILURES: dict[str, Entry] = {
         "outcome": "retried",
         "status": None,
         "reason": "timeout",
-        "message": "no answer within 30 s",
-        "seconds": 30.001,
+        "message": "no answer within 10 s",
+        "seconds": 10.001,
         "retry_in": 8.4,
         "attempts": 4,
     },
     "held": {
         "outcome": "held",
         "status": 422,
-        "reason": "not_allowed",
-        "message": "the dead-letter topic may not be written",
+        "reason": "refused",
+        "message": "its dead letter cannot be written, and is tried again",
     },
     "dead_lettered": {
         "outcome": "dead_lettered",
         "status": 422,
         "reason": "refused",
-        "message": "email is not an address",
         "response": '{"error":{"code":"invalid","field":"email","detail":"email is not an address"}}',
     },
     "skipped": {

@@ -39,7 +39,7 @@ async def test_a_click_opens_everything_that_is_known(browser: Browser, site: Si
             "Attempts": "7",
             "Status": "422",
             "Reason": "refused",
-            "Message": "email is not an address",
+            "Message": "–",
             "Latency of the last attempt": "250 ms",
             "Age of the event": "1.20 s",
             "Next attempt in": "–",

@@ -170,7 +170,8 @@ const idOf = (entry) => [positionOf(entry), entry.outcome, entry.attempts, entry
 function answerOf(entry) {
   const answer = [entry.status, entry.reason].filter((part) => part !== null && part !== undefined).join(" ");
   const waits = typeof entry.retry_in === "number" ? `, again in ${duration(entry.retry_in)}` : "";
-  const message = isFailure(entry) && entry.message ? `: ${entry.message}` : "";
+  const said = entry.message ?? entry.response;
+  const message = isFailure(entry) && said ? `: ${said}` : "";
   return text(answer + waits + message);
 }
 
