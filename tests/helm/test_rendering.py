@@ -132,14 +132,14 @@ MANY: Mapping[str, tuple[str, Any, str, str, Any]] = {
         "1.2.3",
         "Deployment",
         "spec.template.spec.containers.0.image",
-        "kafka-webhook-processor:1.2.3",
+        "registry.example.com/kafka-webhook-processor:1.2.3",
     ),
     "digest": (
         "image",
         {"tag": "1", "digest": "sha256:" + "a" * 64},
         "Deployment",
         "spec.template.spec.containers.0.image",
-        "kafka-webhook-processor@sha256:" + "a" * 64,
+        "registry.example.com/kafka-webhook-processor@sha256:" + "a" * 64,
     ),
     "pull policy": (
         "image.pullPolicy",
