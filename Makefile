@@ -24,7 +24,7 @@ test: $(STAMP)  ## the whole suite, with linters, types and a real Apache Kafka
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/python -m tests $(ARGS)
 	$(BIN)/coverage report --include='processor/core/*' --fail-under=100
 
 faults: $(STAMP)  ## every fault of the fault suite, the campaign and the soak: some 100 minutes

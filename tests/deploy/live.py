@@ -131,6 +131,7 @@ class Live:
         await self._until(seen, "webhook_processor_source_errors_total", "")
         self._broker.broker_up()
         await self._keep_letters_out(seen)
+        await self._ends(seen, "Down")
         await erp.kill()
         await self._waits(lambda: ("WebhookProcessorDown", "erp") in seen.firing(), "erp is seen to be gone")
 

@@ -75,7 +75,7 @@ class Prometheus:
 
     def series(self, query: str, since: float) -> list[tuple[dict[str, str], list[float]]]:
         """Labels and values, no number left out, of every series of a query between then and now."""
-        end, step = time.time(), "1"
+        end, step = time.time(), "0.25"
         found = self.ask("query_range", query=query, start=f"{since}", end=f"{end}", step=step)["result"]
         rows = ((each["metric"], [float(value) for _, value in each["values"]]) for each in found)
         return [(labels, kept) for labels, values in rows if (kept := [v for v in values if v == v])]

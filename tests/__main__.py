@@ -1,0 +1,46 @@
+"""The whole suite in two processes side by side: what mostly waits, and what mostly computes.
+
+Arguments go to pytest, for both; where they name tests, one process runs those alone. Coverage is that
+of what computes, where the tests of decisions are.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+WAITING = ("tests/acceptance", "tests/benchmarks", "tests/faults")
+NOTHING_COLLECTED = 5
+_COVERED = ("-m", "coverage", "run", "-m", "pytest")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status: pytest's, the worse of two."""
+    if any(Path(argument.partition("::")[0]).exists() for argument in arguments):
+        return _run(*_COVERED, *arguments)
+    with tempfile.TemporaryFile() as told:
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments, *WAITING],
+            stdout=told,
+            stderr=subprocess.STDOUT,
+        )
+        computing = _run(*_COVERED, *arguments, *(f"--ignore={folder}" for folder in WAITING))
+        status = worse(waiting.wait(), computing)
+        told.seek(0)
+        sys.stdout.buffer.write(told.read())
+    return status
+
+
+def worse(*statuses: int) -> int:
+    """One exit status for several; a half in which no test was selected does not count."""
+    ran = [status for status in statuses if status != NOTHING_COLLECTED]
+    return max(map(abs, ran), default=NOTHING_COLLECTED)
+
+
+def _run(*arguments: str) -> int:
+    return subprocess.run([sys.executable, *arguments], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

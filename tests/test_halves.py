@@ -1,0 +1,35 @@
+"""The suite in two processes: no test is left out, and no failure."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import __main__ as halves
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"), [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((0, 5), 0), ((5, 5), 5), ((-9, 0), 9)]
+)
+def test_a_failure_in_either_half_is_a_failure(statuses: tuple[int, int], status: int) -> None:
+    assert halves.worse(*statuses) == status
+
+
+def test_every_folder_that_is_named_holds_tests() -> None:
+    assert all(list((ROOT / folder).glob("test_*.py")) for folder in halves.WAITING)
+
+
+def test_both_halves_are_asked_for_the_tests_that_are_wanted() -> None:
+    names = f"test_judge or {test_every_folder_that_is_named_holds_tests.__name__}"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests", "-q", "--collect-only", "-k", names],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for module in ("tests/test_halves.py::", "tests/benchmarks/test_judge.py::"):
+        assert module in done.stdout
