@@ -10,10 +10,11 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import pytest
 import yaml
+
+from tests.not_tested import not_tested
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "helm" / "kafka-webhook-processor" / "files" / "alerts.yaml"
@@ -225,10 +226,4 @@ def judged(folder: Path, rules: Path, scenes: Sequence[Scene], words: Mapping[st
 def need(command: str) -> None:
     """Skip where there is no such command; with CI=true, fail."""
     if shutil.which(command) is None:
-        _give_up(f"no {command} on this machine: NOT TESTED, install Debian's prometheus")
-
-
-def _give_up(why: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(why, pytrace=False)
-    pytest.skip(why)
+        not_tested(f"no {command} on this machine; install Debian's prometheus")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.deploy import compose
 from tests.deploy.compose import House
-from tests.deploy.conftest import give_up
+from tests.not_tested import not_tested
 
 COMPOSE_GO = "github.com/compose-spec/compose-go/v2@v2.16.2"
 """The module that Docker Compose reads its files with; it holds the schema of the specification."""
@@ -36,7 +36,7 @@ def house() -> House:
 def schema() -> jsonschema.Draft202012Validator:
     """The Compose specification."""
     if not shutil.which("go"):
-        give_up("the schema of Compose comes as a Go module: install Go")
+        not_tested("the schema of Compose comes as a Go module: install Go")
     command = ["go", "mod", "download", "-json", COMPOSE_GO]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -135,7 +135,7 @@ def test_the_parts_of_the_playground_are_those_that_are_run(house: House) -> Non
 
 def test_prometheus_can_read_its_configuration(tmp_path: Path, house: House) -> None:
     if not shutil.which("promtool"):
-        give_up("Prometheus's configuration: install promtool (Debian: prometheus)")
+        not_tested("Prometheus's configuration: install promtool (Debian: prometheus)")
     files = compose.mounts(house.service("prometheus"))
     (given,) = (path for path in files if f"--config.file={path}" in house.service("prometheus")["command"])
     text = files[given].read_text(encoding="utf-8")

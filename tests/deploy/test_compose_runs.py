@@ -19,9 +19,9 @@ import pytest
 from tests import apache_kafka
 from tests.deploy import compose
 from tests.deploy.compose import House
-from tests.deploy.conftest import give_up
 from tests.deploy.network import Network
 from tests.deploy.rootfs import Rootfs
+from tests.not_tested import not_tested
 
 PATIENCE_SECONDS = 60.0
 ADMIN, PAGES = "http://processor:8080", ("/livez", "/metrics", "/readyz", "/live", "/live/page.js")
@@ -109,7 +109,7 @@ def _property(name: str) -> str:
 def running(image: Rootfs, tmp_path: Path) -> Iterator[Running]:
     """With Kafka started, and nothing else."""
     if not isinstance(apache_kafka.way(), apache_kafka.Java) or not shutil.which("prometheus"):
-        give_up("the Compose file: install Java 17, Maven and Prometheus")
+        not_tested("the Compose file: install Java 17, Maven and Prometheus")
     with ExitStack() as rooms:
         network = rooms.enter_context(Network(House.read().file["services"], tmp_path))
         running = Running(image, network, tmp_path)

@@ -1,22 +1,15 @@
-"""Certificates for the tests of TLS, and a browser for those of the page /live.
+"""Certificates for the tests of TLS, and a browser for those of the page /live."""
 
-Where there is no Chromium the tests that look at the page are skipped, which one red line at the end of the
-run says. With CI=true they fail instead.
-"""
-
-import os
 from collections.abc import AsyncIterator
-from typing import NoReturn
 
 import pytest
 import pytest_asyncio
 import trustme
 from playwright.async_api import Browser
 
+from tests.not_tested import not_tested
 from tests.web import live_browser
 from tests.web.live_site import Site
-
-NOT_TESTED = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +25,10 @@ def stranger() -> trustme.CA:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+async def browser() -> AsyncIterator[Browser]:
     """One browser for the whole run."""
     if not live_browser.CHROMIUM:
-        not_tested(request.config, "no Chromium; install it, or set CHROMIUM")
+        not_tested("the page: no Chromium; install it, or set CHROMIUM")
     async with live_browser.chromium() as running:
         yield running
 
@@ -45,17 +38,3 @@ async def site() -> AsyncIterator[Site]:
     """What the page talks to."""
     async with Site() as serving:
         yield serving
-
-
-def not_tested(config: pytest.Config, why: str) -> NoReturn:
-    """Skip and say so at the end; fail where CI=true."""
-    config.stash[NOT_TESTED] = why
-    if os.environ.get("CI") == "true":
-        pytest.fail(why, pytrace=False)
-    pytest.skip(why)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The one line."""
-    if NOT_TESTED in config.stash:
-        terminalreporter.write_line(f"PAGE NOT TESTED: {config.stash[NOT_TESTED]}", red=True, bold=True)

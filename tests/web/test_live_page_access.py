@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.not_tested import not_tested
 from tests.web import axe
-from tests.web.conftest import not_tested
 from tests.web.live_browser import Look, looking
 from tests.web.live_entries import FAILURES, failure, many, mix
 from tests.web.live_screens import SCHEMES
@@ -74,9 +74,9 @@ async def violations(look: Look, site: Site, program: str) -> list[Any]:
 
 
 @pytest.fixture
-def program(request: pytest.FixtureRequest) -> str:
+def program() -> str:
     """axe-core's source."""
-    return axe.source() or not_tested(request.config, f"no axe-core {axe.VERSION}; install npm")
+    return axe.source() or not_tested(f"the page: no axe-core {axe.VERSION}; install npm")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
