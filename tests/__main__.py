@@ -1,9 +1,11 @@
 """The whole suite in two processes side by side: what mostly waits, and what mostly computes.
 
-Arguments go to pytest, for both; where they name tests, one process runs those alone. Coverage is that
-of what computes, where the tests of decisions are.
+What waits goes first where both want a core, since it is about time. Arguments go to pytest, for both;
+where they name tests, one process runs those alone. Coverage is that of what computes, where the tests
+of decisions are.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 WAITING = ("tests/acceptance", "tests/benchmarks", "tests/faults", "tests/kafka", "tests/test_supervisor.py")
+STEP_BACK = 10
+"""How nice the other half is."""
 NOTHING_COLLECTED = 5
 _COVERED = ("-m", "coverage", "run", "-m", "pytest")
 
@@ -25,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
             stdout=told,
             stderr=subprocess.STDOUT,
         )
+        os.nice(STEP_BACK)
         computing = _run(*_COVERED, *arguments, *(f"--ignore={place}" for place in WAITING))
         status = worse(waiting.wait(), computing)
         told.seek(0)
