@@ -35,8 +35,6 @@ WINDOW_SECONDS = 5.0
 seconds, a commit interval of one, and the ways to the broker."""
 CALM_SECONDS = 1.5
 """The same where no rebalance is under way."""
-THAW_SECONDS = 0.05
-"""What a process was writing when it was frozen leaves when it goes on: within so long. It was under way."""
 NEVER = 0xFFFF_FFFF
 EVERYONE = 0
 """The member of a fault that meets all members."""
@@ -261,7 +259,7 @@ class _Judgement:
             self.verdict.ambiguous_repeats += 1
         else:
             self.verdict.repeats += 1
-            fault = self._reason(earlier) or self._frozen_with(row)
+            fault = self._reason(earlier)
             if fault:
                 self._blame(fault, earlier)
             else:
@@ -279,15 +277,6 @@ class _Judgement:
             return began <= fault.until_ms and ended >= fault.at_ms - WINDOW_SECONDS * 1000
         is_its = known.member[row] == fault.member
         return is_its and began <= fault.until_ms and ended >= fault.at_ms - WINDOW_SECONDS * 1000
-
-    def _frozen_with(self, row: int) -> Fault | None:
-        """The fault that kept its sender from writing it in time."""
-        began, member = self._receipts.began_ms[row], self._receipts.member[row]
-        for fault in self._ledger.faults:
-            thawed = fault.until_ms <= began <= fault.until_ms + THAW_SECONDS * 1000
-            if fault.kind == "SIGSTOP" and fault.member == member and thawed:
-                return fault
-        return None
 
     def _blame(self, fault: Fault, earlier: int) -> None:
         self._blamed[fault] += 1
@@ -325,7 +314,7 @@ class _Judgement:
 
     def _may_overlap(self, row: int, other: int) -> bool:
         """A member alone never has two of a key under way, unless one came late out of a broken wire."""
-        reason = self._reason(other) or self._frozen_with(row)
+        reason = self._reason(other)
         is_alone = self._receipts.member[other] == self._receipts.member[row]
         return reason is not None and (not is_alone or reason.kind == NO_WAY_BACK)
 
@@ -374,8 +363,6 @@ class _Judgement:
         for row, member in enumerate(self._receipts.member):
             for fault in (*of_member.get(member, ()), *of_member.get(EVERYONE, ())):
                 counts.update((fault, kind) for kind in self._standing(row, fault.at_ms))
-            if frozen := self._frozen_with(row):
-                counts[frozen, "under way"] += 1
         for fault in (fault for faults in of_member.values() for fault in faults):
             under_way, since, lately = (counts[fault, kind] for kind in ("under way", "since", "lately"))
             self.verdict.bounds.append(Bound(fault, under_way, since, lately, self._blamed[fault]))

@@ -193,22 +193,6 @@ def test_a_frozen_member_that_sends_on_after_it_was_replaced_makes_a_duplicate()
     assert run.counts() == {"duplicate": 1}
 
 
-def test_what_a_member_was_writing_when_it_was_frozen_leaves_when_it_goes_on_and_was_under_way() -> None:
-    last = max(n for n in range(200) if PLAN.fate(n) is Fate.PLAIN)
-    run = clean(end=last)
-    run.now += 100
-    run.fault("SIGSTOP", seconds=5)
-    done = run.request(last, member=OTHERS)
-    run.receipts.began_ms[done] = run.receipts.ended_ms[done] = run.now - 3000
-    run.request(last, member=MINE)
-    run.now += 100
-    deliver(run, last + 1, 400)
-    run.commit(400)
-    assert run.counts() == {}
-    (bound,) = run.verdict.bounds
-    assert (bound.under_way, bound.repeats) == (1, 1)
-
-
 def test_a_second_request_after_an_ambiguous_answer_is_no_duplicate_and_a_third_one_is() -> None:
     n = of_fate(Fate.AMBIGUOUS)
     run = clean(lambda other: other == n, end=n + 1)
