@@ -74,7 +74,7 @@ class App:
         self._telemetry = Telemetry(settings.destination.name)
         self._admission = Admission(settings.admission_policy())
         self._flow = Flow(settings.flow_policy())
-        self._client = Client(settings.destination, settings.delivery.max_in_flight)
+        self._client = Client(settings.destination, settings.delivery.max_in_flight, may_send=self._is_leased)
         self._producer = Producer(settings.kafka, settings.dead_letter)
         self._consumer = Consumer(settings.kafka, max_wait=settings.longest_revocation(CLOSE_SECONDS))
         self._admin: Front = front(self) if front else Admin(settings.admin, self, live=settings.live.enabled)
@@ -217,6 +217,9 @@ class App:
     def leave(self, who: str) -> None:
         """`who` asks no more."""
         self._live.leave(who)
+
+    def _is_leased(self) -> bool:
+        return self._admission.lease(self._loop.time()) > 0
 
     def _membership(self) -> str:
         if not self._pipeline.joined:

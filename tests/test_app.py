@@ -93,3 +93,14 @@ def test_options_that_the_library_does_not_know_are_refused_before_anything_is_c
 ) -> None:
     with pytest.raises(ConfigError, match=r"kafka\.client: .*no\.such\.option"):
         App(settings(broker, "http://127.0.0.1:9", KAFKA__CLIENT='{"no.such.option": 1}'))
+
+
+async def test_what_waits_for_a_connection_leaves_only_while_our_membership_is_proven(
+    broker: EmbeddedBroker,
+) -> None:
+    app = App(settings(broker, "http://127.0.0.1:9"))
+    app._loop = loop = asyncio.get_running_loop()
+    app._admission.leased(loop.time() + 60)
+    assert app._client._limits.may_send()
+    app._admission.leased(loop.time())
+    assert not app._client._limits.may_send()

@@ -21,7 +21,7 @@ from processor.web.dialler import Dialler
 from processor.web.exchange import Exchange
 from processor.web.guard import Guard, foreign_rule, own_rule
 from processor.web.message import Writer
-from processor.web.pool import Limits, Pool
+from processor.web.pool import Limits, Pool, always
 from processor.web.probe import failure
 from processor.web.tls import ssl_context
 from processor.web.wire import MAX_BODY
@@ -45,14 +45,19 @@ class _Way(NamedTuple):
 class Client:
     """Connections to a destination, kept alive, at most `max_in_flight` to each host.
 
+    A request that has to wait for a connection leaves only if `may_send` says so when there is one.
     Hosts that events name have connections of their own, to fewer addresses than the configured one.
     """
 
     def __init__(
-        self, destination: DestinationSettings, max_in_flight: int, resolver: AbstractResolver | None = None
+        self,
+        destination: DestinationSettings,
+        max_in_flight: int,
+        resolver: AbstractResolver | None = None,
+        may_send: Callable[[], bool] = always,
     ) -> None:
         self._destination = destination
-        self._limits = Limits(max_in_flight, destination.keepalive_timeout)
+        self._limits = Limits(max_in_flight, destination.keepalive_timeout, may_send)
         self._resolver = resolver
         self._endpoint = Endpoint(destination.url)
         self._root = len(str(self._endpoint.origin))

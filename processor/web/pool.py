@@ -4,12 +4,14 @@ Promises:
 - never more than `max_connections` are open or being opened;
 - requests are served in the order in which they came, connections used in turn;
 - a request whose connection was dead already is sent once more, on a new connection;
+- no request that had to wait is sent once nothing may be sent any more (`may_send`);
 - no request is sent after its deadline, and each is answered then at the latest (but for the time
   until the next `sweep`).
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from yarl import URL
@@ -20,11 +22,17 @@ from processor.web.probe import failure
 from processor.web.wire import Line, Wire
 
 
+def always() -> bool:
+    """Nothing stands against it."""
+    return True
+
+
 class Limits(NamedTuple):
-    """How many connections, and for how many seconds one may be idle."""
+    """How many connections, for how many seconds one may be idle, and whether requests may leave now."""
 
     max_connections: int
     keepalive: float
+    may_send: Callable[[], bool] = always
 
 
 class Dials(Protocol):
@@ -151,11 +159,11 @@ class Pool:
             self.freed(wire)
 
     def _next(self, waiting: deque[Exchange]) -> Exchange | None:
-        """The first that is not too late."""
+        """The first that is not too late; none while nothing may be sent: a process may have been frozen."""
         now = self._loop.time()
         while waiting:
             exchange = waiting.popleft()
-            if exchange.deadline > now:
+            if exchange.deadline > now and self._limits.may_send():
                 return exchange
             exchange.end(self._too_late())
         return None

@@ -87,6 +87,10 @@ def test_no_payload_is_shown_by_default_nor_where_there_is_none() -> None:
     assert payload(None, Payloads.FULL) is None
 
 
+def test_a_value_that_is_too_large_to_look_into_is_hidden_whole() -> None:
+    assert payload(b'{"a":"' + b"x" * LARGEST + b'"}', Payloads.MASKED) == '"***"'
+
+
 def test_of_a_masked_payload_what_is_null_stays_null() -> None:
     assert payload(b'{"a":null,"b":[1,null]}', Payloads.MASKED) == '{"a": null, "b": ["***", null]}'
 

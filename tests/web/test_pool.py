@@ -45,8 +45,9 @@ class Rig:
 
     def __init__(self, url: str, most: int, keepalive: float) -> None:
         self.gate = Gate()
+        self.may_send = True
         self.loop = asyncio.get_running_loop()
-        self.pool = Pool(URL(url), self.gate, Limits(most, keepalive))
+        self.pool = Pool(URL(url), self.gate, Limits(most, keepalive, lambda: self.may_send))
         self.exchanges: list[Exchange] = []
 
     def ask(self, name: str = "", seconds: float = SECONDS) -> asyncio.Future[Answer]:
@@ -118,6 +119,18 @@ async def test_a_connection_that_cannot_be_opened_costs_one_request_its_answer()
         answers = await asyncio.gather(*(pool.ask() for _ in range(3)))
     assert [error(answer).reason for answer in answers] == ["connect"] * 3
     assert pool.gate.asked == 3
+
+
+async def test_what_waits_for_a_connection_is_not_sent_once_nothing_may_be_sent() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url) as pool:
+        pool.gate.opened.clear()
+        frozen = pool.ask("frozen")
+        pool.may_send = False
+        pool.gate.opened.set()
+        assert error(await frozen).reason == "timeout"
+        pool.may_send = True
+        response(await pool.ask("later"))
+    assert targets(endpoint) == ["/later"]
 
 
 async def test_nothing_is_sent_after_its_deadline() -> None:
