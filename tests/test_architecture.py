@@ -131,6 +131,7 @@ COVERED_BY = {
     "snapshot": "telemetry",
     "exchange": "pool",
     "consumer": "source_contract",
+    "records": "source_contract",
     "producer": "dead_letters_contract",
 }
 """Modules that are tested under another noun."""

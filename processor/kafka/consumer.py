@@ -14,8 +14,6 @@ Promises:
   take it: it knows members, not owners);
 - an offset that the topic no longer holds is never reset unseen: what was deleted before it was read
   is told as `Missed`, and a position behind the end of the log ends the process;
-- a partition that went and came back during one read, so that its records cannot be told apart, is
-  read anew from where it begins;
 - at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
 """
 
@@ -26,15 +24,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from queue import Empty, SimpleQueue
-from typing import TypeVarTuple, cast
+from typing import TypeVarTuple
 
 import confluent_kafka
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from processor.errors import FatalError
 from processor.kafka.beginnings import Beginnings, partition_of
 from processor.kafka.holds import Holds
 from processor.kafka.options import LOGGER, consumer_options
+from processor.kafka.records import Records
 from processor.kafka_settings import KafkaSettings
 from processor.model import (
     Assigned,
@@ -42,8 +40,6 @@ from processor.model import (
     Partition,
     Position,
     Received,
-    Record,
-    RecordHeaders,
     Revoked,
     SourceEvent,
     Stopped,
@@ -54,7 +50,6 @@ BATCH = 500
 AHEAD = 2
 POLL_SECONDS = 0.05
 GONE_MEANWHILE = "_STATE"
-RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
 
 Arguments = TypeVarTuple("Arguments")
 Errors = Mapping[Partition, str | None]
@@ -68,16 +63,12 @@ class Consumer:
         self._max_wait = max_wait
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._commits: deque[Callable[[Errors], None]] = deque()
-        self._epochs: dict[Partition, int] = {}
         self._owned: dict[Partition, int] = {}
         """The assignments that commits may be made for, those that are being handed back included."""
         self._seen: dict[Partition, int] = {}
         """The assignments that the loop has heard of."""
-        self._partitions: dict[tuple[str, int], Partition] = {}
         self._epoch = 0
         self._ahead = 0
-        self._dropped: set[Partition] = set()
-        self._starts: dict[Partition, int] = {}
         self._waiting_for: set[Partition] = set()
         self._closing = False
         self._beat = time.monotonic()
@@ -93,6 +84,7 @@ class Consumer:
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
         self._holds = Holds(self._client)
         self._beginnings = Beginnings(self._client, self._kafka.auto_offset_reset, self._tell)
+        self._records = Records(self._client, self._holds, self._beginnings, self._on_error)
         threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
 
     def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
@@ -154,62 +146,9 @@ class Consumer:
             self._read(BATCH, wait=POLL_SECONDS)
 
     def _read(self, most: int, wait: float = 0.0) -> None:
-        self._dropped.clear()
-        first = self._client.poll(wait)
-        if first is None:
-            return
-        records: list[Record] = []
-        ends: dict[Partition, int] = {}
-        for message in (first, *(self._client.consume(most - 1, 0) if most > 1 else ())):
-            if message.error() is None:
-                self._take(message, records)
-            else:
-                self._note(message, ends)
-        for partition in self._dropped & self._partitions.keys():
-            self._begin_at(partition, self._starts[partition])
-        if records or ends:
+        if received := self._records.read(most, wait):
             self._ahead += 1
-            self._tell(Received(records, ends))
-
-    def _take(self, message: Message, records: list[Record]) -> None:
-        partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
-        if partition is None or partition in self._dropped:
-            return
-        if message.offset() < self._starts[partition]:  # type: ignore[operator]
-            raise FatalError(f"{partition} {RESET}")
-        kind, milliseconds = message.timestamp()
-        records.append(
-            Record(
-                partition,
-                message.offset(),  # type: ignore[arg-type]
-                message.key(),
-                message.value(),
-                cast(RecordHeaders, tuple(message.headers() or ())),
-                milliseconds / 1000 if kind else time.time(),
-                self._epochs[partition],
-            )
-        )
-
-    def _note(self, message: Message, ends: dict[Partition, int]) -> None:
-        error = message.error()
-        partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
-        if error.code() == KafkaError._PARTITION_EOF:  # type: ignore[union-attr] # noqa: SLF001
-            if partition is not None and partition not in self._dropped:
-                ends[partition] = message.offset()  # type: ignore[assignment]
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # type: ignore[union-attr] # noqa: SLF001
-            self._restart(partition, message.offset())
-        else:
-            self._on_error(error)  # type: ignore[arg-type]
-
-    def _restart(self, partition: Partition, offset: int | None) -> None:
-        """The topic does not hold `offset`, or (None) the group has none."""
-        self._begin_at(partition, self._beginnings.instead_of(partition, offset))
-
-    def _begin_at(self, partition: Partition, offset: int) -> None:
-        self._starts[partition] = offset
-        self._holds.forget(frozenset((partition,)))
-        self._client.incremental_unassign([TopicPartition(*partition)])
-        self._client.incremental_assign([TopicPartition(*partition, offset)])
+            self._tell(received)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
@@ -223,12 +162,9 @@ class Consumer:
         self._epoch += 1
         partitions = list(map(partition_of, assigned))
         committed = self._beginnings.committed(assigned)
-        for partition in partitions:
-            self._partitions[partition] = partition
-            self._epochs[partition] = self._owned[partition] = self._epoch
-            self._starts[partition] = self._beginnings.of(partition, committed)
+        self._owned.update(dict.fromkeys(partitions, self._epoch))
         self._tell(Assigned(self._epoch, {p: (committed or {}).get(p) for p in partitions}))
-        self._client.incremental_assign([TopicPartition(*p, self._starts[p]) for p in partitions])
+        self._records.begin(self._epoch, {p: self._beginnings.of(p, committed) for p in partitions})
 
     def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
         partitions = self._drop(revoked)
@@ -251,11 +187,7 @@ class Consumer:
 
     def _drop(self, gone: list[TopicPartition]) -> frozenset[Partition]:
         partitions = frozenset(map(partition_of, gone))
-        for partition in partitions:
-            self._partitions.pop(partition, None)
-            self._epochs.pop(partition, None)
-        self._dropped |= partitions
-        self._holds.forget(partitions)
+        self._records.drop(partitions)
         return partitions
 
     # Commands
@@ -293,7 +225,7 @@ class Consumer:
         self._call(done, {partition: e.name() if e else None for partition, e in errors.items()})
 
     def _want(self, partitions: frozenset[Partition]) -> None:
-        self._holds.wanted(partitions & self._partitions.keys())
+        self._holds.wanted(partitions & self._records.partitions)
 
     def _close(self) -> None:
         self._closing = True

@@ -1,0 +1,121 @@
+"""What is read of the assigned partitions: messages of the library as records, and what else they tell.
+
+Promises:
+- nothing comes of a partition that is not ours, or that began anew while it was read;
+- a partition that went and came back during one read, so that its records cannot be told apart, is
+  read anew from where it begins;
+- a record below the place where its partition begins ends the process.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import cast
+
+import confluent_kafka
+from confluent_kafka import KafkaError, Message, TopicPartition
+
+from processor.errors import FatalError
+from processor.kafka.beginnings import Beginnings
+from processor.kafka.holds import Holds
+from processor.model import Partition, Received, Record, RecordHeaders
+
+RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
+
+
+class Records:
+    """The assigned partitions of one consumer; to be called in its thread."""
+
+    def __init__(
+        self,
+        client: confluent_kafka.Consumer,
+        holds: Holds,
+        beginnings: Beginnings,
+        failed: Callable[[KafkaError], None],
+    ) -> None:
+        self._client = client
+        self._holds = holds
+        self._beginnings = beginnings
+        self._failed = failed
+        self._epochs: dict[Partition, int] = {}
+        self._partitions: dict[tuple[str, int], Partition] = {}
+        self._dropped: set[Partition] = set()
+        self._starts: dict[Partition, int] = {}
+
+    @property
+    def partitions(self) -> AbstractSet[Partition]:
+        """Those that are read."""
+        return self._epochs.keys()
+
+    def begin(self, epoch: int, starts: Mapping[Partition, int]) -> None:
+        """These partitions are ours from these offsets on."""
+        for partition, offset in starts.items():
+            self._partitions[partition] = partition
+            self._epochs[partition] = epoch
+            self._starts[partition] = offset
+        self._client.incremental_assign([TopicPartition(*p, offset) for p, offset in starts.items()])
+
+    def drop(self, partitions: frozenset[Partition]) -> None:
+        """These go: nothing of them is read any more."""
+        for partition in partitions:
+            self._partitions.pop(partition, None)
+            self._epochs.pop(partition, None)
+        self._dropped |= partitions
+        self._holds.forget(partitions)
+
+    def read(self, most: int, wait: float = 0.0) -> Received | None:
+        """Up to `most` records, and the ends that were reached; None: neither within `wait` seconds."""
+        self._dropped.clear()
+        first = self._client.poll(wait)
+        if first is None:
+            return None
+        records: list[Record] = []
+        ends: dict[Partition, int] = {}
+        for message in (first, *(self._client.consume(most - 1, 0) if most > 1 else ())):
+            if message.error() is None:
+                self._take(message, records)
+            else:
+                self._note(message, ends)
+        for partition in self._dropped & self._partitions.keys():
+            self._begin_at(partition, self._starts[partition])
+        return Received(records, ends) if records or ends else None
+
+    def _take(self, message: Message, records: list[Record]) -> None:
+        partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
+        if partition is None or partition in self._dropped:
+            return
+        if message.offset() < self._starts[partition]:  # type: ignore[operator]
+            raise FatalError(f"{partition} {RESET}")
+        kind, milliseconds = message.timestamp()
+        records.append(
+            Record(
+                partition,
+                message.offset(),  # type: ignore[arg-type]
+                message.key(),
+                message.value(),
+                cast(RecordHeaders, tuple(message.headers() or ())),
+                milliseconds / 1000 if kind else time.time(),
+                self._epochs[partition],
+            )
+        )
+
+    def _note(self, message: Message, ends: dict[Partition, int]) -> None:
+        error = message.error()
+        partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
+        if error.code() == KafkaError._PARTITION_EOF:  # type: ignore[union-attr] # noqa: SLF001
+            if partition is not None and partition not in self._dropped:
+                ends[partition] = message.offset()  # type: ignore[assignment]
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # type: ignore[union-attr] # noqa: SLF001
+            self._restart(partition, message.offset())
+        else:
+            self._failed(error)  # type: ignore[arg-type]
+
+    def _restart(self, partition: Partition, offset: int | None) -> None:
+        """The topic does not hold `offset`, or (None) the group has none."""
+        self._begin_at(partition, self._beginnings.instead_of(partition, offset))
+
+    def _begin_at(self, partition: Partition, offset: int) -> None:
+        self._starts[partition] = offset
+        self._holds.forget(frozenset((partition,)))
+        self._client.incremental_unassign([TopicPartition(*partition)])
+        self._client.incremental_assign([TopicPartition(*partition, offset)])
