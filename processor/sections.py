@@ -177,11 +177,12 @@ class RetrySettings(Section):
         json_schema_extra={"default": [408, 425, 429, "5xx"]},
     )
     max_attempts: Limit = Field(
-        20, description="Attempts per event before it is a dead letter; null: no limit."
+        None, description="Attempts per event before it is a dead letter; null: no limit."
     )
     max_elapsed: TimeLimit = Field(
-        3600.0,
-        description="Time per event from its first attempt, outages not counted; null: no limit.",
+        10_800.0,
+        description="Time per event from its first attempt, outages not counted, before it is a dead letter; "
+        "null: no limit.",
     )
     max_age: TimeLimit = Field(
         None,

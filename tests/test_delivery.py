@@ -434,9 +434,8 @@ def test_every_second_probe_is_offered_to_a_new_record() -> None:
     assert (len(house.sender.open), house.listener.times_offered) == (1, 1)
 
 
-def test_a_host_that_an_event_chose_is_not_the_endpoint(house: House) -> None:
-    house.listener = Listening()
-    house.delivery.attach(house.listener)
+def test_a_host_that_an_event_chose_is_not_the_endpoint() -> None:
+    house = House(retry=RetryPolicy(max_attempts=20))
     start(house, 10, ELSEWHERE)
     for _ in range(20):
         answer_all(house, TransportError("connect", "no connection to other.example: refused"))

@@ -7,6 +7,9 @@ was no fault of the record is not held against it.
 Attempts are counted in this process alone: a count kept in the commit metadata would take room from
 the finished offsets there. What has to survive a rebalance is bounded by the record's own timestamp
 (`max_age`), which every process reads alike.
+
+By default time ends the tries, not their number: full jitter halves the waits on average, so that the
+same number of attempts may be over in minutes or in an hour.
 """
 
 import math
@@ -35,8 +38,8 @@ class RetryPolicy:
 
     delivered_statuses: frozenset[int] = frozenset(range(200, 300))
     retried_statuses: frozenset[int] = frozenset((408, 425, 429, *range(500, 600)))
-    max_attempts: int | None = 20
-    max_elapsed: float | None = 3600.0
+    max_attempts: int | None = None
+    max_elapsed: float | None = 10_800.0
     max_age: float | None = None
     initial_backoff: float = 0.5
     max_backoff: float = 60.0

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
+from itertools import cycle
 
 import pytest
 from hypothesis import given
@@ -110,6 +111,17 @@ def test_a_record_is_given_up_when_the_next_attempt_would_come_too_late() -> Non
     policy = replace(POLICY, max_elapsed=100.0)
     assert verdict(response(503, "40"), policy, spent(1, 60.0)) == Again(40.0)
     assert verdict(response(503, "41"), policy, spent(1, 60.0)) == Never(Reason.RETRIES_EXHAUSTED)
+
+
+@given(st.lists(st.floats(0.3, 1.0), min_size=1, max_size=50))
+def test_by_default_time_alone_ends_the_tries_whatever_chance_makes_of_the_waits(chances: list[float]) -> None:
+    attempts, elapsed = 1, 0.0
+    for chance in cycle(chances):
+        found = verdict(response(503), effort=spent(attempts, elapsed), chance=chance)
+        if not isinstance(found, Again):
+            break
+        attempts, elapsed = attempts + 1, elapsed + found.after
+    assert 3 * 3600.0 - POLICY.max_backoff < elapsed <= 3 * 3600.0
 
 
 def test_without_limits_a_record_is_never_given_up() -> None:

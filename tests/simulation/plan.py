@@ -81,6 +81,9 @@ class Plan:
     ends_at: float = field(default=0.0)
 
 
+LONG_SECONDS = 600.0
+"""Tries that go on for longer do not end in a history."""
+
 _WEIGHTS = {
     Do.STOP: 4,
     Do.CRASH: 4,
@@ -152,7 +155,7 @@ def _admission(random: Random) -> AdmissionPolicy:
 
 
 def _retry(random: Random) -> RetryPolicy:
-    attempts, elapsed = random.choice(((3, None), (6, 600.0), (20, 3600.0), (None, 120.0), (None, None)))
+    attempts, elapsed = random.choice(((3, None), (6, 600.0), (None, 10_800.0), (None, 120.0), (None, None)))
     return RetryPolicy(
         max_attempts=attempts,
         max_elapsed=elapsed,
@@ -163,9 +166,10 @@ def _retry(random: Random) -> RetryPolicy:
 
 
 def _kinds(random: Random, shape: Shape, demands: Demands) -> list[Kind]:
-    """Mostly good; records that fail for ever only where their attempts come to an end."""
+    """Mostly good; records that fail for ever only where their attempts come to an end in a history."""
     bad = [Kind.REFUSED, Kind.REDIRECTED, Kind.BROKEN, Kind.FOREIGN, Kind.TOMBSTONE]
-    ends = shape.retry.max_attempts is not None or shape.retry.max_elapsed is not None
+    attempts, elapsed = shape.retry.max_attempts, shape.retry.max_elapsed
+    ends = attempts is not None or (elapsed is not None and elapsed <= LONG_SECONDS)
     circuit = shape.admission.circuit
     outage_ends = circuit.max_outage is not None and circuit.max_probe_interval < 10.0
     if ends and (not circuit.enabled or (demands.cursed_end and outage_ends)):
