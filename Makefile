@@ -29,6 +29,7 @@ test: $(STAMP)  ## the whole suite, with linters, types and a real Apache Kafka
 
 faults: $(STAMP)  ## every fault of the fault suite, the campaign and the soak: some 100 minutes
 	FAULTS=long $(BIN)/python -m pytest tests/faults
+	FAULTS=long $(BIN)/python -m pytest -m long --ignore=tests/faults
 	$(BIN)/python -m tests.faults.campaign
 	$(BIN)/python -m tests.faults.soak
 

@@ -2,6 +2,9 @@
 
 The first way that is possible: the jars from Maven Central run by a local Java; the official container
 image; a broker that somebody else runs (TEST_KAFKA_BOOTSTRAP). Only Java gives more than one node.
+
+Other versions than the usual one are fetched when they are asked for: 3.3.2, the first in which KRaft is no
+preview, is the oldest. Tests of them are marked `long`.
 """
 
 import fcntl
@@ -32,22 +35,27 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
 from confluent_kafka.admin._metadata import TopicMetadata
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.cimpl import NewTopic
 from cryptography.hazmat.primitives import serialization
 
 Headers = Sequence[tuple[str, bytes | None]]
 Written = tuple[bytes | None, bytes | None, Headers]
+Rule = tuple[ResourceType, str, ResourcePatternType, str, str, AclOperation, AclPermissionType]
 
 USERNAME, PASSWORD = "tester", "tester-secret"
 BEGIN_SECONDS, CHANGE_SECONDS, POLL_SECONDS = 90.0, 30.0, 0.05
 # Below the ephemeral ports of Linux and macOS: no connection going out takes that of a node that is down.
 PORTS = range(20_000, 32_000)
 POM = Path(__file__).with_name("apache_kafka_pom.xml")
-VERSION = re.findall(r"<artifactId>kafka_2.13</artifactId>\s*<version>(.*)</version>", POM.read_text())[0]
+VERSION = re.findall(r"<kafka.version>(.*)</kafka.version>", POM.read_text())[0]
 IMAGE = f"apache/kafka:{VERSION}"
-JARS = Path(__file__).parents[1] / ".cache" / f"kafka-{VERSION}"
+CACHE = Path(__file__).parents[1] / ".cache"
+JARS = CACHE / f"kafka-{VERSION}"
 MAVEN = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime"]
+FIRST_THAT_IS_FORMATTED_WITH_PASSWORDS = (3, 5)
 JVM = "-Xms256m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto"
 IN_ORDER_WITHOUT_LIMIT = {
     "topic.metadata.propagation.max.ms": 2_000,
@@ -73,7 +81,8 @@ node.id={number}
 controller.quorum.voters={voters}
 listeners={listeners}
 advertised.listeners={advertised}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,PLAINTEXT:PLAINTEXT,\
+SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=INTERNAL
 log.dirs={folder}/{number}
@@ -96,6 +105,13 @@ group.consumer.session.timeout.ms=6000
 group.consumer.min.heartbeat.interval.ms=100
 group.consumer.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=4194304
+"""
+GUARDED = """\
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+required user_{username}="{password}";
 """
 SECURITY = """\
 ssl.keystore.type=PEM
@@ -205,6 +221,7 @@ class Node:
     number: int
     folder: Path
     ports: Mapping[str, int]
+    version: str = VERSION
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -223,8 +240,9 @@ class Node:
         java = (
             f"java {JVM} -Dlog4j2.configurationFile={self.folder}/log4j2.properties -cp {shlex.quote(jars)}"
         )
-        scram = f"'SCRAM-SHA-512=[name={USERNAME},password={PASSWORD}]'"
-        options = f"-c {here}.properties -t {CLUSTER_ID} -S {scram}"
+        options = f"-c {here}.properties -t {CLUSTER_ID}"
+        if numbers(self.version) >= FIRST_THAT_IS_FORMATTED_WITH_PASSWORDS:
+            options += f" -S 'SCRAM-SHA-512=[name={USERNAME},password={PASSWORD}]'"
         return (
             f"test -e {here}/meta.properties || {java} kafka.tools.StorageTool format {options} || exit; "
             f"exec {java} kafka.Kafka {here}.properties"
@@ -236,6 +254,7 @@ class Way(Protocol):
 
     host: str
     most_nodes: int
+    version: str
 
     def command(self, node: Node) -> list[str]:
         """The command that runs the node in the foreground."""
@@ -249,8 +268,11 @@ class Java:
 
     host, most_nodes = "127.0.0.1", 9
 
+    def __init__(self, version: str = VERSION) -> None:
+        self.version = version
+
     def command(self, node: Node) -> list[str]:
-        return ["sh", "-c", node.script(f"{JARS}/*")]
+        return ["sh", "-c", node.script(f"{jars(self.version)}/*")]
 
     def signal(self, node: Node, name: str) -> str:
         return f"kill -s {name} -- -{node.process.pid}" if node.process else ":"
@@ -261,10 +283,13 @@ class Docker:
 
     host, most_nodes = "0.0.0.0", 1
 
+    def __init__(self, version: str = VERSION) -> None:
+        self.version = version
+
     def command(self, node: Node) -> list[str]:
         ports = [f"--publish=127.0.0.1:{port}:{port}" for port in node.ports.values()]
         files = [f"--volume={node.folder}:{node.folder}", f"--user={os.getuid()}"]
-        script = ["--entrypoint=sh", IMAGE, "-c", node.script("/opt/kafka/libs/*")]
+        script = ["--entrypoint=sh", image(self.version), "-c", node.script("/opt/kafka/libs/*")]
         return ["docker", "run", "--rm", f"--name={node.name}", *ports, *files, *script]
 
     def signal(self, node: Node, name: str) -> str:
@@ -299,16 +324,26 @@ class LastWill:
 
 
 class Cluster(Broker):
-    """Nodes of our own, numbered from 1. With three, everything has three replicas, two of them in sync."""
+    """Nodes of our own, numbered from 1. With three, everything has three replicas, two of them in sync.
 
-    def __init__(self, way: Way, count: int = 1, listeners: Sequence[str] = ("PLAINTEXT",)) -> None:
+    `properties` go over those that all nodes have.
+    """
+
+    def __init__(
+        self,
+        way: Way,
+        count: int = 1,
+        listeners: Sequence[str] = ("PLAINTEXT",),
+        properties: Mapping[str, object] | None = None,
+    ) -> None:
         self._way = way
+        self._further = dict(properties or {})
         self._will = LastWill()
         self.folder = Path(tempfile.mkdtemp(prefix="apache-kafka-"))
         names = [*listeners, "INTERNAL", "CONTROLLER"]
         ports = iter(free_ports(count * len(names)))
         self._nodes = {
-            number: Node(number, self.folder, {name: next(ports) for name in names})
+            number: Node(number, self.folder, {name: next(ports) for name in names}, way.version)
             for number in range(1, count + 1)
         }
         super().__init__(
@@ -372,7 +407,7 @@ class Cluster(Broker):
         replicas = min(3, len(self._nodes))
         voters = (f"{each.number}@127.0.0.1:{each.ports['CONTROLLER']}" for each in self._nodes.values())
         public = {name: port for name, port in node.ports.items() if name != "CONTROLLER"}
-        return PROPERTIES.format(
+        usual = PROPERTIES.format(
             number=node.number,
             folder=self.folder,
             voters=",".join(voters),
@@ -381,6 +416,7 @@ class Cluster(Broker):
             replicas=replicas,
             in_sync=max(1, replicas - 1),
         )
+        return usual + "".join(f"{name}={value}\n" for name, value in self._further.items())
 
     def _begin(self, nodes: Sequence[Node]) -> None:
         for node in nodes:
@@ -459,18 +495,64 @@ class SecureBroker(Cluster):
         return super()._properties(node) + security
 
 
-def start() -> Broker | None:
+class GuardedBroker(Cluster):
+    """One node that lets its guest do nothing but what he was allowed.
+
+    `settings` are those of the tests, who may do everything; `guest_settings` log in with a password.
+    """
+
+    username, password = "guest", "guest-secret"
+
+    def __init__(self, way: Way, properties: Mapping[str, object] | None = None) -> None:
+        super().__init__(way, listeners=("PLAINTEXT", "SASL_PLAINTEXT"), properties=properties)
+        self.guest_settings = {
+            "bootstrap.servers": self.servers("SASL_PLAINTEXT"),
+            "security.protocol": "sasl_plaintext",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": self.username,
+            "sasl.password": self.password,
+        }
+
+    def allow(self, operation: AclOperation, kind: ResourceType, name: str) -> None:
+        """The guest may do this with the topic or group of that name, from now on."""
+        for done in self._admin.create_acls([AclBinding(*self._rule(operation, kind, name))]).values():
+            done.result(CHANGE_SECONDS)
+
+    def forbid(self, operation: AclOperation, kind: ResourceType, name: str) -> None:
+        """Take back what was allowed."""
+        for done in self._admin.delete_acls([AclBindingFilter(*self._rule(operation, kind, name))]).values():
+            done.result(CHANGE_SECONDS)
+
+    def _rule(self, operation: AclOperation, kind: ResourceType, name: str) -> Rule:
+        principal = f"User:{self.username}"
+        return kind, name, ResourcePatternType.LITERAL, principal, "*", operation, AclPermissionType.ALLOW
+
+    def _properties(self, node: Node) -> str:
+        guarded = GUARDED.format(username=self.username, password=self.password)
+        return super()._properties(node) + guarded
+
+
+def start(version: str = VERSION, properties: Mapping[str, object] | None = None) -> Broker | None:
     """One broker without any security, or None where there is no way to have one."""
-    found, elsewhere = way(), os.environ.get("TEST_KAFKA_BOOTSTRAP")
-    if isinstance(found, str):
-        return Broker({"bootstrap.servers": elsewhere}) if elsewhere else None
-    return Cluster(found)
+    found, elsewhere = way(version), os.environ.get("TEST_KAFKA_BOOTSTRAP")
+    if not isinstance(found, str):
+        return Cluster(found, properties=properties)
+    is_usual = version == VERSION and not properties
+    return Broker({"bootstrap.servers": elsewhere}) if elsewhere and is_usual else None
 
 
 def start_secure() -> SecureBroker | None:
     """One broker that wants TLS and a password or certificate."""
     found = way()
     return None if isinstance(found, str) else SecureBroker(found)
+
+
+def start_guarded(
+    version: str = VERSION, properties: Mapping[str, object] | None = None
+) -> GuardedBroker | None:
+    """One broker that knows who may do what."""
+    found = way(version)
+    return None if isinstance(found, str) else GuardedBroker(found, properties)
 
 
 def start_cluster(count: int = 3) -> Cluster | None:
@@ -480,45 +562,61 @@ def start_cluster(count: int = 3) -> Cluster | None:
 
 
 @functools.cache
-def way() -> Way | str:
-    """How nodes can be run here, or why they cannot."""
+def way(version: str = VERSION) -> Way | str:
+    """How nodes of a version can be run here, or why they cannot."""
     obstacles = []
     for find in (_java, _docker):
         try:
-            return find()
+            return find(version)
         except LookupError as obstacle:
             obstacles.append(str(obstacle))
     return "; ".join(obstacles)
 
 
-def _java() -> Java:
-    version = re.search(r'version "(\d+)', _run(["java", "-version"]).stdout)
-    if version is None or int(version[1]) < 17:
+def numbers(version: str) -> tuple[int, ...]:
+    """A version as what can be compared."""
+    return tuple(map(int, version.split(".")))
+
+
+def jars(version: str) -> Path:
+    """Where the jars of a version are kept."""
+    return CACHE / f"kafka-{version}"
+
+
+def image(version: str) -> str:
+    """The official image of a version."""
+    return f"apache/kafka:{version}"
+
+
+def _java(version: str) -> Java:
+    found = re.search(r'version "(\d+)', _run(["java", "-version"]).stdout)
+    if found is None or int(found[1]) < 17:
         raise LookupError("no Java 17")
-    JARS.parent.mkdir(parents=True, exist_ok=True)
-    with JARS.with_name(f"{JARS.name}.lock").open("w") as lock:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"kafka-{version}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not JARS.is_dir():
-            _fetch()
-    return Java()
+        if not jars(version).is_dir():
+            _fetch(version)
+    return Java(version)
 
 
-def _fetch() -> None:
+def _fetch(version: str) -> None:
     """Fill a folder beside the final one and rename it: half a download is never taken for a whole."""
-    with tempfile.TemporaryDirectory(dir=JARS.parent) as beside:
-        fetched = _run([*MAVEN, f"-DoutputDirectory={beside}/jars"])
+    with tempfile.TemporaryDirectory(dir=CACHE) as beside:
+        fetched = _run([*MAVEN, f"-Dkafka.version={version}", f"-DoutputDirectory={beside}/jars"])
         if fetched.returncode != 0:
             raise LookupError(f"Maven brings no jars: {fetched.stdout[-500:]}")
-        Path(beside, "jars").rename(JARS)
+        Path(beside, "jars").rename(jars(version))
 
 
-def _docker() -> Docker:
+def _docker(version: str) -> Docker:
+    name = image(version)
     if _run(["docker", "info"]).returncode != 0:
         raise LookupError("no Docker engine")
-    commands = (["docker", "image", "inspect", IMAGE], ["docker", "pull", "-q", IMAGE])
+    commands = (["docker", "image", "inspect", name], ["docker", "pull", "-q", name])
     if all(_run(command).returncode != 0 for command in commands):
-        raise LookupError(f"Docker has no {IMAGE}")
-    return Docker()
+        raise LookupError(f"Docker has no {name}")
+    return Docker(version)
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

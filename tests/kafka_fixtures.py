@@ -29,21 +29,36 @@ def secure_kafka() -> Iterator[kafka.SecureBroker]:
     yield from _lent(kafka.start_secure())
 
 
+@pytest.fixture(scope="session")
+def guarded_kafka() -> Iterator[kafka.GuardedBroker]:
+    """One broker whose guest may do only what a test allows: name your topics and groups uniquely."""
+    yield from _lent(kafka.start_guarded())
+
+
+@pytest.fixture(scope="module")
+def older_kafka(request: pytest.FixtureRequest) -> Iterator[kafka.Broker]:
+    """One broker of the version that the test names by indirect parametrization; mark it `long`."""
+    yield from _lent(kafka.start(request.param), request.param)
+
+
 @pytest.fixture(scope="module")
 def kafka_cluster() -> Iterator[kafka.Cluster]:
     """Three nodes to kill and pause: leave them as you found them."""
     yield from _lent(kafka.start_cluster(3))
 
 
-def _lent(broker: Started | None) -> Iterator[Started]:
+def _lent(broker: Started | None, version: str = kafka.VERSION) -> Iterator[Started]:
     if broker is None:
-        not_tested(_why())
+        not_tested(_why(version))
     try:
         yield broker
     finally:
         broker.stop()
 
 
-def _why() -> str:
-    found = kafka.way()
-    return f"with Apache Kafka: {found if isinstance(found, str) else 'Docker gives one node'}; {REMEDY}"
+def _why(version: str) -> str:
+    found = kafka.way(version)
+    asked = "" if version == kafka.VERSION else f" {version}"
+    return (
+        f"with Apache Kafka{asked}: {found if isinstance(found, str) else 'Docker gives one node'}; {REMEDY}"
+    )

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.faults.conftest import LONG
 from tests.faults.proxy import Proxy, Wire
 from tests.faults.receipts import Outcome, Receipts
 from tests.faults.receiver import Mode
 from tests.faults.scene import MAX_IN_FLIGHT, Scene, report
 from tests.faults.test_processors import assert_clean
+from tests.long_suite import LONG
 
 pytestmark = pytest.mark.kafka
 

@@ -11,8 +11,10 @@ import pytest
 import trustme
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._resource import ResourceType
 
-from tests.apache_kafka import Broker, Cluster, SecureBroker, until
+from tests.apache_kafka import Broker, Cluster, GuardedBroker, SecureBroker, until
 
 pytestmark = pytest.mark.kafka
 
@@ -131,6 +133,29 @@ def test_a_secure_broker_is_used_like_any_other(secure_kafka: SecureBroker) -> N
     secure_kafka.create_topic("secrets")
     secure_kafka.produce("secrets", [(None, b"secret", ())])
     assert [message.value() for message in secure_kafka.read_all("secrets")] == [b"secret"]
+
+
+def test_a_guest_may_do_what_he_was_allowed_until_it_is_taken_back(guarded_kafka: GuardedBroker) -> None:
+    name = f"guarded-{uuid4()}"
+    guarded_kafka.create_topic(name)
+    guest = AdminClient({**guarded_kafka.guest_settings, "log_level": 0})
+
+    def seen() -> bool:
+        return name in guest.list_topics(timeout=30).topics
+
+    assert not seen()
+    guarded_kafka.allow(AclOperation.READ, ResourceType.TOPIC, name)
+    until(seen, "the right to see a topic")
+    guarded_kafka.forbid(AclOperation.READ, ResourceType.TOPIC, name)
+    until(lambda: not seen(), "the end of that right")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("older_kafka", ["3.3.2", "3.9.1"], indirect=True)
+def test_a_broker_of_an_older_version_is_used_like_any_other(older_kafka: Broker) -> None:
+    older_kafka.create_topic("old")
+    older_kafka.produce("old", [(None, b"value", ())])
+    assert [message.value() for message in older_kafka.read_all("old")] == [b"value"]
 
 
 def test_a_cluster_keeps_what_was_acknowledged_while_one_of_its_nodes_was_dead(
