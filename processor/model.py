@@ -8,6 +8,7 @@ A `Record` is made and looked into for every event, hence a `Struct`: that is mu
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -49,10 +50,17 @@ class Position(NamedTuple):
 
 
 class Assigned(NamedTuple):
-    """Partitions that are ours from now on, with what was committed (None: nothing yet)."""
+    """Partitions that are ours from now on, with what was committed (None: nothing yet).
+
+    `topic_ids`: Kafka's ids of their topics, 16 bytes each, as far as they are known; `since`: the
+    timestamp from which on the group reads, None: not known. Both are kept beside every position that
+    is committed (`core.offset_codec.Marks`).
+    """
 
     epoch: int
     positions: Mapping[Partition, Position | None]
+    topic_ids: Mapping[str, bytes] = MappingProxyType({})
+    since: float | None = None
 
 
 class Received(NamedTuple):

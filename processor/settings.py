@@ -83,6 +83,7 @@ class Settings(BaseSettings):
             delivery.max_waiting_records,
             delivery.max_waiting_bytes,
             plenty=max(PLENTY, 4 * delivery.max_in_flight),
+            destination=self.destination.name,
         )
 
     def admission_policy(self) -> AdmissionPolicy:

@@ -62,7 +62,7 @@ ALONGSIDE = {
     "live": {"run"},
     "delivery": {"letters", "live", "run"},
     "core.admission": {"core.budget", "core.circuit", "core.concurrency", "core.rate"},
-    "core.assignment": {"core.lanes", "core.offsets"},
+    "core.assignment": {"core.lanes", "core.offset_codec", "core.offsets"},
     "core.dead_letter": {"core.disclosure"},
     "core.disclosure": {"core.events"},
     "core.flow": {"core.assignment", "core.lanes", "core.offset_codec"},

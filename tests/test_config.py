@@ -737,7 +737,7 @@ def test_policies_have_the_same_defaults_as_the_settings() -> None:
     settings = config.load(None, env())
     delivery = settings.delivery
     assert settings.retry_policy() == RetryPolicy()
-    assert settings.flow_policy() == FlowPolicy()
+    assert settings.flow_policy() == FlowPolicy(destination="webhook")
     assert settings.admission_policy() == AdmissionPolicy()
     assert settings.request_policy() == RequestPolicy("https://h.example/hook")
     assert settings.lease_policy() == LeasePolicy()
@@ -770,7 +770,8 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
     settings = config.load(
         None, env() | {config.variable(name): text for name, (text, _) in EXAMPLES.items()}
     )
-    assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096)
+    destination = settings.destination.name
+    assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096, destination=destination)
     assert settings.admission_policy() == AdmissionPolicy(
         ConcurrencyPolicy(3, 2, adaptive=False),
         CircuitPolicy(False, 20.0, 30, 0.8, 1.0, 2.0, 120.0, 3600.0),

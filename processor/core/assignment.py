@@ -6,7 +6,9 @@ Only Flow touches it; it lives exactly as long as the assignment.
 from enum import StrEnum
 from typing import NamedTuple
 
+from processor.core import offset_codec
 from processor.core.lanes import Lanes, Order
+from processor.core.offset_codec import NO_MARKS, Marks
 from processor.core.offsets import Offsets
 from processor.model import Position, Record
 
@@ -37,9 +39,16 @@ class Standing(NamedTuple):
 class Assignment:
     """One partition while it is ours."""
 
-    def __init__(self, epoch: int, committed: Position | None, order: Order) -> None:
+    def __init__(self, epoch: int, committed: Position | None, order: Order, marks: Marks = NO_MARKS) -> None:
         self.epoch = epoch
-        self.offsets = Offsets(committed)
+        self.found = offset_codec.read(*committed).marks if committed else NO_MARKS
+        """What was marked beside the committed position; what we do not know better is handed on."""
+        known = Marks(
+            marks.topic_id or self.found.topic_id,
+            marks.destination or self.found.destination,
+            marks.since or self.found.since,
+        )
+        self.offsets = Offsets(committed, known)
         self.lanes = Lanes(order)
         self.running: dict[int, Record] = {}
         self.blocked: set[int] = set()

@@ -19,7 +19,7 @@ from itertools import chain
 
 from processor.core.assignment import Assignment, Hold, Standing
 from processor.core.lanes import Order
-from processor.core.offset_codec import LIMIT
+from processor.core.offset_codec import LIMIT, Marks
 from processor.model import Assigned, Partition, Position, Record
 
 PLENTY = 500
@@ -38,6 +38,8 @@ class FlowPolicy:
     max_waiting_bytes: int = 64 * 1024 * 1024
     max_metadata_bytes: int = LIMIT
     plenty: int = PLENTY
+    destination: str | None = None
+    """Whose processes these are: marked beside what is committed."""
 
 
 _CROWDS = frozenset((Hold.RECORDS, Hold.BYTES))
@@ -64,7 +66,8 @@ class Flow:
         """These partitions are ours, from their committed positions on."""
         self.released([partition for partition in assigned.positions if partition in self._assignments])
         for partition, position in assigned.positions.items():
-            self._assignments[partition] = Assignment(assigned.epoch, position, self._policy.order)
+            marks = Marks(assigned.topic_ids.get(partition.topic), self._policy.destination, assigned.since)
+            self._assignments[partition] = Assignment(assigned.epoch, position, self._policy.order, marks)
 
     def received(self, records: Iterable[Record]) -> int:
         """Records were read; returns how many of them have still to be done."""
@@ -200,6 +203,13 @@ class Flow:
         self._has_plenty = len(self._ready) >= (enough // 2 if self._has_plenty else enough)
         return self._has_plenty
 
+    def marks(self) -> Mapping[Partition, Marks]:
+        """What was marked beside the positions with which our partitions began, whoever committed them.
+
+        A `destination` that is not ours means that two destinations share the group by mistake.
+        """
+        return {partition: assignment.found for partition, assignment in self._assignments.items()}
+
     def waiting(self) -> tuple[int, int]:
         """How many records were received and are not finished, and their bytes."""
         return self._records, self._bytes
@@ -222,7 +232,7 @@ class Flow:
         if commit is None:
             return None
         position, whole = commit
-        crowded = not whole or (assignment.crowded and len(position.metadata) > limit // 2)
+        crowded = not whole or (assignment.crowded and not assignment.offsets.fits(limit // 2))
         self._look_again |= crowded != assignment.crowded
         assignment.crowded = crowded
         return position

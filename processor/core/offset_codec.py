@@ -1,14 +1,23 @@
-"""What the commit metadata means: which offsets beyond the committed one are finished already.
+"""What the commit metadata means: what is finished beyond the committed offset, and whose offset it is.
 
-A persisted format, read back by later versions. Layout, ASCII, at most `limit` characters:
+A persisted format, read back by later versions. ASCII, at most `limit` characters:
 
-    kwp1:<crc32, 8 hex digits>:<base64 of varints>
+    kwp1:<crc32, 8 hex digits>:<base64 of runs>          without marks
+    kwp2:<crc32, 8 hex digits>:<base64 of fields>        with marks
 
-The varints (LEB128) are run lengths counted from the committed offset: unfinished, finished,
-unfinished, finished ... and end with a finished run. The checksum covers the committed offset and
-the runs, so that metadata which was moved to another offset, cut or altered is not believed.
-What cannot be believed reads as "nothing finished beyond": a record is repeated, never skipped.
-What does not fit into the limit is left out from the far end, with the same meaning.
+Runs are varints (LEB128), lengths counted from the committed offset: unfinished, finished, unfinished,
+finished ... and end with a finished run. A field is a tag and a length (varints), then so many bytes:
+1 the runs, 2 the topic's id (16 bytes), 3 `since` (varint, milliseconds), 4 the destination (UTF-8);
+fields with other tags are passed over. The checksum covers the committed offset and what is encoded.
+
+Promises:
+- metadata which was moved to another offset, cut, altered, or which leads beyond what Kafka can count
+  (2^63) is not believed: it reads as "nothing finished beyond" and no marks, so that a record is
+  repeated, never skipped;
+- what does not fit into the limit is left out, and the offset alone always fits. The destination's
+  name goes first: it warns, no more. Then finished runs go, from the far end: that repeats records.
+  The topic's id and `since` stay as long as there is room for them at all: without them records of a
+  topic made anew, or of a new partition, could be passed over.
 """
 
 from base64 import b64decode, b64encode
@@ -18,8 +27,14 @@ from typing import NamedTuple
 from zlib import crc32
 
 PREFIX = "kwp1:"
+MARKED = "kwp2:"
 LIMIT = 4095
 """Kafka's default `offset.metadata.max.bytes` is 4,096, and the client sends a NUL behind the text."""
+OFFSETS_END = 2**63
+"""Kafka counts in signed 64-bit integers."""
+TOPIC_ID_BYTES = 16
+
+_RUNS, _TOPIC_ID, _SINCE, _DESTINATION = 1, 2, 3, 4
 
 
 class Span(NamedTuple):
@@ -29,51 +44,148 @@ class Span(NamedTuple):
     end: int
 
 
-def encode(base: int, finished: Iterable[Span], limit: int = LIMIT) -> tuple[str, bool]:
+class Marks(NamedTuple):
+    """Whose position it is; None: not said.
+
+    `topic_id`: Kafka's id (16 bytes) of the topic that the offset counts in; a topic of the same name
+    with another id was made anew, and the position says nothing of it.
+    `destination`: the name of the destination whose process committed it; another one than ours in our
+    group means that two destinations share the group by mistake, and the events are split between them.
+    `since`: when the group first read this partition's topics, as a timestamp in seconds, kept to the
+    millisecond. It is the same in all partitions of the group, and is handed on with every commit: a
+    partition that appears later learns from any other one since when the group reads.
+    """
+
+    topic_id: bytes | None = None
+    destination: str | None = None
+    since: float | None = None
+
+
+NO_MARKS = Marks()
+
+
+class Contents(NamedTuple):
+    """All that metadata says."""
+
+    finished: tuple[Span, ...] = ()
+    marks: Marks = NO_MARKS
+
+
+def encode(
+    base: int, finished: Iterable[Span], limit: int = LIMIT, marks: Marks = NO_MARKS
+) -> tuple[str, bool]:
     """Metadata for a commit at `base`, and whether all of `finished` is in it.
 
     `finished` holds disjoint spans beyond `base` in ascending order.
     """
     room = (limit - len(PREFIX) - 9) // 4 * 3
-    runs, at, whole = bytearray(), base, True
-    for span in finished:
-        pair = _varint(span.first - at) + _varint(span.end - span.first)
-        if len(runs) + len(pair) > room:
-            whole = False
-            break
-        runs += pair
-        at = span.end
-    if not runs:
-        return "", whole
-    return _written(_checksum(base, bytes(runs)), bytes(runs)), whole
+    needed = b""
+    for field in _needed(marks):
+        needed += field if len(needed) + len(field) <= room else b""
+    named = needed + (_field(_DESTINATION, marks.destination.encode()) if marks.destination else b"")
+    spans = tuple(finished)
+    runs, whole = _runs(base, spans, room, named)
+    if named != needed and (not whole or len(named) > room):
+        named = needed
+        runs, whole = _runs(base, spans, room, needed)
+    encoded = named + _field(_RUNS, runs) if named and runs else named + runs
+    return (_written(base, MARKED if named else PREFIX, encoded) if encoded else ""), whole
 
 
 def decode(base: int, metadata: str) -> tuple[Span, ...]:
     """The finished spans beyond `base`; none when the metadata is not ours, or not for this offset."""
-    head, _, text = metadata.removeprefix(PREFIX).partition(":")
+    return read(base, metadata).finished
+
+
+def read(base: int, metadata: str) -> Contents:
+    """The finished spans beyond `base`, and the marks; nothing at all where that cannot be believed."""
+    version, text = metadata[: len(PREFIX)], metadata.rpartition(":")[2]
     try:
-        runs = b64decode(text, validate=True)
+        encoded = b64decode(text, validate=True)
+        if version not in (PREFIX, MARKED) or metadata != _written(base, version, encoded):
+            return Contents()
+        fields = dict(_fields(encoded)) if version == MARKED else {_RUNS: encoded}
+        return Contents(tuple(_spans(base, fields.get(_RUNS, b""))), _marks(fields))
     except (Base64Error, ValueError):
-        return ()
-    if metadata != _written(head, runs) or head != _checksum(base, runs):
-        return ()
-    return tuple(_spans(base, list(_lengths(runs))))
+        return Contents()
 
 
-def _written(checksum: str, runs: bytes) -> str:
-    return f"{PREFIX}{checksum}:{b64encode(runs).decode('ascii')}"
+def _written(base: int, version: str, encoded: bytes) -> str:
+    checksum = crc32(encoded, crc32(str(base).encode("ascii")))
+    return f"{version}{checksum:08x}:{b64encode(encoded).decode('ascii')}"
 
 
-def _spans(base: int, lengths: list[int]) -> Iterator[Span]:
-    at = base
+# Marks
+
+
+def _needed(marks: Marks) -> Iterator[bytes]:
+    if marks.topic_id is not None:
+        yield _field(_TOPIC_ID, marks.topic_id)
+    if marks.since is not None:
+        yield _field(_SINCE, _varint(max(0, round(marks.since * 1000))))
+
+
+def _marks(fields: dict[int, bytes]) -> Marks:
+    """Raises ValueError where a mark is none."""
+    topic_id, destination = fields.get(_TOPIC_ID), fields.get(_DESTINATION)
+    if topic_id is not None and len(topic_id) != TOPIC_ID_BYTES:
+        raise ValueError
+    since = None
+    if _SINCE in fields:
+        (milliseconds,) = _varints(fields[_SINCE])
+        since = _counted(milliseconds) / 1000
+    return Marks(topic_id, None if destination is None else destination.decode(), since)
+
+
+def _field(tag: int, content: bytes) -> bytes:
+    return _varint(tag) + _varint(len(content)) + content
+
+
+def _fields(encoded: bytes) -> Iterator[tuple[int, bytes]]:
+    """Raises ValueError where one is cut."""
+    at = 0
+    while at < len(encoded):
+        tag, at = _varint_at(encoded, at)
+        length, at = _varint_at(encoded, at)
+        if at + length > len(encoded):
+            raise ValueError
+        yield tag, encoded[at : at + length]
+        at += length
+
+
+# Runs
+
+
+def _runs(base: int, finished: tuple[Span, ...], room: int, beside: bytes) -> tuple[bytes, bool]:
+    """As many as fit into the room beside those fields, and whether that is all."""
+    runs, at = bytearray(), base
+    for span in finished:
+        pair = _varint(span.first - at) + _varint(span.end - span.first)
+        length = len(runs) + len(pair)
+        frame = len(_varint(_RUNS) + _varint(length)) if beside else 0
+        if len(beside) + frame + length > room:
+            return bytes(runs), False
+        runs += pair
+        at = span.end
+    return bytes(runs), True
+
+
+def _spans(base: int, runs: bytes) -> Iterator[Span]:
+    lengths, at = _varints(runs), base
     for unfinished, finished in zip(lengths[::2], lengths[1::2], strict=False):
         at += unfinished
-        yield Span(at, at + finished)
+        yield Span(at, _counted(at + finished))
         at += finished
 
 
-def _checksum(base: int, runs: bytes) -> str:
-    return f"{crc32(runs, crc32(str(base).encode('ascii'))):08x}"
+def _counted(number: int) -> int:
+    """Raises ValueError for what Kafka cannot count to."""
+    if number >= OFFSETS_END:
+        raise ValueError
+    return number
+
+
+# Varints
 
 
 def _varint(number: int) -> bytes:
@@ -85,11 +197,20 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def _lengths(encoded: bytes) -> Iterator[int]:
+def _varints(encoded: bytes) -> list[int]:
+    numbers, at = [], 0
+    while at < len(encoded):
+        number, at = _varint_at(encoded, at)
+        numbers.append(number)
+    return numbers
+
+
+def _varint_at(encoded: bytes, at: int) -> tuple[int, int]:
+    """The number that begins there, and what is behind it. Raises ValueError where it is cut."""
     number = shift = 0
-    for byte in encoded:
-        number |= (byte & 0x7F) << shift
+    for behind in range(at, len(encoded)):
+        number |= (encoded[behind] & 0x7F) << shift
         shift += 7
-        if byte < 0x80:
-            yield number
-            number = shift = 0
+        if encoded[behind] < 0x80:
+            return number, behind + 1
+    raise ValueError

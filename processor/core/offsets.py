@@ -11,14 +11,16 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from processor.core import offset_codec
-from processor.core.offset_codec import Span
+from processor.core.offset_codec import NO_MARKS, Marks, Span
 from processor.model import Position
 
 
 class Offsets:
     """The offsets of one partition during one assignment."""
 
-    def __init__(self, committed: Position | None) -> None:
+    def __init__(self, committed: Position | None, marks: Marks = NO_MARKS) -> None:
+        """Begin at `committed`; `marks` go with everything that is committed."""
+        self.marks = marks
         self._unfinished: OrderedDict[int, float] = OrderedDict()
         self._next = committed.offset if committed else None
         self._restored = list(offset_codec.decode(committed.offset, committed.metadata)) if committed else []
@@ -84,8 +86,13 @@ class Offsets:
         position = self.position()
         if position is None:
             return None
-        metadata, whole = offset_codec.encode(position, self.finished_beyond(), limit)
+        metadata, whole = offset_codec.encode(position, self.finished_beyond(), limit, self.marks)
         return Position(position, metadata), whole
+
+    def fits(self, limit: int) -> bool:
+        """Whether metadata of that length holds all that is finished beyond the position."""
+        commit = self.commit(limit)
+        return commit is None or commit[1]
 
     def _advance(self, offset: int) -> None:
         self._next = offset

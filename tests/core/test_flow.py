@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from processor.core.assignment import Hold, Standing
 from processor.core.flow import RECORD_OVERHEAD_BYTES, Flow, FlowPolicy
 from processor.core.lanes import Order
-from processor.core.offset_codec import Span, decode, encode
+from processor.core.offset_codec import NO_MARKS, Marks, Span, decode, encode, read
 from processor.model import Assigned, Partition, Position, Record
 from tests.builders import FIRST, SECOND, THIRD, assigned, record, records
 
@@ -403,6 +403,25 @@ def test_above_twice_the_limit_all_are_held_until_half_of_it_is_gone() -> None:
         assert len(flow.held()) == 50
     flow.finished(started[60])
     assert set(flow.held()) == set(partitions[2:7])
+
+
+def test_marks_go_with_every_commit_and_what_we_do_not_know_better_is_handed_on() -> None:
+    theirs = Marks(b"t" * 16, "theirs", 5.5)
+    found = Position(7, encode(7, (), marks=theirs)[0])
+    flow = Flow(FlowPolicy(destination="ours"))
+    flow.assigned(Assigned(1, {FIRST: found, SECOND: None}))
+    flow.received([record(0, partition=SECOND)])
+    commits = flow.commits(unmoved=True)
+    assert flow.marks() == {FIRST: theirs, SECOND: NO_MARKS}
+    assert read(*commits[FIRST]).marks == Marks(b"t" * 16, "ours", 5.5)
+    assert read(*commits[SECOND]).marks == Marks(None, "ours", None)
+
+
+def test_what_is_known_at_the_assignment_is_marked() -> None:
+    flow = Flow(FlowPolicy())
+    found = Position(7, encode(7, (), marks=Marks(b"o" * 16, None, 5.5))[0])
+    flow.assigned(Assigned(1, {FIRST: found}, {FIRST.topic: b"t" * 16}, 9.0))
+    assert read(*flow.commits()[FIRST]).marks == Marks(b"t" * 16, None, 9.0)
 
 
 def many_holes() -> list[Record]:

@@ -38,23 +38,41 @@ Lane = tuple[Partition, bytes | None]
 
 def finished_beyond(position: Position) -> list[tuple[int, int]]:
     """The finished spans in commit metadata, decoded from the description of the format."""
-    if not position.metadata.startswith("kwp1:"):
+    if not position.metadata.startswith(("kwp1:", "kwp2:")):
         return []
-    _, checksum, text = position.metadata.split(":")
-    runs = b64decode(text)
-    assert int(checksum, 16) == crc32(str(position.offset).encode() + runs)
-    at, number, shift, lengths = position.offset, 0, 0, list[int]()
-    for byte in runs:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            lengths.append(number)
-            number = shift = 0
+    version, checksum, text = position.metadata.split(":")
+    encoded = b64decode(text)
+    assert int(checksum, 16) == crc32(str(position.offset).encode() + encoded)
+    lengths = varints(encoded if version == "kwp1" else fields(encoded).get(1, b""))
+    at = position.offset
     spans = []
     for unfinished, finished in zip(lengths[::2], lengths[1::2], strict=True):
         spans.append((at + unfinished, at + unfinished + finished))
         at += unfinished + finished
     return spans
+
+
+def varints(encoded: bytes) -> list[int]:
+    """Numbers of seven bits a byte, the lowest first."""
+    numbers, number, shift = list[int](), 0, 0
+    for byte in encoded:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            numbers.append(number)
+            number = shift = 0
+    return numbers
+
+
+def fields(encoded: bytes) -> dict[int, bytes]:
+    """By tag; tags and lengths are below 128 but for the runs, which come last."""
+    found = {}
+    while encoded:
+        tag, rest = encoded[0], encoded[1:]
+        size = 1 + (rest[0] > 0x7F)
+        length = (rest[0] & 0x7F) | (rest[1] << 7 if size == 2 else 0)
+        found[tag], encoded = rest[size : size + length], rest[size + length :]
+    return found
 
 
 def covers(position: Position | None, offset: int) -> bool:

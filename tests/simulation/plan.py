@@ -130,6 +130,7 @@ def _shape(random: Random) -> Shape:
             max_waiting_records=random.choice((4, 10, 40, 1000)),
             max_waiting_bytes=random.choice((5_000, 50_000, 10_000_000)),
             max_metadata_bytes=random.choice((4095, 4095, 4095, 40)),
+            destination="simulated",
         ),
         admission=_admission(random),
         retry=_retry(random),

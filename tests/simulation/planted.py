@@ -122,8 +122,7 @@ def _believed(base: int, metadata: str) -> tuple[Span, ...]:
     if not metadata.startswith(offset_codec.PREFIX):
         return ()
     try:
-        runs = b64decode(metadata.split(":")[-1] + "===")
-        return tuple(offset_codec._spans(base, list(offset_codec._lengths(runs))))
+        return tuple(offset_codec._spans(base, b64decode(metadata.split(":")[-1] + "===")))
     except ValueError:
         return ()
 
