@@ -130,6 +130,7 @@ COVERED_BY = {
     "run": "delivery",
     "snapshot": "telemetry",
     "exchange": "pool",
+    "failures": "probe",
     "consumer": "source_contract",
     "records": "source_contract",
     "producer": "dead_letters_contract",

@@ -19,10 +19,10 @@ from processor.model import Answer, Request
 from processor.sections import DestinationSettings
 from processor.web.dialler import Dialler
 from processor.web.exchange import Exchange
+from processor.web.failures import failure
 from processor.web.guard import Guard, foreign_rule, own_rule
 from processor.web.message import Writer
 from processor.web.pool import Limits, Pool, always
-from processor.web.probe import failure
 from processor.web.tls import ssl_context
 from processor.web.wire import MAX_BODY
 

@@ -22,8 +22,8 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from processor.errors import TransportError
+from processor.web.failures import failure, unreachable
 from processor.web.guard import Guard
-from processor.web.probe import failure, unreachable
 from processor.web.wire import Line
 
 _DNS_SECONDS: Final = 10
@@ -80,6 +80,8 @@ def _failure(error: Exception, host: str) -> TransportError:
             return failure("timeout", f"no connection to {host} in time")
         case ClientConnectorError() if isinstance(cause, OSError | UnicodeError):
             return unreachable(cause, host)
+        case UnicodeError():  # a label that no resolver takes
+            return unreachable(error, host)
         case ClientConnectionError():
             return failure("reset", f"{host} ended the connection before an answer")
         case InvalidUrlClientError():

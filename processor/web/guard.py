@@ -32,10 +32,15 @@ class Guard(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The addresses of a name to which requests may be sent. RefusedError if it has only others."""
+        """The addresses of a name to which requests may be sent.
+
+        RefusedError if it has only others, gaierror if it has none.
+        """
         found = await self._resolver.resolve(host, port, family)
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, "it has no address")
         allowed = [each for each in found if not self._rule.fault(each["host"])]
-        if found and not allowed:
+        if not allowed:
             self._check(found[0]["host"])
         return allowed
 

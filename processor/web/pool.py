@@ -18,7 +18,7 @@ from yarl import URL
 
 from processor.errors import TransportError
 from processor.web.exchange import Exchange
-from processor.web.probe import failure
+from processor.web.failures import failure
 from processor.web.wire import Line, Wire
 
 

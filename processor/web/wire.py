@@ -21,7 +21,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from processor.model import Answer, Response
 from processor.web.exchange import Exchange
-from processor.web.probe import failure, unreachable
+from processor.web.failures import failure, unreachable
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of the head of an answer."""

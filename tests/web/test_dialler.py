@@ -55,6 +55,7 @@ async def test_every_dial_is_a_connection_of_its_own() -> None:
 async def test_nobody_there_and_no_such_name_and_no_tls_are_told_apart() -> None:
     assert (await fault(f"http://{HOST}:{unused_port()}")).reason == "connect"
     assert (await fault("http://name.invalid")).reason == "dns"
+    assert (await fault(f"http://{'a' * 70}.invalid")).reason == "dns"
     assert (await fault("http://127.1")).reason == "blocked"
     async with RawServer(plain) as server:
         assert (await fault(server.url.replace("http", "https"))).reason == "tls"

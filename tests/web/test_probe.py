@@ -1,6 +1,9 @@
 """What `check --connect` says of an endpoint."""
 
 import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from processor.errors import ConfigError, TransportError
 from processor.web.probe import probe
 from tests.endpoint import HOST, Endpoint, RawServer, plain, silent, unused_port
 from tests.web.asking import SECONDS, serving, settings
+from tests.web.dialling import Names
 
 
 @pytest.fixture
@@ -83,6 +87,25 @@ async def test_a_port_that_nobody_listens_on_is_said() -> None:
 @pytest.mark.parametrize("host", ["name.invalid", f"{'a' * 70}.invalid"])
 async def test_a_name_that_does_not_exist_is_said(host: str) -> None:
     assert await reason(f"http://{host}") == "dns"
+
+
+async def test_an_address_that_does_not_answer_does_not_hide_one_that_does() -> None:
+    async with Endpoint() as endpoint:
+        with unanswering("127.0.0.2", endpoint.port):
+            names = Names(configured=[["127.0.0.2", HOST]])
+            said = await probe(settings(f"http://configured.example:{endpoint.port}/"), names)
+    assert said == f"TCP to configured.example:{endpoint.port}"
+
+
+@contextmanager
+def unanswering(host: str, port: int) -> Iterator[None]:
+    """A listener that has no room for another connection: whoever dials it hears nothing."""
+    with socket.create_server((host, port), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(3):
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        yield
 
 
 async def test_a_handshake_that_hangs_times_out() -> None:

@@ -1,0 +1,47 @@
+"""What an error before the first byte of HTTP means, in words for people.
+
+Promise: the reason is one of a closed set, and the message quotes nothing but the host.
+"""
+
+import os
+import socket
+import ssl
+
+from processor.errors import TransportError
+from processor.web.guard import RefusedError
+
+_LONGEST_MESSAGE = 200
+
+
+def unreachable(error: Exception, host: str) -> TransportError:
+    """What an error before the first byte of HTTP means; `host` is named in the message."""
+    match error:
+        case RefusedError():
+            return failure("blocked", f"{host} leads to {error.strerror}")
+        case ssl.SSLCertVerificationError():
+            return failure("certificate", f"{host} has no valid certificate: {error.verify_message}")
+        case ssl.SSLError():
+            return failure("tls", f"no TLS with {host}: {_in_words(error.reason)}")
+        case socket.gaierror() | UnicodeError():
+            return failure("dns", f"{host} cannot be looked up: {_strerror(error)}")
+        case TimeoutError():
+            return failure("timeout", f"no connection to {host} in time")
+        case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
+            return failure("tls", f"{host} ended the connection during the TLS handshake")
+    return failure("connect", f"no connection to {host}: {_strerror(error)}")
+
+
+def failure(reason: str, message: str) -> TransportError:
+    """A TransportError whose message is short enough for logs and dead letters."""
+    return TransportError(reason, message[:_LONGEST_MESSAGE])
+
+
+def _in_words(reason: str | None) -> str:
+    """`TLSV13_ALERT_CERTIFICATE_REQUIRED` for people; OpenSSL leaves it out when it was cut off."""
+    return (reason or "the connection ended").lower().replace("_", " ")
+
+
+def _strerror(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    return str(error.strerror) if isinstance(error, socket.gaierror) else os.strerror(error.errno)
