@@ -114,7 +114,9 @@ def test_a_record_is_given_up_when_the_next_attempt_would_come_too_late() -> Non
 
 
 @given(st.lists(st.floats(0.3, 1.0), min_size=1, max_size=50))
-def test_by_default_time_alone_ends_the_tries_whatever_chance_makes_of_the_waits(chances: list[float]) -> None:
+def test_by_default_time_alone_ends_the_tries_whatever_chance_makes_of_the_waits(
+    chances: list[float],
+) -> None:
     attempts, elapsed = 1, 0.0
     for chance in cycle(chances):
         found = verdict(response(503), effort=spent(attempts, elapsed), chance=chance)
