@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import time
@@ -11,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from processor import __version__
+from processor import __version__, logs
 from processor.core.admission import Admission
 from processor.core.circuit import State
 from processor.core.flow import Flow
@@ -262,7 +261,7 @@ def _stop_on_signals(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
     def asked(number: signal.Signals) -> None:
         if stop.done():
             log.warning("stopping at once", signal=number.name)
-            os._exit(128 + number)
+            logs.leave(128 + number)
         log.info("signal", signal=number.name)
         stop.set_result(None)
 

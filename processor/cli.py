@@ -76,6 +76,7 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
     settings = _settings(file)
     facts = {} if worker is None else {"worker": worker}
     logs.configure(settings.log.level, settings.log.format, settings.secrets(), facts)
+    logs.tell_what_nobody_catches()
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as loop:
             status = loop.run(_running(settings, worker, count))
@@ -83,8 +84,11 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
         _refuse(error)
     except FatalError as error:
         structlog.get_logger().error("ended", error=str(error))
-        _leave(1)
-    _leave(status)
+        logs.leave(1)
+    except Exception:  # noqa: BLE001 - it ends the process, told like everything else, without secrets
+        structlog.get_logger().critical("ended by an error that nobody expected", exc_info=True)
+        logs.leave(1)
+    logs.leave(status)
 
 
 @app.command()
@@ -207,13 +211,6 @@ def _refuse(error: ConfigError) -> NoReturn:
     for problem in error.problems:
         typer.echo(f"error {problem}", err=True)
     raise typer.Exit(2) from None
-
-
-def _leave(status: int) -> NoReturn:
-    """Leave without waiting for threads of the Kafka client that may be stuck."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
 
 
 def _preview(transform: Transform, value: bytes | None, skip_tombstones: bool) -> dict[str, Any]:

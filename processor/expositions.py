@@ -12,8 +12,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from processor import logs
 from processor.core.supervision import WorkerState
 from processor.snapshot import NAMESPACE
+from processor.tallies import Asked
 
 WORKERS_FORMAT = "application/openmetrics-text; version=1.0.0"
 """What to ask workers for: the format that leaves nothing out."""
@@ -35,6 +37,14 @@ class CrewTelemetry:
             registry=self.registry,
         )
         self.registry.register(_States(destination, states))
+        Asked(
+            f"{NAMESPACE}_supervisor_log_lines_lost",
+            "Lines of the supervisor's log that could not be written, by reason.",
+            {"destination": destination},
+            "reason",
+            logs.lost,
+            self.registry,
+        )
 
     def has(self, worker: int) -> None:
         """There is such a worker."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from processor import __version__
+from processor import __version__, logs
 from processor.app import about
 from processor.core.live import Batch, Filter, joined, read
 from processor.core.supervision import (
@@ -197,7 +197,7 @@ class Supervisor:
             log.warning("stopping at once", signal=number.name)
             for worker in self._workers:
                 worker.send(signal.SIGKILL)
-            os._exit(128 + number)
+            logs.leave(128 + number)
         log.info("signal", signal=number.name)
         self._stop()
 

@@ -6,7 +6,7 @@ once a scrape. Everything is exact at every scrape; it is counted and asked for 
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
@@ -35,6 +35,33 @@ class Tally(Collector):
         family = CounterMetricFamily(self._name, self._text, labels=self._names)
         for value, count in self.counts.items():
             family.add_metric((*self._values, value), count, created=self.counts.created[value])
+        yield family
+
+
+class Asked(Collector):
+    """A counter whose counts somebody else keeps; `ask` gives them, by the values of its one more label."""
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        labels: Mapping[str, str],
+        label: str,
+        ask: Callable[[], Mapping[str, int]],
+        registry: CollectorRegistry,
+    ) -> None:
+        self._name = name
+        self._text = text
+        self._names = (*labels, label)
+        self._values = tuple(labels.values())
+        self._ask = ask
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample for each value."""
+        family = CounterMetricFamily(self._name, self._text, labels=self._names)
+        for value, count in self._ask().items():
+            family.add_metric((*self._values, value), count)
         yield family
 
 

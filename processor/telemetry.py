@@ -12,13 +12,13 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from processor import __version__
+from processor import __version__, logs
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
 from processor.errors import TransportError, WriteError
 from processor.model import Answer, Partition, Record, Sign
 from processor.snapshot import NAMESPACE, Snapshot, Standings
-from processor.tallies import Distribution, Tally
+from processor.tallies import Asked, Distribution, Tally
 
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 END_TO_END_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
@@ -87,6 +87,14 @@ class Telemetry:
         )
         self._end_to_end_seconds = self._distribution(
             "end_to_end_latency_seconds", "From a record's timestamp to its delivery.", END_TO_END_BUCKETS
+        )
+        Asked(
+            f"{NAMESPACE}_log_lines_lost",
+            "Lines of the log that could not be written, by reason.",
+            self._labels,
+            "reason",
+            logs.lost,
+            self.registry,
         )
         info = self._gauge("build_info", "Always 1; which version this is.", "version", "python")
         info.labels(destination, __version__, platform.python_version()).set(1)

@@ -7,6 +7,7 @@ libraries log.
 import json
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -31,17 +32,23 @@ def _as_before() -> Iterator[None]:
     root.setLevel(level)
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+def text_of(capfd: pytest.CaptureFixture[str]) -> str:
+    """What was written so far."""
+    logs.flush(60)
+    return capfd.readouterr().err
+
+
+def told(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """The JSON lines written so far."""
-    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    return [json.loads(line) for line in text_of(capfd).splitlines()]
 
 
 def test_a_line_is_one_json_object_where_standard_error_is_no_terminal(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("info", "auto")
     structlog.get_logger().info("started", topics=["a", "b"], port=8080)
-    (line,) = told(capsys)
+    (line,) = told(capfd)
     when = datetime.fromisoformat(line.pop("timestamp"))
     assert line == {"event": "started", "level": "info", "topics": ["a", "b"], "port": 8080}
     assert abs((datetime.now(UTC) - when).total_seconds()) < 60
@@ -55,23 +62,22 @@ def read_line(terminal: int) -> str:
     return line.decode()
 
 
-def test_a_terminal_gets_text_unless_json_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_text_unless_json_is_asked_for() -> None:
     ours, theirs = os.openpty()
-    with os.fdopen(theirs, "w", buffering=1) as terminal:
-        monkeypatch.setattr(sys, "stderr", terminal)
-        for form in ("auto", "text", "json"):
-            logs.configure("info", form)
-            structlog.get_logger().info("started", port=8080)
-        written = [read_line(ours) for _ in range(3)]
+    for form in ("auto", "text", "json"):
+        logs.configure("info", form, to=theirs)
+        structlog.get_logger().info("started", port=8080)
+    written = [read_line(ours) for _ in range(3)]
     os.close(ours)
+    os.close(theirs)
     assert [line.startswith("{") for line in written] == [False, False, True]
     assert all("started" in line and "8080" in line for line in written)
 
 
-def test_text_is_for_files_too_and_has_no_colours_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_is_for_files_too_and_has_no_colours_there(capfd: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", "text")
     structlog.get_logger().warning("late", seconds=3)
-    text = capsys.readouterr().err
+    text = text_of(capfd)
     assert "late" in text
     assert "seconds=3" in text
     assert "\x1b" not in text
@@ -79,36 +85,34 @@ def test_text_is_for_files_too_and_has_no_colours_there(capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(("level", "most"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
-def test_lines_below_the_level_are_left_out(
-    level: str, most: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_lines_below_the_level_are_left_out(level: str, most: int, capfd: pytest.CaptureFixture[str]) -> None:
     logs.configure(level, "json")
     log = structlog.get_logger()
     for write in (log.error, log.warning, log.info, log.debug):
         write("x")
-    assert [line["level"] for line in told(capsys)] == ["error", "warning", "info", "debug"][:most]
+    assert [line["level"] for line in told(capfd)] == ["error", "warning", "info", "debug"][:most]
 
 
 @pytest.mark.parametrize(("level", "most"), [("debug", 2), ("info", 2), ("warning", 2), ("error", 1)])
 def test_libraries_are_heard_from_warnings_on_in_the_same_form(
-    level: str, most: int, capsys: pytest.CaptureFixture[str]
+    level: str, most: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure(level, "json")
     log = logging.getLogger("librdkafka")
     log.error("broker %s", "down")
     log.warning("slow")
     log.info("chatter")
-    lines = told(capsys)
+    lines = told(capfd)
     assert [line["event"] for line in lines] == ["broker down", "slow"][:most]
     assert all(line["logger"] == "librdkafka" and "timestamp" in line for line in lines)
 
 
-def test_configuring_again_does_not_write_twice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_configuring_again_does_not_write_twice(capfd: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         logs.configure("info", "json")
     structlog.get_logger().info("once")
     logging.getLogger("other").warning("once")
-    assert len(told(capsys)) == 2
+    assert len(told(capfd)) == 2
 
 
 class Curious:
@@ -195,38 +199,38 @@ PLACES = [
 @pytest.mark.parametrize("write", PLACES)
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_secret_is_struck_out_wherever_it_stands(
-    form: Any, write: Callable[[], None], capsys: pytest.CaptureFixture[str]
+    form: Any, write: Callable[[], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure("info", form, [SECRET])
     write()
-    text = capsys.readouterr().err
+    text = text_of(capfd)
     assert "***" in text
     assert SECRET not in text
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_secret_is_struck_out_also_where_writing_it_would_change_it(
-    form: Any, capsys: pytest.CaptureFixture[str]
+    form: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     awkward = 'pä"ss\\wörd\n'
     logs.configure("info", form, [awkward])
     structlog.get_logger().info("x", text=f"a{awkward}b", deep={"k": awkward})
-    text = capsys.readouterr().err
+    text = text_of(capfd)
     assert "a***b" in text
     assert "ss" not in text
 
 
-def test_the_longer_secret_goes_first_so_that_nothing_of_it_stays(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_longer_secret_goes_first_so_that_nothing_of_it_stays(capfd: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", "json", [f"Bearer {SECRET}", SECRET])
     structlog.get_logger().info("x", sent=f"Bearer {SECRET}", known=SECRET)
-    (line,) = told(capsys)
+    (line,) = told(capfd)
     assert (line["sent"], line["known"]) == ("***", "***")
 
 
-def test_what_is_no_text_keeps_its_type(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_text_keeps_its_type(capfd: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", "json", [SECRET])
     structlog.get_logger().info("x", n=1, f=0.5, yes=True, none=None, some=[1, "a"], deep={"k": 2})
-    (line,) = told(capsys)
+    (line,) = told(capfd)
     assert [line[name] for name in ("n", "f", "yes", "none", "some", "deep")] == [
         1,
         0.5,
@@ -238,11 +242,31 @@ def test_what_is_no_text_keeps_its_type(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_severity_and_time_are_ours_and_stay_readable_whatever_a_secret_is(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("info", "json", ["info", "2", "0"])
     structlog.get_logger().info("information 2")
-    (line,) = told(capsys)
+    (line,) = told(capfd)
     assert line["level"] == "info"
     assert datetime.fromisoformat(line["timestamp"]).tzinfo is UTC
     assert line["event"] == "***rmation ***"
+
+
+def test_what_nobody_catches_is_a_line_without_secrets_as_well() -> None:
+    code = (
+        "import threading, warnings; from processor import logs\n"
+        f"secret = {SECRET!r}\n"
+        "def fail(*_): raise ValueError(secret)\n"
+        "class Falls:\n"
+        "    __del__ = fail\n"
+        "logs.configure('info', 'json', [secret]); logs.tell_what_nobody_catches()\n"
+        "thread = threading.Thread(target=fail, name='poll'); thread.start(); thread.join()\n"
+        "Falls()\n"
+        "warnings.warn(secret)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert SECRET not in done.stderr
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line.get("thread", line.get("logger")) for line in lines] == ["poll", None, "py.warnings"]
+    assert all("***" in str(line) for line in lines)
