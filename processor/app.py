@@ -75,7 +75,11 @@ class App:
         self._flow = Flow(settings.flow_policy())
         self._client = Client(settings.destination, settings.delivery.max_in_flight, may_send=self._is_leased)
         self._producer = Producer(settings.kafka, settings.dead_letter)
-        self._consumer = Consumer(settings.kafka, max_wait=settings.longest_revocation(CLOSE_SECONDS))
+        self._consumer = Consumer(
+            settings.kafka,
+            settings.dead_letter.topic,
+            max_wait=settings.longest_revocation(CLOSE_SECONDS),
+        )
         self._admin: Front = front(self) if front else Admin(settings.admin, self, live=settings.live.enabled)
         self._ends: Mapping[Partition, int] = {}
         self._draining = False
@@ -118,6 +122,8 @@ class App:
 
     def _say_started(self) -> None:
         settings = self._settings
+        for warning in settings.warnings():
+            log.warning(warning)
         log.info(
             "started",
             version=__version__,

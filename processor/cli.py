@@ -116,6 +116,8 @@ def check(
         return
     settings = _settings(file)
     typer.echo("ok    the configuration can be used")
+    for warning in settings.warnings():
+        typer.echo(f"warn  {warning}", err=True)
     findings = list(_findings(settings)) if connect else []
     for finding in findings:
         typer.echo(

@@ -5,7 +5,7 @@
 be `{from_env: NAME}` or `{from_file: PATH}`, so that the YAML file itself holds no secret.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from processor.errors import ConfigError, Problem
-from processor.kafka_settings import KafkaSettings
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings, letters_read_again
 from processor.sections import DeliverySettings
 from processor.setting_types import Section, mapping
 from processor.settings import PREFIX, Settings, misfits
@@ -138,8 +138,22 @@ def _without_empty_sections(said: Raw, section: type[BaseModel]) -> Raw:
 
 
 def _misfits(said: Raw) -> list[str]:
+    return [
+        *_judged(
+            lambda: misfits(DeliverySettings(**said.get("delivery", {})), KafkaSettings(**said["kafka"]))
+        ),
+        *_judged(
+            lambda: letters_read_again(
+                KafkaSettings(**said["kafka"]), DeadLetterSettings(**said["dead_letter"])
+            )
+        ),
+    ]
+
+
+def _judged(judge: Callable[[], list[str]]) -> list[str]:
+    """What is wrong with sections together; nothing, where one of them is wrong by itself."""
     try:
-        return misfits(DeliverySettings(**said.get("delivery", {})), KafkaSettings(**said["kafka"]))
+        return judge()
     except (ValidationError, TypeError, KeyError):
         return []
 

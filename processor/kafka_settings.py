@@ -3,6 +3,7 @@
 Times are seconds, sizes bytes.
 """
 
+import re
 from typing import Any, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
@@ -57,6 +58,13 @@ def _not_owned(client: dict[str, Any], owned: frozenset[str]) -> dict[str, Any]:
             f"{', '.join(taken)} cannot be set here: it has a setting of its own or is needed as it is"
         )
     return client
+
+
+def _matches(pattern: str, topic: str) -> bool:
+    try:
+        return re.match(pattern, topic) is not None
+    except re.error:
+        return False
 
 
 class KafkaSettings(Section):
@@ -114,6 +122,10 @@ class KafkaSettings(Section):
         description="Further librdkafka options for every client, such as `client.rack`.",
     )
 
+    def patterns_for(self, topic: str) -> list[str]:
+        """The patterns among the topics that match `topic`; those that cannot be read match nothing."""
+        return [each for each in self.topics if each.startswith("^") and _matches(each, topic)]
+
     @field_validator("client")
     @classmethod
     def _leaves_owned_options_alone(cls, client: dict[str, Any]) -> dict[str, Any]:
@@ -160,3 +172,11 @@ class DeadLetterSettings(Section):
     @classmethod
     def _leaves_owned_options_alone(cls, client: dict[str, Any]) -> dict[str, Any]:
         return _not_owned(client, OWNED_BY_PRODUCER)
+
+
+def letters_read_again(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> list[str]:
+    """What is wrong with topics that are read and written at once: every dead letter would make another."""
+    if dead_letter.topic.strip() not in (topic.strip() for topic in kafka.topics):
+        return []
+    remedy = "take it out there, or name another topic for dead letters"
+    return [f"dead_letter.topic is in kafka.topics, so that every dead letter would be read again: {remedy}"]

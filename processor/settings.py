@@ -75,6 +75,15 @@ class Settings(BaseSettings):
         """Only what `load` brought together."""
         return (init_settings,)
 
+    def warnings(self) -> list[str]:
+        """What can be done as it is said, and is hardly meant."""
+        topic = self.dead_letter.topic
+        return [
+            f"kafka.topics: {pattern} matches the dead-letter topic {topic}, which is left out: its letters "
+            "are not read again"
+            for pattern in self.kafka.patterns_for(topic)
+        ]
+
     def flow_policy(self) -> FlowPolicy:
         """What keeps its order, and how much may wait."""
         delivery = self.delivery

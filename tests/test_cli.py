@@ -160,6 +160,21 @@ def test_check_says_that_nothing_is_wrong(settings: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "ok    the configuration can be used\n")
 
 
+def test_check_warns_of_a_pattern_that_matches_the_dead_letter_topic(tmp_path: Path) -> None:
+    kafka = {**BASE["kafka"], "topics": ["^events.*"]}
+    done = asked("check", "-c", str(written(tmp_path, {"url": "https://h.example"}, kafka=kafka)))
+    assert done.returncode == 0
+    assert "warn  kafka.topics: ^events.* matches the dead-letter topic events.dlq" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_dead_letter_topic_that_is_read_too_is_refused(tmp_path: Path, command: str) -> None:
+    letters = {"topic": "events"}
+    done = asked(command, "-c", str(written(tmp_path, {"url": "https://h.example"}, dead_letter=letters)))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "every dead letter would be read again" in done.stderr
+
+
 def test_check_prints_a_schema_that_names_every_section() -> None:
     done = asked("check", "--schema")
     assert done.returncode == 0

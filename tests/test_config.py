@@ -759,11 +759,30 @@ def test_without_a_budget_every_refusal_is_a_dead_letter() -> None:
     [
         ({"DELIVERY__MIN_IN_FLIGHT": "65"}, "delivery.min_in_flight must not be above"),
         ({"DELIVERY__COMMIT_INTERVAL": "15.1"}, "delivery.commit_interval must not be above a third"),
+        ({"DEAD_LETTER__TOPIC": "events"}, "every dead letter would be read again"),
+        ({"KAFKA__TOPICS": "a, events.dlq"}, "every dead letter would be read again"),
+        ({"KAFKA__TOPICS": "a", "DEAD_LETTER__TOPIC": " a "}, "every dead letter would be read again"),
     ],
 )
 def test_settings_that_are_wrong_only_together_are_refused(said: dict[str, str], misfit: str) -> None:
     with pytest.raises(ConfigError, match=misfit):
         config.load(None, env(**said))
+
+
+@pytest.mark.parametrize(
+    ("topics", "dead_letters", "patterns"),
+    [
+        ("^events.*", "events.dlq", ["^events.*"]),
+        ("events,^e,^.*[.]dlq$,^x", "events.dlq", ["^e", "^.*[.]dlq$"]),
+        ("events,^(", "events.dlq", []),
+        ("^events$", "events.dlq", []),
+    ],
+)
+def test_patterns_that_match_the_dead_letter_topic_are_a_warning(
+    topics: str, dead_letters: str, patterns: list[str]
+) -> None:
+    settings = config.load(None, env(KAFKA__TOPICS=topics, DEAD_LETTER__TOPIC=dead_letters))
+    assert [warning.split()[1] for warning in settings.warnings()] == patterns
 
 
 def test_what_the_operator_says_arrives_in_the_policies() -> None:

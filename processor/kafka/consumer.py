@@ -14,6 +14,8 @@ Promises:
   take it: it knows members, not owners);
 - an offset that the topic no longer holds is never reset unseen: what was deleted before it was read
   is told as `Missed`, and a position behind the end of the log ends the process;
+- nothing of the dead-letter topic is read, also where a pattern assigns it to us: no position of it is
+  told, and none is committed;
 - at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
 """
 
@@ -50,6 +52,7 @@ BATCH = 500
 AHEAD = 2
 POLL_SECONDS = 0.05
 GONE_MEANWHILE = "_STATE"
+UNREAD = "matches a pattern of kafka.topics: its dead letters are not read again, nothing of it is committed"
 
 Arguments = TypeVarTuple("Arguments")
 Errors = Mapping[Partition, str | None]
@@ -58,8 +61,9 @@ Errors = Mapping[Partition, str | None]
 class Consumer:
     """Reads the topics of `kafka` as a member of its group, from `open` to `close`."""
 
-    def __init__(self, kafka: KafkaSettings, *, max_wait: float) -> None:
+    def __init__(self, kafka: KafkaSettings, dead_letter_topic: str, *, max_wait: float) -> None:
         self._kafka = kafka
+        self._dead_letter_topic = dead_letter_topic
         self._max_wait = max_wait
         self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._commits: deque[Callable[[Errors], None]] = deque()
@@ -71,6 +75,7 @@ class Consumer:
         self._ahead = 0
         self._waiting_for: set[Partition] = set()
         self._closing = False
+        self._has_told_of_letters = False
         self._beat = time.monotonic()
 
     # From the event loop
@@ -80,7 +85,8 @@ class Consumer:
         self._loop = asyncio.get_running_loop()
         self._sink = sink
         self._ended = self._loop.create_future()
-        options = {**consumer_options(self._kafka), "on_commit": self._on_commit, "error_cb": self._on_error}
+        options = consumer_options(self._kafka, self._dead_letter_topic)
+        options |= {"on_commit": self._on_commit, "error_cb": self._on_error}
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
         self._holds = Holds(self._client)
         self._beginnings = Beginnings(self._client, self._kafka.auto_offset_reset, self._tell)
@@ -160,11 +166,13 @@ class Consumer:
 
     def _on_assign(self, _: confluent_kafka.Consumer, assigned: list[TopicPartition]) -> None:
         self._epoch += 1
-        partitions = list(map(partition_of, assigned))
-        committed = self._beginnings.committed(assigned)
+        ours = [each for each in assigned if each.topic != self._dead_letter_topic]
+        partitions = list(map(partition_of, ours))
+        committed = self._beginnings.committed(ours)
         self._owned.update(dict.fromkeys(partitions, self._epoch))
         self._tell(Assigned(self._epoch, {p: (committed or {}).get(p) for p in partitions}))
-        self._records.begin(self._epoch, {p: self._beginnings.of(p, committed) for p in partitions})
+        starts = {p: self._beginnings.of(p, committed) for p in partitions}
+        self._records.begin(self._epoch, starts, unread=self._letters_among(assigned))
 
     def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
         partitions = self._drop(revoked)
@@ -186,9 +194,18 @@ class Consumer:
             self._owned.pop(partition, None)
 
     def _drop(self, gone: list[TopicPartition]) -> frozenset[Partition]:
-        partitions = frozenset(map(partition_of, gone))
+        partitions = frozenset(map(partition_of, gone)) - self._letters_among(gone)
         self._records.drop(partitions)
         return partitions
+
+    def _letters_among(self, partitions: list[TopicPartition]) -> frozenset[Partition]:
+        """The partitions of the dead-letter topic among these, which is told once."""
+        found = frozenset(map(partition_of, partitions))
+        letters = frozenset(p for p in found if p.topic == self._dead_letter_topic)
+        if letters and not self._has_told_of_letters:
+            self._has_told_of_letters = True
+            self._tell(Troubled("dead_letter_topic", f"{self._dead_letter_topic} {UNREAD}"))
+        return letters
 
     # Commands
 

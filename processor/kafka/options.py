@@ -16,6 +16,8 @@ from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 Options = dict[str, Any]
 
 LOGGER = logging.getLogger("librdkafka")
+_TOPIC = re.compile("[A-Za-z0-9._-]+")
+"""A topic's name; there is none with other characters, which could mean something in a pattern."""
 _FAILED = re.compile("^Failed to create (consumer|producer): ")
 
 
@@ -37,8 +39,11 @@ def client_options(kafka: KafkaSettings) -> Options:
     return {name: value for name, value in options.items() if value is not None} | kafka.client
 
 
-def consumer_options(kafka: KafkaSettings) -> Options:
-    """What the consumer needs beside that.
+def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None) -> Options:
+    """What the consumer needs beside that; no pattern of `kafka.topics` finds the dead-letter topic.
+
+    With the protocol `consumer` brokers evaluate the patterns and assign it all the same: then it is
+    taken, so that the group comes to rest, and not read.
 
     The queue limits are per partition and process; the library's own are 100,000 records and 64 MiB.
     With limits so low its own back-off of a second, and one of 100 ms too, lets a fast process run dry.
@@ -64,6 +69,9 @@ def consumer_options(kafka: KafkaSettings) -> Options:
         options["partition.assignment.strategy"] = "cooperative-sticky"
         options["session.timeout.ms"] = round(kafka.session_timeout * 1000)
         options["heartbeat.interval.ms"] = round(min(kafka.session_timeout / 3, 3.0) * 1000)
+        if dead_letter_topic and _TOPIC.fullmatch(dead_letter_topic):
+            said = (kafka.client.get("topic.blacklist"), f"^{dead_letter_topic.replace('.', '[.]')}$")
+            options["topic.blacklist"] = ",".join(str(each) for each in said if each)
     if kafka.group_instance_id:
         options["group.instance.id"] = kafka.group_instance_id
     return options

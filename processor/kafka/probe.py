@@ -26,24 +26,24 @@ def probe(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> list[Finding
         return [Finding(brokers, False, errors[0] if errors else error.args[0].str())]
     return [
         Finding(brokers, True, f"{len(cluster.brokers)} in the cluster"),
-        *_topics(cluster, kafka.topics),
+        *_topics(cluster, kafka.topics, dead_letter.topic),
         _dead_letter_topic(cluster, dead_letter.topic),
     ]
 
 
-def _topics(cluster: ClusterMetadata, topics: list[str]) -> Iterator[Finding]:
+def _topics(cluster: ClusterMetadata, topics: list[str], dead_letter_topic: str) -> Iterator[Finding]:
     for topic in topics:
         if topic.startswith("^"):
-            yield _pattern(cluster, topic)
+            yield _pattern(cluster, topic, dead_letter_topic)
         elif topic in cluster.topics:
             yield Finding(f"topic {topic}", True, f"{len(cluster.topics[topic].partitions)} partitions")
         else:
             yield Finding(f"topic {topic}", False, "is not there, or may not be seen with this login")
 
 
-def _pattern(cluster: ClusterMetadata, pattern: str) -> Finding:
+def _pattern(cluster: ClusterMetadata, pattern: str, dead_letter_topic: str) -> Finding:
     try:
-        found = [name for name in cluster.topics if re.match(pattern, name)]
+        found = [name for name in cluster.topics if re.match(pattern, name) and name != dead_letter_topic]
     except re.error as error:
         return Finding(f"topics {pattern}", False, f"is no regular expression: {error}")
     return Finding(f"topics {pattern}", bool(found), f"{len(found)} match")

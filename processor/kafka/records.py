@@ -8,7 +8,7 @@ Promises:
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from typing import cast
 
@@ -47,13 +47,23 @@ class Records:
         """Those that are read."""
         return self._epochs.keys()
 
-    def begin(self, epoch: int, starts: Mapping[Partition, int]) -> None:
-        """These partitions are ours from these offsets on."""
+    def begin(
+        self, epoch: int, starts: Mapping[Partition, int], *, unread: Collection[Partition] = ()
+    ) -> None:
+        """These partitions are ours from these offsets on; the `unread` are ours too, and never read.
+
+        The group takes them for read: only so do the others of the same assignment come to rest.
+        """
         for partition, offset in starts.items():
             self._partitions[partition] = partition
             self._epochs[partition] = epoch
             self._starts[partition] = offset
-        self._client.incremental_assign([TopicPartition(*p, offset) for p, offset in starts.items()])
+        paused = [TopicPartition(*partition, 0) for partition in unread]
+        self._client.incremental_assign(
+            [TopicPartition(*partition, offset) for partition, offset in starts.items()] + paused
+        )
+        if paused:
+            self._client.pause(paused)
 
     def drop(self, partitions: frozenset[Partition]) -> None:
         """These go: nothing of them is read any more."""

@@ -53,6 +53,10 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"config": {"delivery": {"commit_interval": 15.5}}},
         "a third of config.kafka.session_timeout",
     ),
+    "dead letters that are read again": (
+        {"config": {"dead_letter": {"topic": "events"}}},
+        "every dead letter would be read again",
+    ),
     "fewest above most": (
         {"config": {"delivery": {"min_in_flight": 65}}},
         "must not be above config.delivery.max_in_flight",

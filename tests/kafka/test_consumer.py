@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from uuid import uuid4
@@ -12,8 +13,9 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from processor.kafka import holds
-from processor.kafka.consumer import GONE_MEANWHILE
-from processor.model import Missed, Partition, Position, Stopped, Troubled
+from processor.kafka.consumer import GONE_MEANWHILE, Consumer
+from processor.kafka_settings import KafkaSettings
+from processor.model import Missed, Partition, Position, Received, Stopped, Troubled
 from tests.apache_kafka import Broker
 from tests.kafka.test_source_contract import RealRig
 
@@ -213,3 +215,66 @@ async def test_a_commit_by_a_loop_that_stood_still_while_the_partition_went_is_n
     assert (committed[gone.number][0], committed[kept.number][0]) == (1, 4)
     rival.close()
     await rig.close()
+
+
+class Matching(RealRig):
+    """Reads whatever begins with the topic's name, which is also how the dead-letter topic is called."""
+
+    def __init__(self, broker: Broker, topic: str, protocol: str) -> None:
+        self._protocol = protocol
+        super().__init__(broker.bootstrap_servers, topic)
+
+    def _consumer(self) -> Consumer:
+        kafka = KafkaSettings(
+            bootstrap_servers=self._servers,
+            group_id=self._group,
+            topics=[f"^{self.partitions[0].topic}.*"],
+            group_protocol=self._protocol,
+            client={"topic.metadata.refresh.interval.ms": 500},
+        )
+        return Consumer(kafka, f"{self.partitions[0].topic}.dlq", max_wait=self._max_wait)
+
+    def counts(self) -> Counter[str]:
+        """How many records came of each topic."""
+        received = (event.records for event in self.events if isinstance(event, Received))
+        return Counter(record.partition.topic for records in received for record in records)
+
+    def told(self) -> list[str]:
+        """What trouble there was."""
+        return [event.error for event in self.events if isinstance(event, Troubled)]
+
+
+LETTERS = [(b"k", b"a letter", ())] * 5
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+@pytest.mark.parametrize("is_there", [True, False], ids=["before", "later"])
+async def test_a_pattern_reads_no_dead_letter_and_all_else_that_it_matches(
+    apache_kafka: Broker, protocol: str, is_there: bool
+) -> None:
+    topic = f"matching-{uuid4()}"
+    letters, more = f"{topic}.dlq", f"{topic}.more"
+    apache_kafka.create_topic(topic, 2)
+    if is_there:
+        apache_kafka.create_topic(letters, 2)
+        apache_kafka.produce(letters, LETTERS)
+    rig = Matching(apache_kafka, topic, protocol)
+    await rig.start()
+    rig.produce(0, 3)
+    await rig.until(lambda: rig.counts()[topic] == 3)
+    if not is_there:
+        apache_kafka.create_topic(letters, 2)
+        apache_kafka.produce(letters, LETTERS)
+    apache_kafka.create_topic(more, 2)
+    apache_kafka.produce(more, [(b"k", b"{}", ())] * 5)
+    await rig.until(lambda: rig.counts()[more] == 5)
+    told = ["dead_letter_topic"] if protocol == "consumer" else []
+    await rig.until(lambda: rig.told() == told)
+    rig.produce(1, 3)
+    await rig.until(lambda: rig.counts()[topic] == 6)
+    positions = dict.fromkeys(rig.assigned(), Position(1))
+    assert await rig.commit(positions) == dict.fromkeys(positions)
+    await rig.close()
+    assert set(rig.counts()) == {topic, more} == {partition.topic for partition in rig.assigned()}
+    assert (rig.told(), apache_kafka.committed(rig._group, letters)) == (told, {})

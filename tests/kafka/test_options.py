@@ -71,6 +71,22 @@ def test_a_consumer_is_told_what_the_promises_rest_on() -> None:
     assert options["queued.max.messages.kbytes"] < 64 * 1024
 
 
+def test_no_pattern_of_a_classic_member_finds_the_dead_letter_topic() -> None:
+    assert consumer_options(kafka(), "a.dlq-1_x")["topic.blacklist"] == "^a[.]dlq-1_x$"
+    own = kafka(client={"topic.blacklist": "^__"})
+    assert consumer_options(own, "dlq")["topic.blacklist"] == "^__,^dlq$"
+    assert consumer_options(own)["topic.blacklist"] == "^__"
+
+
+@pytest.mark.parametrize("topic", ["a,b", "e.*", "(", ""])
+def test_what_can_be_no_topic_is_no_pattern_either_that_would_hide_others(topic: str) -> None:
+    assert "topic.blacklist" not in consumer_options(kafka(), topic)
+
+
+def test_a_member_whose_patterns_the_brokers_evaluate_may_know_every_topic() -> None:
+    assert "topic.blacklist" not in consumer_options(kafka(group_protocol="consumer"), "dlq")
+
+
 def test_a_classic_member_is_cooperative_and_has_a_session() -> None:
     options = consumer_options(kafka(session_timeout=6))
     assert options["group.protocol"] == "classic"

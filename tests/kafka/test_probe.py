@@ -61,6 +61,13 @@ def test_topics_that_are_there_are_told_with_their_partitions(place: Place) -> N
     ]
 
 
+def test_a_pattern_that_matches_the_dead_letter_topic_alone_matches_nothing(place: Place) -> None:
+    servers, create = place
+    topic = f"probe-{uuid4()}"
+    create(f"{topic}.dlq", 1)
+    assert found(servers, [f"^{topic}.*"], f"{topic}.dlq")[1] == (False, "0 match")
+
+
 def test_topics_that_are_missing_are_told_with_a_remedy_and_not_created(place: Place) -> None:
     servers, _ = place
     missing = f"missing-{uuid4()}"

@@ -160,7 +160,7 @@ class RealRig(Rig):
             session_timeout=6,
             auto_offset_reset=self._reset,
         )
-        return Consumer(kafka, max_wait=self._max_wait)
+        return Consumer(kafka, f"{self.partitions[0].topic}.dlq", max_wait=self._max_wait)
 
     async def work(self) -> None:
         for rival in self._rivals:

@@ -169,6 +169,9 @@ config.delivery.drain_timeout must be below nine tenths of config.kafka.max_poll
 {{- if gt (dig "commit_interval" 1 $delivery | float64) (divf (dig "session_timeout" 45 $kafka) 3) }}
 config.delivery.commit_interval must not be above a third of config.kafka.session_timeout
 {{- end }}
+{{- if has (dig "dead_letter" "topic" "" .d.settings) ($kafka.topics | default list) }}
+config.dead_letter.topic is in config.kafka.topics, so that every dead letter would be read again
+{{- end }}
 {{- if gt (dig "min_in_flight" 1 $delivery | float64) (dig "max_in_flight" 64 $delivery | float64) }}
 config.delivery.min_in_flight must not be above config.delivery.max_in_flight
 {{- end }}
