@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 
+from processor.core.offset_codec import LIMIT
 from processor.setting_types import ClientOptions, Day, Hour, Limit, Seconds, Section, Texts
 
 OWNED = frozenset(
@@ -103,6 +104,14 @@ class KafkaSettings(Section):
     )
     max_poll_interval: Day = Field(
         300.0, description="After so long without a poll the process leaves the group."
+    )
+    max_metadata_bytes: int = Field(
+        LIMIT,
+        ge=0,
+        le=32_000,
+        description="The most commit metadata of a partition: which events beyond its position are finished. "
+        "One less than the brokers' `offset.metadata.max.bytes`; where they take less, that is learned when "
+        "they refuse it.",
     )
     security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
         "plaintext", description="How brokers are spoken to."

@@ -91,6 +91,7 @@ class Settings(BaseSettings):
             delivery.order,
             delivery.max_waiting_records,
             delivery.max_waiting_bytes,
+            self.kafka.max_metadata_bytes,
             plenty=max(PLENTY, 4 * delivery.max_in_flight),
             destination=self.destination.name,
         )

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from prometheus_client.exposition import choose_encoder
 
 from processor import __version__, logs
+from processor.commit_log import CommitLog
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
 from processor.errors import TransportError, WriteError
@@ -45,6 +46,7 @@ class Telemetry:
         self._labels = {"destination": destination}
         self._now = now
         self._quota = _Quota(LINES_PER_SECOND)
+        self._commit_log = CommitLog()
         ProcessCollector(registry=self.registry)
         self._consumed = self._counter("records_consumed", "Records read from Kafka.", "topic")
         self._missed = self._counter(
@@ -77,6 +79,13 @@ class Telemetry:
         )
         self._late = self._counter("late_results", "Results that came after their partition had gone.")
         self._commits = self._counter("commits", "Positions committed, per partition, by result.", "result")
+        self._commit_errors = self._counter(
+            "commit_errors", "Positions that were not acknowledged; the log says why.", "topic"
+        )
+        self._metadata_refusals = self._counter(
+            "commit_metadata_refusals",
+            "Commits that the broker refused for the length of their metadata; the next is shorter.",
+        )
         self._rebalances = self._counter("rebalances", "Changes of the assignment.", "kind")
         self._errors = self._counter("source_errors", "What the Kafka client reported.", "error")
         self._last_commit = self._gauge(
@@ -193,12 +202,22 @@ class Telemetry:
 
     def committed(self, errors: Mapping[Partition, str | None]) -> None:
         """The broker answered a commit: None, or what went wrong, for each partition."""
-        for partition, error in errors.items():
+        for error in errors.values():
             self._commits.labels(self._destination, "failed" if error else "acknowledged").inc()
-            if error and self._quota.allows(self._now()):
-                log.warning("commit failed", partition=str(partition), error=error)
+        for topic, partitions in self._commit_log.answered(errors, self._now()).items():
+            self._commit_errors.labels(self._destination, topic).inc(partitions)
         if None in errors.values():
             self._last_commit.labels(self._destination).set(self._now())
+
+    def metadata_refused(self, length: int, limit: int) -> None:
+        """The broker refused commit metadata of that length; this is the limit from now on."""
+        self._metadata_refusals.labels(self._destination).inc()
+        log.warning(
+            "the broker takes less commit metadata: what finished out of order is remembered in part",
+            refused=length,
+            limit=limit,
+            remedy="raise the brokers' offset.metadata.max.bytes, or lower kafka.max_metadata_bytes",
+        )
 
     def commit_unanswered(self, seconds: float) -> None:
         """The broker did not answer a commit for so long."""

@@ -96,6 +96,9 @@ class FakeSource:
         self.rests: list[bool] = []
         self.let_go: list[frozenset[Partition]] = []
         self.commit_error: str | None = None
+        self.refused: dict[Partition, str] = {}
+        """What the broker takes no commit for; the client tells such an error for all of a request."""
+        self.metadata_limit = 4095
         self.answers_commits = True
 
     def open(self, sink: Callable[[SourceEvent], None]) -> None:
@@ -193,9 +196,16 @@ class FakeSource:
             del self._assigned[partition]
 
     def _answer(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
-        if self.commit_error is None:
-            self.committed.update(positions)
-        done(dict.fromkeys(positions, self.commit_error))
+        errors = {partition: self._judged(partition, position) for partition, position in positions.items()}
+        self.committed.update({p: position for p, position in positions.items() if errors[p] is None})
+        done(dict.fromkeys(positions, next(filter(None, errors.values()), None)))
+
+    def _judged(self, partition: Partition, position: Position) -> str | None:
+        if self.commit_error is not None:
+            return self.commit_error
+        if len(position.metadata) > self.metadata_limit:
+            return "OFFSET_METADATA_TOO_LARGE"
+        return self.refused.get(partition)
 
 
 class Sent(NamedTuple):

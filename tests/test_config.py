@@ -56,6 +56,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "kafka.isolation_level": ("read_uncommitted", "read_uncommitted"),
     "kafka.session_timeout": ("6.5", 6.5),
     "kafka.max_poll_interval": ("600", 600.0),
+    "kafka.max_metadata_bytes": ("1023", 1023),
     "kafka.security_protocol": ("ssl", "ssl"),
     "kafka.ssl_ca_file": (str(HERE), HERE),
     "kafka.ssl_certificate_file": (str(HERE), HERE),
@@ -790,7 +791,7 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         None, env() | {config.variable(name): text for name, (text, _) in EXAMPLES.items()}
     )
     destination = settings.destination.name
-    assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096, destination=destination)
+    assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096, 1023, destination=destination)
     assert settings.admission_policy() == AdmissionPolicy(
         ConcurrencyPolicy(3, 2, adaptive=False),
         CircuitPolicy(False, 20.0, 30, 0.8, 1.0, 2.0, 120.0, 3600.0),

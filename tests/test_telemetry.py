@@ -18,7 +18,7 @@ from processor.core.circuit import State
 from processor.core.dead_letter import Failure, of_event
 from processor.core.flow import Flow, FlowPolicy
 from processor.errors import EventError, TransportError, WriteError
-from processor.model import Position, Record, Sign
+from processor.model import Partition, Position, Record, Sign
 from processor.telemetry import LINES_PER_SECOND, Telemetry
 from tests.builders import FIRST, SECOND, THIRD, assigned, record, records, response, snapshot
 
@@ -137,10 +137,15 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
         {
             ("commits_total", "acknowledged"): 2,
             ("commits_total", "failed"): 1,
+            ("commit_errors_total", "events"): 1,
             ("last_commit_timestamp_seconds",): 1_000_000.0,
         },
     ),
-    (lambda t: t.committed({FIRST: "refused"}), {("commits_total", "failed"): 1}),
+    (
+        lambda t: t.committed({FIRST: "refused"}),
+        {("commits_total", "failed"): 1, ("commit_errors_total", "events"): 1},
+    ),
+    (lambda t: t.metadata_refused(1500, 750), {("commit_metadata_refusals_total",): 1}),
     (lambda t: t.commit_unanswered(30), {("commits_total", "unanswered"): 1}),
     (lambda t: t.rebalanced("revoked", [FIRST, SECOND]), {("rebalances_total", "revoked"): 1}),
     (
@@ -533,6 +538,22 @@ def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
     assert (lines[1]["code"], lines[1]["attempts"], lines[2]["reason"]) == ("refused", 3, "broker")
 
 
+def test_a_topic_whose_commits_are_refused_is_told_once_a_minute_and_when_it_is_over() -> None:
+    clock = Clock()
+    telemetry, other = Telemetry("crm", clock), Partition("other", 0)
+    refused = dict.fromkeys((FIRST, SECOND), "TOPIC_AUTHORIZATION_FAILED")
+    with capture_logs() as lines:
+        for _ in range(120):
+            telemetry.committed(refused)
+            telemetry.committed({other: None})
+            clock.now += 1
+        telemetry.committed({FIRST: None, SECOND: None})
+        telemetry.committed({FIRST: None, SECOND: None})
+    told = [(line["event"], line["topic"]) for line in lines]
+    assert told == [("commit failed", "events")] * 2 + [("commits are acknowledged again", "events")]
+    assert (lines[0]["error"], lines[0]["partitions"]) == ("TOPIC_AUTHORIZATION_FAILED", 2)
+
+
 def test_what_is_wrong_with_commits_and_brokers_is_said() -> None:
     telemetry = Telemetry("crm", Clock())
     with capture_logs() as lines:
@@ -546,7 +567,7 @@ def test_what_is_wrong_with_commits_and_brokers_is_said() -> None:
         ("rebalanced", "info"),
         ("kafka client", "warning"),
     ]
-    assert lines[0]["partition"] == "events/1"
+    assert (lines[0]["topic"], lines[0]["partitions"]) == ("events", 1)
     assert lines[2]["partitions"] == ["events/0", "events/1"]
 
 

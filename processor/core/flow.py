@@ -19,6 +19,7 @@ from itertools import chain
 
 from processor.core.assignment import Assignment, Hold, Standing
 from processor.core.lanes import Order
+from processor.core.metadata_room import MetadataRoom
 from processor.core.offset_codec import LIMIT, Marks
 from processor.model import Assigned, Partition, Position, Record
 
@@ -59,6 +60,7 @@ class Flow:
         self._is_full = False
         self._was_over = False
         self._has_plenty = False
+        self._metadata = MetadataRoom(policy.max_metadata_bytes)
 
     # Facts
 
@@ -139,6 +141,11 @@ class Flow:
             assignment = self._assignments.get(partition)
             if assignment and assignment.asked is not None:
                 assignment.committed = assignment.asked
+                self._metadata.accepted(len(assignment.asked.metadata))
+
+    def refused_metadata(self, longest: int) -> int:
+        """The broker refused a commit for its metadata, of which the longest was so long; the limit now."""
+        return self._metadata.refused(longest)
 
     # Questions
 
@@ -186,6 +193,13 @@ class Flow:
                 assignment.asked = asked[partition] = position
         return asked
 
+    def shortened(self, positions: Mapping[Partition, Position]) -> dict[Partition, Position]:
+        """Those whose metadata may be too long for the broker, with as much as it has taken before."""
+        room = self._metadata.accepted_bytes
+        long = [partition for partition, position in positions.items() if len(position.metadata) > room]
+        commits = {partition: self._assignments[partition].offsets.commit(room) for partition in long}
+        return {partition: commit[0] for partition, commit in commits.items() if commit}
+
     def held(self) -> Mapping[Partition, Hold]:
         """The partitions of which no more is to be taken for now, and why."""
         if self._look_again or (self._is_full and self._is_eased()):
@@ -227,7 +241,7 @@ class Flow:
         return assignment if assignment and assignment.epoch == record.epoch else None
 
     def _position(self, assignment: Assignment) -> Position | None:
-        limit = self._policy.max_metadata_bytes
+        limit = self._metadata.limit
         commit = assignment.offsets.commit(limit)
         if commit is None:
             return None

@@ -2,8 +2,10 @@
 
 A process that was stopped for longer than the session time-out (or cannot reach its coordinator)
 still believes that it owns partitions which others read by now. What the broker last acknowledged
-is the proof: a commit that it took, or refused only because a rebalance was under way, was judged
-against our membership. The proof counts from when the commit was asked for, and is renewed by
+is the proof: a commit that it took, or refused only because a rebalance was under way or for its
+metadata, was judged against our membership first (so does Apache Kafka's coordinator: who is no
+member hears that). An unknown topic, or one that may not be read, is no proof: that is answered before
+the coordinator is asked. The proof counts from when the commit was asked for, and is renewed by
 committing the same positions again when nothing moved.
 
 An assignment is no proof: it may have been handed to us just before we were stopped.
@@ -19,7 +21,8 @@ from dataclasses import dataclass
 LONGEST_MARGIN = 5.0
 """Heartbeats leave every 3 s at the most, and the broker counts from the last one."""
 
-_OF_MEMBERS = (None, "REBALANCE_IN_PROGRESS")
+METADATA_REFUSED = "OFFSET_METADATA_TOO_LARGE"
+_OF_MEMBERS = (None, "REBALANCE_IN_PROGRESS", METADATA_REFUSED)
 _OF_STRANGERS = ("UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION", "STALE_MEMBER_EPOCH", "FENCED_INSTANCE_ID")
 
 

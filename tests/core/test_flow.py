@@ -405,6 +405,19 @@ def test_above_twice_the_limit_all_are_held_until_half_of_it_is_gone() -> None:
     assert set(flow.held()) == set(partitions[2:7])
 
 
+def test_metadata_that_may_be_too_long_has_a_form_as_short_as_what_was_taken() -> None:
+    flow = running_flow(*many_holes())
+    for one in many_holes()[1::2]:
+        flow.finished(one)
+    positions = flow.commits()
+    assert flow.shortened(positions) == {FIRST: Position(0)}
+    flow.committed(positions)
+    assert flow.shortened(positions) == {}
+    longest = len(positions[FIRST].metadata)
+    assert flow.refused_metadata(longest) == longest // 2
+    assert len(flow.commits()[FIRST].metadata) <= longest // 2
+
+
 def test_marks_go_with_every_commit_and_what_we_do_not_know_better_is_handed_on() -> None:
     theirs = Marks(b"t" * 16, "theirs", 5.5)
     found = Position(7, encode(7, (), marks=theirs)[0])

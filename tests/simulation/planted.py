@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from processor.commits import Commits
+from processor.commits import Commits, Errors
 from processor.core import offset_codec, retry
 from processor.core.admission import Admission, Leave
 from processor.core.dead_letter import Failure
@@ -179,8 +179,10 @@ def _given_up_is_done(flow: Flow, record: Record) -> None:
         assignment.offsets.finished(record.offset)
 
 
-def _believed_acknowledged(commits: Commits, sent_at: float, errors: Mapping[Partition, str | None]) -> None:
-    _CAME_BACK(commits, sent_at, dict.fromkeys(errors))
+def _believed_acknowledged(
+    commits: Commits, sent_at: float, positions: Mapping[Partition, Position], errors: Errors
+) -> None:
+    _CAME_BACK(commits, sent_at, positions, dict.fromkeys(errors))
 
 
 def _never_held(flow: Flow) -> Mapping[Partition, Any]:
