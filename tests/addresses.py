@@ -121,6 +121,52 @@ PUBLIC = (
 )
 """Addresses that anybody may be asked to send to."""
 
+NOT_REACHABLE = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "::/128",
+    "::1/128",
+    "100::/8",
+    "200::/7",
+    "400::/6",
+    "800::/5",
+    "1000::/4",
+    "2001::/23",
+    "2001:2::/48",
+    "2001:10::/28",
+    "2001:db8::/32",
+    "3fff::/20",
+    "4000::/3",
+    "6000::/3",
+    "8000::/3",
+    "a000::/3",
+    "c000::/3",
+    "e000::/4",
+    "f000::/5",
+    "f800::/6",
+    "fc00::/7",
+    "fe00::/9",
+    "fe80::/10",
+    "fec0::/10",
+    "ff00::/8",
+)
+"""What IANA's registries call special-purpose and not globally reachable, multicast, or reserved:
+iana-ipv4-special-registry, iana-ipv6-special-registry, multicast-addresses, ipv6-address-space.
+Without what carries IPv4 addresses, which is as good as they are."""
+
 ODD_HOSTS = (
     "localhost",
     "127.0.0.1.",

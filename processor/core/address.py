@@ -4,8 +4,9 @@ Promise: an address is judged by every address that its packets may reach: one t
 address inside (mapped, NAT64, 6to4, Teredo and their like) is as good as what it carries. Metadata
 and link-local addresses are refused whatever the rule says, and so is what is no address.
 
-The networks are those of IANA's special-purpose registries, written out: what `ipaddress` calls
-global changes with the version of Python and has NAT64, 6to4, multicast and more in it.
+The networks are those of IANA's special-purpose registries (RFC 6890; iana.org/assignments, of 2025:
+iana-ipv4-special-registry and iana-ipv6-special-registry), written out: what `ipaddress` calls global
+changes with the version of Python and has NAT64, 6to4, multicast and more in it.
 """
 
 from collections.abc import Iterator

@@ -11,6 +11,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from processor.core.events import Event, Json
+from processor.core.nesting import is_too_deep
 from processor.model import Headers
 
 TEXT_LIMIT = 200
@@ -87,11 +88,11 @@ def _name(value: Json) -> str | None:
 
 
 def _masked(value: bytes) -> str:
-    """The shape of a value; a text alone where it has none, or is too large to look into."""
+    """The shape of a value; a text alone where it has none, or is too large or too deep to look into."""
     try:
-        shape = json.loads(value) if len(value) <= LARGEST else MASK
-        return json.dumps(_shape(shape), ensure_ascii=False)
-    except (ValueError, RecursionError):
+        is_hidden = len(value) > LARGEST or is_too_deep(value)
+        return json.dumps(MASK if is_hidden else _shape(json.loads(value)), ensure_ascii=False)
+    except ValueError:
         return json.dumps(MASK)
 
 

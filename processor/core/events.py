@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from processor.core.nesting import DEEPEST, is_too_deep
 from processor.errors import EventError
 
 _SPLIT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -64,11 +65,16 @@ def parse(value: bytes | None) -> Event:
 
 
 def decode(raw: msgspec.Raw) -> Json:
-    """The value written in `raw`, a member of a parsed event; numbers keep their text."""
-    try:
-        return json.loads(bytes(raw).decode(), parse_int=Number, parse_float=Number, parse_constant=_refuse)
-    except RecursionError:
-        raise EventError("invalid_event", "nested too deeply") from None
+    """The value written in `raw`, a member of a parsed event; numbers keep their text.
+
+    Raises EventError `invalid_event` where it is nested deeper than what is looked into may be.
+    """
+    return json.loads(_shallow(raw).decode(), parse_int=Number, parse_float=Number, parse_constant=_refuse)
+
+
+def split(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The members of the object in `raw`, a member of a parsed event. Raises EventError as `decode` does."""
+    return _SPLIT.decode(_shallow(raw))
 
 
 def json_text(value: Json) -> str:
@@ -80,6 +86,13 @@ def json_text(value: Json) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(json_text, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _shallow(raw: msgspec.Raw) -> bytes:
+    value = bytes(raw)
+    if is_too_deep(value):
+        raise EventError("invalid_event", f"nested deeper than {DEEPEST} levels")
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -14,7 +14,7 @@ import msgspec
 
 from processor.core import query
 from processor.core.endpoint import Endpoint, Origin
-from processor.core.events import Event, Json, json_text
+from processor.core.events import Event, Json, json_text, split
 from processor.errors import EventError
 from processor.model import Headers, Request
 
@@ -116,15 +116,12 @@ class Transform:
 
         Raises EventError: `invalid_header`, `invalid_url`, `endpoint_not_allowed`, `invalid_event`.
         """
-        try:
-            headers, dropped = self._headers_for(event)
-            url, body = self._url(event), None
-            if self._method.has_body:
-                body = _body(event)
-            elif pairs := query.parameters(event):
-                url = query.joined(url, pairs)
-        except RecursionError:
-            raise EventError("invalid_event", "nested too deeply") from None
+        headers, dropped = self._headers_for(event)
+        url, body = self._url(event), None
+        if self._method.has_body:
+            body = _body(event)
+        elif pairs := query.parameters(event):
+            url = query.joined(url, pairs)
         request = Request(self._method.value, url, headers, body)
         return Prepared(request, dropped, not self._endpoint.is_own(url))
 
@@ -214,7 +211,7 @@ def _context_with_ip(event: Event) -> msgspec.Raw | None:
         return msgspec.Raw(msgspec.json.encode({"ip": ip}))
     if bytes(raw)[:1] != b"{":
         return None
-    members = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    members = split(raw)
     if bytes(members.get("ip", b"null")) not in _EMPTY:
         return None
     return msgspec.Raw(msgspec.json.encode(members | {"ip": ip}))

@@ -6,6 +6,8 @@ probes are for all, since those who probe have no place for a secret.
 """
 
 import json
+import os
+from errno import EADDRNOTAVAIL
 from hmac import compare_digest
 
 from aiohttp import web
@@ -71,7 +73,7 @@ class Admin:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
             await self._runner.cleanup()
-            why = str(error.strerror).rpartition(": ")[2]
+            why = _why(error)
             raise FatalError(
                 f"cannot listen on {host}:{port}: {why}; set admin.port, or admin.host, to what is free"
             ) from error
@@ -96,6 +98,15 @@ class Admin:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return _answer(await told(self._pages.ready()))
+
+
+def _why(error: OSError) -> str:
+    """In the system's words: those around them are another's in each version of asyncio.
+
+    From Python 3.13 on it names no number where no address is one of this machine.
+    """
+    number = error.errno or EADDRNOTAVAIL
+    return os.strerror(number) if number > 0 else str(error.strerror)
 
 
 def _answer(report: Report) -> web.Response:

@@ -18,6 +18,7 @@ from processor.core.disclosure import (
     redacted,
     struck,
 )
+from processor.core.nesting import DEEPEST
 from tests.builders import event
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text("abc", min_size=4)
@@ -101,6 +102,11 @@ def test_a_full_payload_is_shown_as_it_is_up_to_a_limit() -> None:
     assert payload(b"x" * (LARGEST + 1), Payloads.FULL) == "x" * LARGEST
 
 
+def test_a_value_is_looked_into_as_deeply_on_every_interpreter() -> None:
+    deepest = "[" * DEEPEST + "]" * DEEPEST
+    assert payload(deepest.encode(), Payloads.MASKED) == deepest
+
+
 @given(VALUES)
 def test_a_masked_payload_has_the_shape_of_the_value_and_none_of_its_values(value: Any) -> None:
     text = payload(json.dumps({"a": value, "list": [value]}).encode(), Payloads.MASKED)
@@ -121,6 +127,7 @@ def test_a_masked_payload_has_the_shape_of_the_value_and_none_of_its_values(valu
         b"\xff\xfe",
         b"[" * 100_000,
         b'{"a":' * 900 + b"1" + b"}" * 900,
+        b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1),
         b'"' + b"x" * LARGEST + b'"',
     ],
 )

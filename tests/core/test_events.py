@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.events import Event, Number, decode, json_text, parse
+from processor.core.nesting import DEEPEST
 from processor.errors import EventError
 from tests.builders import event
 
@@ -128,7 +129,7 @@ def test_nesting_without_end_is_refused() -> None:
 
 def test_what_can_be_split_but_is_too_deep_to_be_read_is_refused() -> None:
     deep = msgspec.Raw(b"[" * 100_000 + b"]" * 100_000)
-    with pytest.raises(EventError, match="nested too deeply"):
+    with pytest.raises(EventError, match=f"nested deeper than {DEEPEST} levels"):
         Event(b"", {"a": deep}).get("a")
 
 

@@ -20,15 +20,20 @@ class Difference(NamedTuple):
 
 
 def differences(odd: Odd, ours: Met, theirs: Met) -> list[Difference]:
-    """How they differ: in the answer or, where it is the same, in its time, or in its connection."""
+    """How they differ: in the answer or, where it is the same, in its time, or in its connection.
+
+    Where the next answers differ, that of the connection is no difference by itself: who takes what nobody
+    asked for as an answer may have written its request before or not, as its tasks happen to run.
+    """
     found = []
+    is_next_the_same = [plain(each)[:2] for each in ours.nexts] == [plain(each)[:2] for each in theirs.nexts]
     if ours.outcome != theirs.outcome:
         found.append("answer")
     elif ours.waited != theirs.waited:
         found.append("waiting")
-    elif ours.kept != theirs.kept:
+    elif is_next_the_same and ours.kept != theirs.kept:
         found.append("kept")
-    if [plain(each)[:2] for each in ours.nexts] != [plain(each)[:2] for each in theirs.nexts]:
+    if not is_next_the_same:
         found.append("next")
     return [Difference(aspect, odd, ours, theirs) for aspect in found]
 

@@ -142,7 +142,7 @@ def _not_utf_8(difference: Difference) -> bool:
 def _unasked(difference: Difference) -> bool:
     """A trailer of the answer before may be among the headers of theirs."""
     theirs = [plain(answer) for answer in difference.theirs.nexts]
-    return [(each[0], each[-1]) for each in theirs] == [(299, b"unasked")]
+    return not difference.ours.kept and [(each[0], each[-1]) for each in theirs] == [(299, b"unasked")]
 
 
 INTENDED = (
