@@ -18,6 +18,7 @@ from typing import Protocol
 from processor.clock import Clock, Timer
 from processor.core import dead_letter, events, retry
 from processor.core.admission import Admission, Outcome
+from processor.core.age import age
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
 from processor.core.retry import Again, Effort, Never, RetryPolicy, judge
@@ -182,7 +183,7 @@ class Delivery:
             self._admission.ended(run.leave, None, now, self._chance())
         else:
             self._admission.accepted(run.leave, now)
-        self._telemetry.delivered(wall - run.record.timestamp)
+        self._telemetry.delivered(age(run.record.timestamp, wall))
         self._settle(run)
 
     def _declined(self, run: Run, answer: Answer, sign: Sign, now: float, wall: float) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypedDict
 
 from processor.core import disclosure, events
+from processor.core.age import age, known
 from processor.core.dead_letter import Failure
 from processor.core.disclosure import (
     BODY_LIMIT,
@@ -149,7 +150,7 @@ class _Sight:
             topic=record.partition.topic,
             partition=record.partition.number,
             offset=record.offset,
-            age=max(0.0, at - record.timestamp),
+            age=known(age(record.timestamp, at)),
             type=kind and self._text(kind, TEXT_LIMIT),
             name=name and self._text(name, TEXT_LIMIT),
             key=None if record.key is None else self._text(record.key.decode(errors="replace"), TEXT_LIMIT),

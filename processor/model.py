@@ -31,14 +31,17 @@ class Partition(NamedTuple):
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One Kafka record, as it was read in one assignment (`epoch`) of its partition."""
+    """One Kafka record, as it was read in one assignment (`epoch`) of its partition.
+
+    `headers` is None where they cannot be read, `timestamp` None where there is none.
+    """
 
     partition: Partition
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: RecordHeaders
-    timestamp: float
+    headers: RecordHeaders | None
+    timestamp: float | None
     epoch: int
 
 
@@ -67,10 +70,12 @@ class Received(NamedTuple):
     """Records in the order of their offsets per partition, and the ends that were reached.
 
     `ends` maps a partition to the offset behind its last record: all below it has been received.
+    `headless` are those of the records whose headers could not be read.
     """
 
     records: Sequence[Record]
     ends: Mapping[Partition, int]
+    headless: Sequence[Record] = ()
 
 
 class Revoked(NamedTuple):

@@ -15,7 +15,7 @@ No task, no thread: what happens next is decided in callbacks on the event loop.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -156,8 +156,8 @@ class Pipeline:
     def take(self, event: SourceEvent) -> None:
         """Something happened at the source."""
         match event:
-            case Received(records, ends):
-                self._received(records, ends)
+            case Received():
+                self._received(event)
             case Assigned():
                 self._assigned(event)
             case Revoked(partitions):
@@ -179,8 +179,11 @@ class Pipeline:
         self._flow.assigned(assigned)
         self._commits.positions_known()
 
-    def _received(self, records: Collection[Record], ends: Mapping[Partition, int]) -> None:
+    def _received(self, received: Received) -> None:
+        records, ends, headless = received
         self._telemetry.consumed(Counter([record.partition.topic for record in records]))
+        if headless:
+            self._telemetry.headless(headless)
         self._flow.received(records)
         self._flow.reached(ends)
         self._commits.positions_known()

@@ -10,6 +10,8 @@ from enum import Enum
 from msgspec import Struct
 
 from processor.core.admission import Leave
+from processor.core.age import age as record_age
+from processor.core.age import known
 from processor.core.dead_letter import Failure
 from processor.core.retry import Effort, Reason
 from processor.errors import TransportError
@@ -67,7 +69,7 @@ class Run(Struct, eq=False, gc=False):
         self.attempts += 1
         self.counted += not is_spared
         elapsed = now - self.started_at - (downtime - self.downtime)
-        age = wall - self.record.timestamp
+        age = known(record_age(self.record.timestamp, wall))
         return Effort(self.attempts, self.counted, elapsed, age, is_spared, self.is_foreign)
 
     def refusal(self, answer: Answer, reason: Reason) -> Failure:

@@ -186,7 +186,8 @@ class RetrySettings(Section):
     )
     max_age: TimeLimit = Field(
         None,
-        description="Age of an event, by its timestamp, after which it is not tried again; null: no limit.",
+        description="Age of an event, by its timestamp, after which it is not tried again; null: no limit. "
+        "An event without a timestamp, or with one that cannot be true, has no age.",
     )
     initial_backoff: Seconds = Field(
         0.5, description="The longest wait before the second attempt; doubles with each."

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from processor.core.age import age, known
 from processor.core.assignment import Hold, Standing
 from processor.core.circuit import State
 from processor.model import Partition
@@ -60,8 +61,8 @@ class Standings(Collector):
     def _of_process(
         self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
     ) -> Iterator[Metric]:
-        oldest = min((s.oldest for _, s in standings if s.oldest is not None), default=None)
-        age = 0.0 if oldest is None else max(0.0, self._now() - oldest)
+        ages = (known(age(standing.oldest, self._now())) for _, standing in standings)
+        eldest = max((seconds for seconds in ages if seconds is not None), default=0.0)
         for name, text, value in (
             ("in_flight", "Requests under way.", snapshot.in_flight),
             ("in_flight_limit", "How many may be under way.", snapshot.in_flight_limit),
@@ -74,7 +75,7 @@ class Standings(Collector):
             ),
             ("waiting_records", "Records read and not settled.", snapshot.waiting_records),
             ("waiting_bytes", "Their bytes.", snapshot.waiting_bytes),
-            ("oldest_unsettled_age_seconds", "Age of the oldest record read and not settled.", age),
+            ("oldest_unsettled_age_seconds", "Age of the oldest record read and not settled.", eldest),
             ("assigned_partitions", "Partitions that are read.", len(standings)),
             ("ready", "1 when /readyz says so.", int(snapshot.ready)),
             (
@@ -105,9 +106,9 @@ class Standings(Collector):
             count = sum(1 for hold in snapshot.held.values() if hold is reason)
             paused.add_metric([self._destination, reason.value], count)
         lag = self._family("lag_records", "Records between the position and the end.", "topic", "partition")
-        age = self._family(
+        late = self._family(
             "lag_seconds",
-            "Age of the record at the position; 0 at the end, nothing while it was not read yet.",
+            "Age of the record at the position; 0 at the end, nothing while it is not known.",
             "topic",
             "partition",
         )
@@ -124,15 +125,15 @@ class Standings(Collector):
             if end is not None:
                 lag.add_metric(labels, max(0, end - (standing.position or 0)))
             if (seconds := self._behind(standing, end)) is not None:
-                age.add_metric(labels, seconds)
+                late.add_metric(labels, seconds)
             if standing.committed is not None:
                 committed.add_metric(labels, standing.committed)
-        yield from (paused, lag, age, committed, gap)
+        yield from (paused, lag, late, committed, gap)
 
     def _behind(self, standing: Standing, end: int | None) -> float | None:
         """How old the record at the position is: known once it was read, or where there is none."""
-        if standing.oldest is not None:
-            return max(0.0, self._now() - standing.oldest)
+        if standing.unsettled:
+            return known(age(standing.oldest, self._now()))
         return 0.0 if end is not None and end <= (standing.position or 0) else None
 
     def _family(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:

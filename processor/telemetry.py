@@ -6,7 +6,7 @@ the running process (`Snapshot`) is asked when somebody scrapes, and costs nothi
 
 import platform
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
@@ -14,6 +14,7 @@ from prometheus_client.exposition import choose_encoder
 
 from processor import __version__, logs
 from processor.commit_log import CommitLog
+from processor.core.age import Age, Unknown
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
 from processor.errors import TransportError, WriteError
@@ -47,6 +48,7 @@ class Telemetry:
         self._now = now
         self._quota = _Quota(LINES_PER_SECOND)
         self._commit_log = CommitLog()
+        self._told_headless: set[Partition] = set()
         ProcessCollector(registry=self.registry)
         self._consumed = self._counter("records_consumed", "Records read from Kafka.", "topic")
         self._missed = self._counter(
@@ -105,6 +107,15 @@ class Telemetry:
             logs.lost,
             self.registry,
         )
+        self._unknown_latencies = self._tally(
+            "end_to_end_latency_unknown",
+            "Records delivered with a timestamp that tells no latency, by why: there is none, or it is over "
+            "60 s ahead of our clock, or over ten years old.",
+            "reason",
+        )
+        self._headless = self._counter(
+            "records_headless", "Records whose headers could not be read and were left out.", "topic"
+        )
         info = self._gauge("build_info", "Always 1; which version this is.", "version", "python")
         info.labels(destination, __version__, platform.python_version()).set(1)
         self._begin()
@@ -113,6 +124,8 @@ class Telemetry:
         """What is watched for its growth is there at 0: the first of it would be missed otherwise."""
         for outcome in ("delivered", "skipped", "dead_lettered"):
             self._outcomes.counts[outcome] += 0
+        for reason in Unknown:
+            self._unknown_latencies.counts[reason] += 0
         for result in ("acknowledged", "failed", "unanswered"):
             self._commits.labels(self._destination, result)
         for kind in ("assigned", "revoked", "lost"):
@@ -132,6 +145,18 @@ class Telemetry:
             "records were deleted before they were read", partition=str(partition), first=first, end=end
         )
 
+    def headless(self, records: Iterable[Record]) -> None:
+        """The headers of these records could not be read; told once a partition."""
+        for record in records:
+            self._headless.labels(self._destination, record.partition.topic).inc()
+            if record.partition not in self._told_headless:
+                self._told_headless.add(record.partition)
+                log.warning(
+                    "headers of a record cannot be read and are left out: a name is not UTF-8. "
+                    "This is told once for each partition",
+                    **_where(record),
+                )
+
     def attempted(self, answer: Answer, seconds: float) -> None:
         """A request was answered, or was not, after so long."""
         result = answer.reason if isinstance(answer, TransportError) else _STATUS_CLASSES[answer.status]
@@ -149,10 +174,13 @@ class Telemetry:
             "attempt failed", **_where(record), result=result, attempts=attempts, retry_in=round(after, 3)
         )
 
-    def delivered(self, latency: float) -> None:
-        """A record was delivered, so many seconds after its timestamp."""
+    def delivered(self, age: Age) -> None:
+        """A record of this age was delivered."""
         self._outcomes.counts["delivered"] += 1
-        self._end_to_end_seconds.observe(latency)
+        if isinstance(age, Unknown):
+            self._unknown_latencies.counts[age] += 1
+        else:
+            self._end_to_end_seconds.observe(age)
 
     def skipped(self, reason: str) -> None:
         """A rule left a record out."""

@@ -21,8 +21,8 @@ def record(
     *,
     partition: Partition = FIRST,
     epoch: int = 1,
-    headers: RecordHeaders = (),
-    timestamp: float = 0.0,
+    headers: RecordHeaders | None = (),
+    timestamp: float | None = 0.0,
 ) -> Record:
     """One record."""
     return Record(partition, offset, key, value, headers, timestamp, epoch)

@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 from structlog.testing import capture_logs
 
+from processor.core.age import Unknown
 from processor.core.assignment import Hold
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure, of_event
@@ -117,6 +118,14 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
             ("end_to_end_latency_seconds_count",): 1,
             ("end_to_end_latency_seconds_sum",): 1.5,
         },
+    ),
+    (
+        lambda t: t.delivered(Unknown.AHEAD),
+        {("deliveries_total", "delivered"): 1, ("end_to_end_latency_unknown_total", "ahead"): 1},
+    ),
+    (
+        lambda t: t.headless([record(3, headers=None)]),
+        {("records_headless_total", "events"): 1},
     ),
     (
         lambda t: t.skipped("tombstone"),
@@ -300,6 +309,17 @@ def test_the_age_is_never_negative_and_zero_where_nothing_waits() -> None:
     assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 0
 
 
+@pytest.mark.parametrize("timestamp", [None, 0.0, 2.0**62 / 1000])
+def test_by_a_timestamp_that_tells_nothing_nothing_is_late(timestamp: float | None) -> None:
+    flow, clock = Flow(FlowPolicy()), Clock(1.8e9)
+    flow.assigned(assigned(FIRST, SECOND))
+    flow.received([record(0, timestamp=timestamp), record(0, partition=SECOND, timestamp=clock.now - 20)])
+    found = watched(clock, ends={FIRST: 0, SECOND: 1}, standings=list(flow.standings()))
+    assert ("lag_seconds", "0", "events") not in found
+    assert found["lag_seconds", "1", "events"] == 20
+    assert found["oldest_unsettled_age_seconds",] == 20
+
+
 def test_a_partition_is_as_late_as_the_record_at_its_position() -> None:
     flow, clock = Flow(FlowPolicy()), Clock()
     flow.assigned(assigned(FIRST, committed=Position(3)))
@@ -397,6 +417,7 @@ def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
         telemetry.attempted(TransportError("reset", f"message {seed}"), seed)
         telemetry.retried(one, response(500 + seed % 100), seed, seed)
         telemetry.delivered(seed)
+        telemetry.headless([one])
         telemetry.skipped("tombstone")
         telemetry.dead_lettered(one, of_event(EventError("invalid_url", f"message {seed}")))
         telemetry.dead_letter_failed(one, WriteError("broker", f"message {seed}"))

@@ -25,7 +25,8 @@ class Hold(StrEnum):
 class Standing(NamedTuple):
     """How a partition stands: offsets, counts of records, `oldest` as a record timestamp in seconds.
 
-    `oldest` is that of the record at the position; `committed` the offset that the broker acknowledged.
+    `oldest` is that of the record at the position, if it has one; `committed` the offset that the
+    broker acknowledged.
     """
 
     position: int | None

@@ -1,6 +1,7 @@
 """What is written down of a failure, beside the record itself.
 
-Key, value and headers of the record stay as they are. Behind them stand the headers of Kafka
+Key, value and headers of the record stay as they are; of headers that could not be read nothing is
+left but word of it. Behind them stand the headers of Kafka
 Connect (KIP-298) and ours, each a UTF-8 string, together below 12 KiB. A record that was a dead
 letter before carries only the newest set. Nothing secret is written: no query, no user info, no
 header of the request, and configured secrets are struck out of what the endpoint answered.
@@ -71,7 +72,7 @@ def write_down(
     policy: DeadLetterPolicy, record: Record, failure: Failure, detail: Detail = Detail.FULL
 ) -> DeadLetter:
     """The dead letter for `record`."""
-    kept = [h for h in record.headers if not h[0].startswith((CONNECT, OURS))]
+    kept = [h for h in record.headers or () if not h[0].startswith((CONNECT, OURS))]
     ours = _headers(_texts(policy, record, failure, detail))
     return DeadLetter(record.key, record.value, (*kept, *ours))
 
@@ -105,6 +106,7 @@ def _short(policy: DeadLetterPolicy, record: Record, failure: Failure) -> Iterab
     yield OURS + "first_attempt", _iso(failure.first_attempt)
     yield OURS + "last_attempt", _iso(failure.last_attempt)
     yield OURS + "timestamp", _iso(record.timestamp)
+    yield OURS + "record.headers", "unreadable" if record.headers is None else None
     yield OURS + "destination", policy.destination
     yield OURS + "version", policy.version
 

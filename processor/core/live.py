@@ -46,7 +46,7 @@ FAILURES = frozenset((Happening.RETRIED, Happening.HELD, Happening.DEAD_LETTERED
 class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """One thing that happened to one record. Times are seconds, `bytes` the size of the record's value.
 
-    `seconds` is the latency of the last attempt, `age` the time from the record's timestamp.
+    `seconds` is the latency of the last attempt, `age` the time from the record's timestamp; None: unknown.
     """
 
     at: float
@@ -54,7 +54,7 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     topic: str
     partition: int
     offset: int
-    age: float
+    age: float | None
     type: str | None = None
     name: str | None = None
     key: str | None = None

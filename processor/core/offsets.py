@@ -21,11 +21,11 @@ class Offsets:
     def __init__(self, committed: Position | None, marks: Marks = NO_MARKS) -> None:
         """Begin at `committed`; `marks` go with everything that is committed."""
         self.marks = marks
-        self._unfinished: OrderedDict[int, float] = OrderedDict()
+        self._unfinished: OrderedDict[int, float | None] = OrderedDict()
         self._next = committed.offset if committed else None
         self._restored = list(offset_codec.decode(committed.offset, committed.metadata)) if committed else []
 
-    def received(self, offset: int, timestamp: float) -> bool:
+    def received(self, offset: int, timestamp: float | None) -> bool:
         """Whether the record at `offset` has still to be done: not seen in this assignment, not restored."""
         if self._next is not None and offset < self._next:
             return False
@@ -59,7 +59,7 @@ class Offsets:
         return len(self._unfinished)
 
     def oldest(self) -> float | None:
-        """The timestamp of the record at the position; None when nothing is unfinished."""
+        """The timestamp of the record at the position; None when it has none, or nothing is unfinished."""
         return next(iter(self._unfinished.values()), None)
 
     def gap(self) -> int:

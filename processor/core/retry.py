@@ -74,14 +74,15 @@ class Effort(NamedTuple):
     """What was spent on a record.
 
     `attempts` were answered, `counted` of them are held against it; seconds since the first one
-    (without those in which the endpoint was down) and since the record's timestamp. `is_spared`:
-    the endpoint is down, so that this attempt ends nothing. `is_foreign`: the event chose another host.
+    (without those in which the endpoint was down) and since the record's timestamp (None: unknown).
+    `is_spared`: the endpoint is down, so that this attempt ends nothing. `is_foreign`: the event chose
+    another host.
     """
 
     attempts: int
     counted: int
     elapsed: float
-    age: float = 0.0
+    age: float | None = 0.0
     is_spared: bool = False
     is_foreign: bool = False
 
@@ -130,7 +131,7 @@ def _is_exhausted(policy: RetryPolicy, effort: Effort, after: float) -> bool:
     return (
         (policy.max_attempts is not None and effort.counted >= policy.max_attempts)
         or (policy.max_elapsed is not None and effort.elapsed + after > policy.max_elapsed)
-        or (policy.max_age is not None and effort.age + after > policy.max_age)
+        or (policy.max_age is not None and effort.age is not None and effort.age + after > policy.max_age)
     )
 
 

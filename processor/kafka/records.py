@@ -4,10 +4,13 @@ Promises:
 - nothing comes of a partition that is not ours, or that began anew while it was read;
 - a partition that went and came back during one read, so that its records cannot be told apart, is
   read anew from where it begins;
-- a record below the place where its partition begins ends the process.
+- a record below the place where its partition begins ends the process;
+- what a record holds never does: headers that cannot be read are left out, and told.
+
+What is asked of a message is made before it is handed out, but for its headers: their names are
+decoded when they are asked for, and one that is not UTF-8 costs all of them.
 """
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from typing import cast
@@ -41,6 +44,7 @@ class Records:
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._dropped: set[Partition] = set()
         self._starts: dict[Partition, int] = {}
+        self._headless: list[Record] = []
 
     @property
     def partitions(self) -> AbstractSet[Partition]:
@@ -79,6 +83,7 @@ class Records:
         first = self._client.poll(wait)
         if first is None:
             return None
+        self._headless = []
         records: list[Record] = []
         ends: dict[Partition, int] = {}
         for message in (first, *(self._client.consume(most - 1, 0) if most > 1 else ())):
@@ -88,7 +93,7 @@ class Records:
                 self._note(message, ends)
         for partition in self._dropped & self._partitions.keys():
             self._begin_at(partition, self._starts[partition])
-        return Received(records, ends) if records or ends else None
+        return Received(records, ends, self._headless) if records or ends else None
 
     def _take(self, message: Message, records: list[Record]) -> None:
         partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
@@ -96,18 +101,23 @@ class Records:
             return
         if message.offset() < self._starts[partition]:  # type: ignore[operator]
             raise FatalError(f"{partition} {RESET}")
+        try:
+            headers = cast(RecordHeaders, tuple(message.headers() or ()))
+        except (SystemError, ValueError):
+            headers = None
         kind, milliseconds = message.timestamp()
-        records.append(
-            Record(
-                partition,
-                message.offset(),  # type: ignore[arg-type]
-                message.key(),
-                message.value(),
-                cast(RecordHeaders, tuple(message.headers() or ())),
-                milliseconds / 1000 if kind else time.time(),
-                self._epochs[partition],
-            )
+        record = Record(
+            partition,
+            message.offset(),  # type: ignore[arg-type]
+            message.key(),
+            message.value(),
+            headers,
+            milliseconds / 1000 if kind and milliseconds >= 0 else None,
+            self._epochs[partition],
         )
+        records.append(record)
+        if headers is None:
+            self._headless.append(record)
 
     def _note(self, message: Message, ends: dict[Partition, int]) -> None:
         error = message.error()

@@ -258,7 +258,7 @@ def message_of(record: Record) -> Message:
         offset=record.offset,
         key=record.key,
         value=record.value,
-        timestamp=(1, int(record.timestamp * 1000)),
+        timestamp=(1, int((record.timestamp or 0) * 1000)),
     )
 
 

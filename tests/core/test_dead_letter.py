@@ -79,6 +79,14 @@ def test_the_headers_are_these(detail: Detail, expected: dict[str, str]) -> None
     assert written(detail=detail) == expected
 
 
+def test_of_headers_that_could_not_be_read_word_is_left_and_of_no_timestamp_nothing() -> None:
+    bare = record(3, headers=None, timestamp=None)
+    headers = written(subject=bare)
+    assert headers["__webhook_processor.record.headers"] == "unreadable"
+    assert "__webhook_processor.timestamp" not in headers
+    assert ours(write_down(POLICY, bare, FAILURE).headers) == headers
+
+
 def test_everything_is_written_unless_said_otherwise() -> None:
     assert ours(write_down(POLICY, SUBJECT, FAILURE).headers) == FULL
 

@@ -146,6 +146,11 @@ def test_a_record_older_than_its_age_limit_is_not_tried_again() -> None:
     assert verdict(response(503, "41"), policy, FIRST._replace(age=60.0)) == Never(Reason.RETRIES_EXHAUSTED)
 
 
+def test_a_record_whose_age_is_not_known_is_not_given_up_by_its_age() -> None:
+    policy = replace(ENDLESS, max_age=100.0)
+    assert verdict(response(503, "300"), policy, FIRST._replace(age=None)) == Again(300.0)
+
+
 def test_an_address_that_may_not_be_spoken_to_ends_an_event_that_chose_it_and_no_other() -> None:
     blocked = TransportError("blocked", "")
     assert verdict(blocked, effort=FIRST._replace(is_foreign=True)) == Never(Reason.ENDPOINT_NOT_ALLOWED)

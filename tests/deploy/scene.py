@@ -103,6 +103,7 @@ WELL: Mapping[str, Values | float] = {
     'deliveries_total{outcome="dead_lettered"}': 0,
     'end_to_end_latency_seconds_bucket{le="300.0"}': rising(100),
     'end_to_end_latency_seconds_bucket{le="+Inf"}': rising(100),
+    'end_to_end_latency_unknown_total{reason="missing"}': 0,
     'commits_total{result="acknowledged"}': rising(60),
     'commits_total{result="failed"}': 0,
     'commits_total{result="unanswered"}': 0,
@@ -118,6 +119,7 @@ WELL: Mapping[str, Values | float] = {
 DELIVERED = 'deliveries_total{outcome="delivered"}'
 DEAD_LETTERED = 'deliveries_total{outcome="dead_lettered"}'
 ON_TIME = 'end_to_end_latency_seconds_bucket{le="300.0"}'
+TIMELESS = 'end_to_end_latency_unknown_total{reason="missing"}'
 LAG = 'lag_records{topic="events",partition="0"}'
 LATE = 'lag_seconds{topic="events",partition="0"}'
 COMMITTED = 'committed_offset{topic="events",partition="0"}'

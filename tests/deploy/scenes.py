@@ -16,6 +16,7 @@ from tests.deploy.scene import (
     OPEN,
     REST,
     STALLED,
+    TIMELESS,
     WELL,
     Process,
     Scene,
@@ -125,6 +126,11 @@ AT_PEACE = [
         "an outage of four minutes",
         [Process(but=outage(20, 24)), ERP],
         dict.fromkeys(range(20, 90, 2), ()),
+    ),
+    Scene(
+        "events without a timestamp",
+        [Process(but={ON_TIME: 0, TIMELESS: rising(100)}), ERP],
+        NEVER,
     ),
     Scene("five late events and three dead letters on a topic with hardly any", [
         Process(but={DELIVERED: steps((0, 10), (30, 20)), DEAD_LETTERED: steps((0, 0), (30, 3)), ON_TIME: steps((0, 10), (30, 15)), COMMITTED: steps((0, 10), (30, 23)), LAG: 0, LATE: 0}),
