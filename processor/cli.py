@@ -1,35 +1,29 @@
-"""The command line: run, check, preview, demo, version."""
+"""The command line: run, check, preview, demo, version.
 
-import asyncio
+What a command needs is imported when it runs, so that `version` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import structlog
 import typer
 
-from processor import __version__, config, logs
-from processor.app import App
-from processor.core import events
-from processor.core.transform import Transform
-from processor.demo import demo as run_demo
-from processor.errors import ConfigError, EventError, FatalError, Problem, TransportError
-from processor.kafka.options import refuse_unknown
-from processor.kafka.probe import probe as probe_kafka
-from processor.model import Finding
-from processor.settings import Settings
-from processor.supervisor import Supervisor
-from processor.web.probe import probe as probe_endpoint
-from processor.web.tls import ssl_context
-from processor.worker import number_in, settings_of, work
+from processor import __version__, startup
 
-if sys.platform != "win32":
-    from uvloop import new_event_loop
-else:
-    new_event_loop = None
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Iterator
+
+    from processor.core.transform import Transform
+    from processor.errors import ConfigError
+    from processor.model import Finding
+    from processor.settings import Settings
 
 app = typer.Typer(
     name="webhook-processor",
@@ -38,6 +32,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+MOST_WORKERS = 256
+"""Processes that one supervisor may be asked for: more on one machine is a slip of the finger."""
+
+LONGEST_EVENT = 64 * 1024 * 1024
+"""Bytes of a line that `preview` takes for an event."""
 
 ConfigFile = Annotated[
     Path | None,
@@ -71,14 +71,25 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
     With more than one worker, one that ends is started again, and the admin port shows all of them.
     Limits in the settings, such as max_in_flight and rate_limit, hold for each worker.
     """
-    worker = number_in(os.environ)
+    import asyncio
+
+    import structlog
+
+    from processor import logs
+    from processor.errors import ConfigError, FatalError
+    from processor.worker import number_in
+
+    try:
+        worker = number_in(os.environ)
+    except ConfigError as error:
+        _refuse(error)
     count = 1 if worker is not None else _count(workers)
     settings = _settings(file)
     facts = {} if worker is None else {"worker": worker}
     logs.configure(settings.log.level, settings.log.format, settings.secrets(), facts)
     logs.tell_what_nobody_catches()
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as loop:
+        with asyncio.Runner(loop_factory=_loop_factory()) as loop:
             status = loop.run(_running(settings, worker, count))
     except ConfigError as error:
         _refuse(error)
@@ -111,6 +122,8 @@ def check(
 
     Exit status: 0 nothing is wrong, 2 something is.
     """
+    from processor.settings import Settings
+
     if schema:
         typer.echo(json.dumps(Settings.model_json_schema(), indent=2))
         return
@@ -141,10 +154,15 @@ def preview(
     for which the event would become a dead letter, or why it would be skipped. A line `null` stands
     for a record without a value.
     """
+    from processor.core.transform import Transform
+
     settings = _settings(file)
     transform = Transform(settings.request_policy())
     skip_tombstones = settings.delivery.tombstones == "skip"
-    for line in source:
+    while line := source.readline(LONGEST_EVENT + 1):
+        if len(line) > LONGEST_EVENT:
+            message = f"a line of more than {LONGEST_EVENT} bytes is no event"
+            raise typer.BadParameter(message, param_hint="EVENTS")
         if value := line.strip():
             shown = _preview(transform, None if value == b"null" else value, skip_tombstones)
             typer.echo(json.dumps(shown, ensure_ascii=False))
@@ -157,6 +175,8 @@ def demo(
     ] = False,
 ) -> None:
     """See it work: a broker, an endpoint and the processor on this machine, with some hundred events."""
+    from processor.demo import demo as run_demo
+
     raise typer.Exit(run_demo(keep))
 
 
@@ -167,12 +187,27 @@ def version() -> None:
 
 
 def main() -> None:
-    """The entry point of the command."""
-    app()
+    """The entry point of the command; where its output cannot be written it ends with 1."""
+    startup.prepare(sys.argv)
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            if not isinstance(error, BrokenPipeError):  # who reads no more has seen what there was to see
+                typer.echo(f"error {error}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more
+        sys.exit(1)
 
 
 async def _running(settings: Settings, worker: int | None, count: int) -> int:
     """Run as a worker, as the supervisor of some, or alone; then the exit status."""
+    from processor.app import App
+    from processor.supervisor import Supervisor
+    from processor.worker import settings_of, work
+
     if worker is not None:
         await work(settings_of(settings, worker))
     elif count > 1:
@@ -182,15 +217,31 @@ async def _running(settings: Settings, worker: int | None, count: int) -> int:
     return 0
 
 
+def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    from uvloop import new_event_loop
+
+    return new_event_loop
+
+
 def _count(workers: str) -> int:
     if workers == "auto":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not workers.isdecimal() or int(workers) < 1:
-        raise typer.BadParameter("must be a number from 1 on, or auto", param_hint="--workers")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(cores, MOST_WORKERS)
+    if not (workers.isdecimal() and len(workers) < 9 and 1 <= int(workers) <= MOST_WORKERS):
+        raise typer.BadParameter(
+            f"must be a number from 1 to {MOST_WORKERS}, or auto", param_hint="--workers"
+        )
     return int(workers)
 
 
 def _settings(file: Path | None) -> Settings:
+    from processor import config
+    from processor.errors import ConfigError, Problem
+    from processor.kafka.options import refuse_unknown
+    from processor.web.tls import ssl_context
+
     problems: list[Problem] = []
     try:
         settings = config.load(file, os.environ)
@@ -210,12 +261,16 @@ def _settings(file: Path | None) -> Settings:
 
 
 def _refuse(error: ConfigError) -> NoReturn:
-    for problem in error.problems:
-        typer.echo(f"error {problem}", err=True)
+    with contextlib.suppress(OSError):  # the status says it all the same
+        for problem in error.problems:
+            typer.echo(f"error {problem}", err=True)
     raise typer.Exit(2) from None
 
 
 def _preview(transform: Transform, value: bytes | None, skip_tombstones: bool) -> dict[str, Any]:
+    from processor.core import events
+    from processor.errors import EventError
+
     if value is None and skip_tombstones:
         return {"skipped": "tombstone"}
     try:
@@ -227,6 +282,14 @@ def _preview(transform: Transform, value: bytes | None, skip_tombstones: bool) -
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
+    import asyncio
+
+    from processor.core.transform import Transform
+    from processor.errors import TransportError
+    from processor.kafka.probe import probe as probe_kafka
+    from processor.model import Finding
+    from processor.web.probe import probe as probe_endpoint
+
     yield from probe_kafka(settings.kafka, settings.dead_letter)
     what = "endpoint " + str(Transform(settings.request_policy()).origin)
     try:

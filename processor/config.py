@@ -5,6 +5,8 @@
 be `{from_env: NAME}` or `{from_file: PATH}`, so that the YAML file itself holds no secret.
 """
 
+import errno
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,6 +25,8 @@ from processor.setting_types import Section, mapping
 from processor.settings import PREFIX, Settings, misfits
 
 FILE_SUFFIX = "_FILE"
+LARGEST_FILE = 1024 * 1024
+"""Bytes of a file with settings, or with one of them."""
 
 Raw = dict[str, Any]
 
@@ -70,7 +74,7 @@ def variable(name: str) -> str:
 def read_yaml(file: Path) -> Raw:
     """The mapping in `file`; an empty file is an empty mapping."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.safe_load(_text_in(file))
     except OSError as error:
         raise ConfigError([Problem(str(file), error.strerror or "cannot be read")]) from None
     except UnicodeDecodeError:
@@ -225,8 +229,19 @@ def _reference(value: Raw, path: str, environ: Mapping[str, str], problems: list
 
 def _file_content(file: str, path: str, problems: list[Problem]) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        return _text_in(Path(file)).strip()
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         problems.append(Problem(path, f"the file {file} cannot be read: {reason}"))
         return ""
+
+
+def _text_in(file: Path) -> str:
+    """What a file holds; a device or a pipe, which may never end or begin, and what is huge are refused."""
+    if not stat.S_ISREG(mode := file.stat().st_mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    with file.open("rb") as opened:
+        content = opened.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"it holds more than {LARGEST_FILE} bytes")
+    return content.decode()

@@ -1,6 +1,7 @@
 """One of several workers: a processor whose pages a supervisor shows, and which ends with it."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Mapping
 from functools import partial
@@ -10,6 +11,7 @@ import structlog
 
 from processor.app import App
 from processor.core.live import Filter, written
+from processor.errors import ConfigError, Problem
 from processor.expositions import WORKERS_FORMAT
 from processor.line import Desk, Page
 from processor.settings import Settings
@@ -17,13 +19,19 @@ from processor.web.pages import Pages
 
 NUMBER = "WEBHOOK_PROCESSOR_SUPERVISED_AS"
 """The environment variable by which a supervisor tells a worker its number."""
+_A_NUMBER = re.compile("[0-9]{1,4}")
 
 log = structlog.get_logger()
 
 
 def number_in(environ: Mapping[str, str]) -> int | None:
-    """The number of the worker that this process is to be; None: it is none."""
-    return int(environ[NUMBER]) if NUMBER in environ else None
+    """The number of the worker that this process is to be; None: it is none. Raises ConfigError."""
+    said = environ.get(NUMBER)
+    if said is None:
+        return None
+    if not _A_NUMBER.fullmatch(said):
+        raise ConfigError([Problem(NUMBER, "is for the workers that `run --workers` starts", "unset it")])
+    return int(said)
 
 
 def settings_of(settings: Settings, number: int) -> Settings:

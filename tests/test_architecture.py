@@ -13,6 +13,7 @@ PACKAGE = ROOT / "processor"
 FLOORS = {
     "": 0,
     "clock": 0,
+    "startup": 0,
     "errors": 0,
     "model": 0,
     "core": 1,

@@ -124,15 +124,15 @@ def test_an_option_that_librdkafka_does_not_know_is_told_before_anything_is_conn
     assert "no.such.option" in done.stderr
 
 
-@pytest.mark.parametrize("workers", ["0", "-1", "two", "1.5", "", "AUTO "])
+@pytest.mark.parametrize("workers", ["0", "-1", "two", "1.5", "", "AUTO ", "257", "9" * 5000])
 def test_a_number_of_workers_that_is_none_is_refused(settings: Path, workers: str) -> None:
     by_option = asked("run", "-c", str(settings), "--workers", workers)
-    assert (by_option.returncode, "a number from 1 on, or auto" in by_option.stderr) == (2, True)
+    assert (by_option.returncode, "a number from 1 to 256, or auto" in by_option.stderr) == (2, True)
 
 
 def test_a_number_of_workers_in_the_environment_is_judged_alike(settings: Path) -> None:
     done = asked("run", "-c", str(settings), WEBHOOK_PROCESSOR_WORKERS="0")
-    assert (done.returncode, "a number from 1 on, or auto" in done.stderr) == (2, True)
+    assert (done.returncode, "a number from 1 to 256, or auto" in done.stderr) == (2, True)
 
 
 def test_auto_is_a_worker_for_each_core_that_may_be_used() -> None:
@@ -345,6 +345,11 @@ def test_preview_of_a_file_that_is_not_there_ends_with_2(settings: Path) -> None
     done = asked("preview", "-c", str(settings), "/no/such/file")
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such file" in done.stderr
+
+
+def test_preview_of_what_never_ends_ends_with_2(settings: Path) -> None:
+    done = asked("preview", "-c", str(settings), "/dev/zero")
+    assert (done.returncode, "bytes is no event" in done.stderr) == (2, True)
 
 
 def test_settings_come_from_a_file_named_by_a_variable_or_from_variables_alone(settings: Path) -> None:

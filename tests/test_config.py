@@ -5,6 +5,7 @@ never repeated, neither by settings nor by problems.
 """
 
 import json
+import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -652,6 +653,50 @@ SECRET_CONFIGURATION = {
     "ADMIN__TOKEN": f"{SECRET}-admin",
     "DESTINATION__HEADERS": f'{{"Authorization": "Bearer {SECRET}-token", "Content-Type": "text/xml"}}',
 }
+
+
+def device(folder: Path) -> Path:
+    return Path("/dev/zero")
+
+
+def pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+def directory(folder: Path) -> Path:
+    return folder
+
+
+def huge(folder: Path) -> Path:
+    (folder / "huge").touch()
+    os.truncate(folder / "huge", 2**40)
+    return folder / "huge"
+
+
+def nameless(folder: Path) -> Path:
+    return folder / "a\0b"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (device, "it is no regular file"),
+        (pipe, "it is no regular file"),
+        (directory, "Is a directory"),
+        (huge, "it holds more than 1048576 bytes"),
+        (nameless, ""),
+    ],
+)
+def test_a_file_that_never_ends_never_begins_or_is_huge_is_refused_and_not_waited_for(
+    tmp_path: Path, write: Write, made: Callable[[Path], Path], reason: str
+) -> None:
+    file = made(tmp_path)
+    assert reason in problem(file=file).message
+    assert reason in problem(environ=env(KAFKA__SASL_PASSWORD_FILE=str(file))).message
+    header = {"destination": {"headers": {"A": {"from_file": str(file)}}}}
+    assert reason in problem(write(json.dumps(header)), env()).message
 
 
 def test_settings_show_no_secret() -> None:

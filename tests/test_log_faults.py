@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,6 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from processor.kafka.embedded import EmbeddedBroker
-from tests.acceptance.processor import COMMAND
 from tests.endpoint import HOST, Arrival, Endpoint, Reply, unused_port
 
 EVENTS = 40
@@ -87,10 +87,10 @@ def written(folder: Path, broker: EmbeddedBroker, topic: str, url: str, port: in
 
 
 @asynccontextmanager
-async def running(*arguments: str, stderr: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(*command: str, stderr: int) -> AsyncIterator[asyncio.subprocess.Process]:
     """The command with this standard error, killed in the end if it still runs."""
     theirs = {name: value for name, value in os.environ.items() if not name.startswith("WEBHOOK_PROCESSOR")}
-    process = await asyncio.create_subprocess_exec(COMMAND, *arguments, stderr=stderr, env=theirs)
+    process = await asyncio.create_subprocess_exec(*command, stderr=stderr, env=theirs)
     os.close(stderr)
     try:
         yield process
@@ -119,20 +119,38 @@ async def until(port: int, name: str, at_least: float) -> None:
             await asyncio.sleep(0.05)
 
 
+CLOSED = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+"""Starts a command without standard input, output and error."""
+
+
 @pytest.mark.parametrize(
-    ("stderr", "workers"), [(gone, "1"), (full, "1"), (unread, "1"), (gone, "2"), (unread, "2")]
+    ("stderr", "workers", "through"),
+    [
+        (gone, "1", ()),
+        (full, "1", ()),
+        (unread, "1", ()),
+        (gone, "2", ()),
+        (unread, "2", ()),
+        (full, "1", CLOSED),
+        (full, "2", CLOSED),
+    ],
 )
 async def test_a_log_that_fails_stops_no_delivery_no_page_and_no_stop(
-    broker: EmbeddedBroker, tmp_path: Path, stderr: Callable[[], int], workers: str
+    broker: EmbeddedBroker,
+    tmp_path: Path,
+    stderr: Callable[[], int],
+    workers: str,
+    through: tuple[str, ...],
 ) -> None:
     port, seen = unused_port(), dict[bytes, int]()
     async with Endpoint(busy_at_first(seen)) as endpoint:
-        file = written(tmp_path, broker, f"{stderr.__name__}-{workers}", endpoint.url, port)
-        async with running("run", "-c", str(file), "--workers", workers, stderr=stderr()) as process:
+        file = written(tmp_path, broker, f"events-{port}", endpoint.url, port)
+        command = (*through, sys.executable, "-m", "processor", "run", "-c", str(file), "--workers", workers)
+        async with running(*command, stderr=stderr()) as process:
             await endpoint.received(2 * EVENTS, within=PATIENCE)
             await until(port, "committed_offset", at_least=EVENTS)
             assert json.loads(await asyncio.to_thread(page, port, "/livez"))["ok"]
-            if stderr is not unread:
+            if stderr is not unread and not through:
                 assert await metric(port, "log_lines_lost_total") > EVENTS
             process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(PATIENCE):

@@ -17,6 +17,7 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
 from processor import config
+from processor.errors import ConfigError
 from processor.expositions import WORKERS_FORMAT
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.options import consumer_options
@@ -347,6 +348,12 @@ def test_a_worker_without_a_static_name_is_given_none() -> None:
 @pytest.mark.parametrize(("environ", "number"), [({}, None), ({NUMBER: "3"}, 3)])
 def test_a_worker_knows_its_number_from_its_environment(environ: dict[str, str], number: int | None) -> None:
     assert number_in(environ) == number
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "٣", "1.0", " 1", "1" * 5000])
+def test_a_number_that_is_none_is_refused(number: str) -> None:
+    with pytest.raises(ConfigError, match=NUMBER):
+        number_in({NUMBER: number})
 
 
 async def test_a_worker_without_a_supervisor_says_so(tmp_path: Path, broker: EmbeddedBroker) -> None:

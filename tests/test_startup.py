@@ -1,0 +1,99 @@
+"""What holds before the processor is loaded: a stop is a stop, closed descriptors are not reused."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from processor import __version__
+
+PATIENCE = 60
+HEAVY = {
+    "aiohttp",
+    "asyncio",
+    "confluent_kafka",
+    "pydantic_settings",
+    "prometheus_client",
+    "structlog",
+    "uvloop",
+}
+
+COMMAND = (sys.executable, "-m", "processor")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("loading", ["typer", "structlog", "confluent_kafka"])
+def test_a_stop_while_it_loads_ends_it_with_0(tmp_path: Path, loading: str, number: signal.Signals) -> None:
+    slow = "import time; print('loading', flush=True); time.sleep(600)"
+    (tmp_path / f"{loading}.py").write_text(slow, encoding="utf-8")
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+    process = subprocess.Popen([*COMMAND, "run"], stdout=subprocess.PIPE, env=environ)
+    assert process.stdout
+    with process.stdout as told:
+        assert told.readline() == b"loading\n"
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_other_commands_are_interrupted_without_a_trace(tmp_path: Path) -> None:
+    slow = "import time; print('loading', flush=True); time.sleep(600)"
+    (tmp_path / "pydantic_settings.py").write_text(slow, encoding="utf-8")
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+    process = subprocess.Popen([*COMMAND, "check"], stdout=-1, stderr=-1, env=environ)
+    assert process.stdout
+    assert process.stdout.readline() == b"loading\n"
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGINT
+    assert b"Traceback" not in told
+
+
+@pytest.mark.parametrize("arguments", [("version",), ("--help",), ("run", "--help")])
+def test_what_needs_nothing_loads_nothing(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "processor", *arguments], capture_output=True, text=True
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer" in loaded
+    assert not HEAVY & loaded
+
+
+def shell(redirections: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("WEBHOOK_PROCESSOR")}
+    command = ("bash", "-c", f'set -o pipefail; "$@" {redirections}', "bash", *COMMAND, *arguments)
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE, env=theirs | environ)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_works_without_what_it_does_not_need(closed: str) -> None:
+    done = shell(closed, "version")
+    assert done.returncode == 0
+    assert done.stdout.decode() == ("" if ">&-" in closed.split() else f"{__version__}\n")
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("nowhere", ["2>/dev/full", "2>&-", "2> >(exit 0)"])
+def test_a_wrong_configuration_is_2_also_where_nobody_can_be_told(nowhere: str) -> None:
+    assert shell(nowhere, "run").returncode == 2
+
+
+def test_an_output_that_cannot_be_written_is_an_error_of_one_line() -> None:
+    done = shell(">/dev/full", "check", "--schema")
+    assert (done.returncode, done.stderr) == (1, b"error [Errno 28] No space left on device\n")
+
+
+def test_who_reads_no_more_is_no_error_to_be_told() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*COMMAND, "check", "--schema"], stdout=writing, stderr=-1, timeout=PATIENCE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_number_that_is_none_of_a_worker_is_told_like_a_setting() -> None:
+    done = shell("", "run", WEBHOOK_PROCESSOR_SUPERVISED_AS="x")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error WEBHOOK_PROCESSOR_SUPERVISED_AS: is for the workers")
