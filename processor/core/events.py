@@ -3,10 +3,17 @@
 An event is a JSON object. It is split into its top-level members and no further: the bytes of a
 member that nobody looks into are never decoded, so they can be passed on unchanged, numbers of any
 size and precision included.
+
+Half a surrogate, which every cut emoji leaves as `\\ud83d`, is JSON (RFC 8259, 8.2): it stays as it
+is written, and becomes U+FFFD only where text has to be made of it. A byte order mark is no part of
+the event.
 """
 
 import json
-from typing import Any, NoReturn
+import re
+from collections.abc import Mapping
+from json import decoder
+from typing import Any, NoReturn, TypeGuard
 
 import msgspec
 
@@ -15,6 +22,15 @@ from processor.errors import EventError
 
 _SPLIT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NULL = msgspec.Raw(b"null")
+_WHITE_SPACE = " \t\n\r"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ESCAPES = re.compile(rf"(?:\\[^u]|{_HIGH}{_LOW})+|((?:{_HIGH}(?!{_LOW})|{_LOW})+)")
+"""Escapes that are what they seem, in runs; those in the group are halves of surrogates."""
+_ESCAPE_LENGTH = len(r"\ud83d")
+_FALSY = (b"null", b"false", b'""')
+_ZERO = re.compile(rb"-?[0.]+(?:[eE].*)?")
 
 Json = Any
 """A decoded JSON value: dict, list, str, Number, True, False or None."""
@@ -27,10 +43,14 @@ class Number(str):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One event: the bytes it came in, and its top-level members, each as bytes."""
+    """One event: its bytes, its top-level members, each as bytes, and the whole value of its record.
+
+    The record's value may begin with a byte order mark; `value` does not.
+    """
 
     value: bytes
     members: dict[str, msgspec.Raw]
+    whole: bytes
 
     def get(self, name: str) -> Json:
         """The decoded member, or None where it is absent or null."""
@@ -53,15 +73,52 @@ def parse(value: bytes | None) -> Event:
     try:
         if not value.isascii():
             value.decode()
-        return Event(value, _SPLIT.decode(value))
     except UnicodeDecodeError as error:
         raise EventError("invalid_event", f"not UTF-8: {error.reason} at byte {error.start}") from None
+    try:
+        return Event(value, _SPLIT.decode(value), value)
+    except (msgspec.DecodeError, RecursionError):
+        text = value.removeprefix(_BYTE_ORDER_MARK)
+    return Event(text, _members(text), value)
+
+
+def split(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The members of the object in `raw`, a member of a parsed event. Raises EventError as `decode` does."""
+    return _members(_shallow(raw))
+
+
+def _members(text: bytes) -> dict[str, msgspec.Raw]:
+    """The members of an object in UTF-8, each as bytes. Raises EventError."""
+    try:
+        return _SPLIT.decode(text)
     except msgspec.ValidationError:
         raise EventError("invalid_event", "the value is JSON but not an object") from None
     except msgspec.DecodeError as error:
-        raise EventError("invalid_event", f"not JSON: {error}") from None
+        if not _SURROGATE.search(text):
+            raise EventError("invalid_event", f"not JSON: {error}") from None
     except RecursionError:
         raise EventError("invalid_event", "nested too deeply") from None
+    return _members_with_halves(text.decode())
+
+
+def _members_with_halves(text: str) -> dict[str, msgspec.Raw]:
+    """The same by the standard library, which takes halves of surrogates; it decodes what it passes over."""
+    text = text.strip(_WHITE_SPACE)
+    try:
+        members, end = decoder.JSONObject((text, 1), True, _range, None, None)  # type: ignore[attr-defined]
+    except RecursionError:
+        raise EventError("invalid_event", "nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise EventError("invalid_event", f"not JSON: {error.msg} at character {error.pos}") from None
+    if text[0] != "{" or end != len(text):
+        raise EventError("invalid_event", "not JSON: something stands beside the object")
+    return {name: msgspec.Raw(value.encode()) for name, value in members.items()}
+
+
+def _range(text: str, start: int) -> tuple[str, int]:
+    """The JSON value that begins at `start`, as it is written, and where it ends."""
+    _, end = _PASSING.raw_decode(text, start)
+    return text[start:end], end
 
 
 def decode(raw: msgspec.Raw) -> Json:
@@ -69,23 +126,72 @@ def decode(raw: msgspec.Raw) -> Json:
 
     Raises EventError `invalid_event` where it is nested deeper than what is looked into may be.
     """
-    return json.loads(_shallow(raw).decode(), parse_int=Number, parse_float=Number, parse_constant=_refuse)
+    text = _shallow(raw).decode()
+    if _SURROGATE.search(raw):
+        text = _ESCAPES.sub(_whole, text)
+    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_refuse)
 
 
-def split(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
-    """The members of the object in `raw`, a member of a parsed event. Raises EventError as `decode` does."""
-    return _SPLIT.decode(_shallow(raw))
+def is_truthy(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
+    """Whether JavaScript takes the value for true: all but null, false, 0 and the empty text."""
+    return raw is not None and bytes(raw) not in _FALSY and not _ZERO.fullmatch(raw)
+
+
+def is_present(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
+    """Whether it is there, and neither null nor the empty text."""
+    return raw is not None and bytes(raw) not in (b"null", b'""')
+
+
+def is_object(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
+    """Whether it is an object."""
+    return raw is not None and bytes(raw)[:1] == b"{"
+
+
+def written(members: Mapping[str, msgspec.Raw]) -> bytes:
+    """The members as a JSON object, their values byte for byte."""
+    try:
+        return msgspec.json.encode(members)
+    except UnicodeEncodeError:  # half a surrogate in a name
+        return b"{%b}" % b",".join(b"%b:%b" % (_escaped(name), raw) for name, raw in members.items())
 
 
 def json_text(value: Json) -> str:
     """`value` as JSON without white space, numbers as they were written."""
+    parts: list[str] = []
+    _write(value, parts)
+    return "".join(parts)
+
+
+def _write(value: Json, parts: list[str]) -> None:
+    """One list for all of it: a text that stood in lists within lists would be copied by each."""
     if isinstance(value, Number):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json_text(str(k))}:{json_text(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(json_text, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+        parts.append(value)
+    elif isinstance(value, dict):
+        before = "{"
+        for name, item in value.items():
+            parts += before, json.dumps(name, ensure_ascii=False), ":"
+            _write(item, parts)
+            before = ","
+        parts.append("}" if value else "{}")
+    elif isinstance(value, list):
+        before = "["
+        for item in value:
+            parts.append(before)
+            _write(item, parts)
+            before = ","
+        parts.append("]" if value else "[]")
+    else:
+        parts.append(json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(name: str) -> bytes:
+    return json.dumps(name, ensure_ascii=False).encode(errors="backslashreplace")
+
+
+def _whole(escapes: re.Match[str]) -> str:
+    """The escapes, with U+FFFD for each half of a surrogate."""
+    halves = escapes[1]
+    return r"\ufffd" * (len(halves) // _ESCAPE_LENGTH) if halves else escapes[0]
 
 
 def _shallow(raw: msgspec.Raw) -> bytes:
@@ -97,3 +203,7 @@ def _shallow(raw: msgspec.Raw) -> bytes:
 
 def _refuse(constant: str) -> NoReturn:
     raise EventError("invalid_event", f"{constant} is not JSON")
+
+
+_PASSING = json.JSONDecoder(parse_int=bool, parse_float=bool, parse_constant=_refuse)
+"""Finds where a value ends. What it is does not matter: no number is made of its digits."""
