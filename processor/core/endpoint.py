@@ -3,14 +3,16 @@
 Promise: whatever an event says, the request goes to the configured scheme, host and port, or to an
 allowed host; user info, fragments and segments that climb (`..`, however encoded) never leave.
 The text is judged as it stands (RFC 3986) before anything is decoded or normalised: a library that
-normalises first would judge another URL than the one that is sent.
+normalises first would judge another URL than the one that is sent. Text that is too long is refused
+before anything is done with it.
 """
 
 import re
 from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from unicodedata import normalize
+from urllib.parse import quote
 
 from processor.errors import EventError
 
@@ -25,6 +27,17 @@ _PATH_SAFE = "/:@!$&'()*+,;=~%"
 _QUERY_SAFE = _PATH_SAFE + "?[]"
 _DECODING_ROUNDS = 4
 """How often a receiver and its proxies may decode a path before it is looked up."""
+_CLIMB = re.compile(r"(?:^|[/\\])\.{1,2}(?:;[^/\\]*)?(?:[/\\]|\Z)")
+_CODE = re.compile("%[0-9A-Fa-f]{2}")
+_DIGITS = "0123456789ABCDEFabcdef"
+_CODED = {high + low: chr(int(high + low, 16)) for high in _DIGITS for low in _DIGITS}
+"""What a percent code stands for; bytes beyond ASCII decide nothing here, and stand for themselves."""
+
+LONGEST_URL = 16 * 1024
+"""Bytes of a URL as it is sent."""
+LONGEST_HOST = 253
+"""Characters of a host name (RFC 1035, 2.3.4); what it costs to encode an international one grows with
+the square of its length."""
 
 
 class Origin(NamedTuple):
@@ -58,7 +71,7 @@ class Endpoint:
         """The URL for an event that brings a whole URL, text to append, or both ("" for neither)."""
         if not full_path and not append_path:
             return self.url
-        origin, path, query = _split((full_path or self._base) + append_path)
+        origin, path, query = _split(full_path or self._base, append_path)
         if origin != self.origin and not self._allows(origin):
             raise EventError("endpoint_not_allowed", "the event asks for a scheme, host or port not allowed")
         return f"{origin}{path}{query}"
@@ -71,15 +84,25 @@ class Endpoint:
         return not self._allowed_hosts.isdisjoint(((origin.host, None), (origin.host, origin.port)))
 
 
-def _split(url: str) -> tuple[Origin, str, str]:
+def _split(url: str, appended: str = "") -> tuple[Origin, str, str]:
     """Origin, path and query, both encoded; the fragment is left behind."""
+    if len(url) + len(appended) > LONGEST_URL:
+        raise _too_long()
+    url += appended
     parts = _URL.match(url)
     if not parts or parts["scheme"].lower() not in _PORTS or not parts["authority"]:
         raise EventError("invalid_url", "the URL needs http:// or https:// and a host")
     origin = _origin(parts["scheme"].lower(), parts["authority"])
     if _climbs(parts["path"]):
         raise EventError("endpoint_not_allowed", "the path has a segment '.' or '..'")
-    return origin, _encode(parts["path"] or "/", _PATH_SAFE), _encode(parts["query"] or "", _QUERY_SAFE)
+    path, query = _encode(parts["path"] or "/", _PATH_SAFE), _encode(parts["query"] or "", _QUERY_SAFE)
+    if len(str(origin)) + len(path) + len(query) > LONGEST_URL:
+        raise _too_long()
+    return origin, path, query
+
+
+def _too_long() -> EventError:
+    return EventError("invalid_url", f"the URL is longer than {LONGEST_URL} bytes")
 
 
 def _origin(scheme: str, authority: str) -> Origin:
@@ -105,13 +128,15 @@ def _allowed(entry: str) -> tuple[str | None, int | None]:
 
 
 def _ascii_host(host: str) -> str | None:
+    if len(host) > LONGEST_HOST or len(normalize("NFKC", host)) > LONGEST_HOST:
+        return None
     if host.startswith("["):
         return _ipv6_host(host[1:-1])
     try:
         text = host.lower() if host.isascii() else host.encode("idna").decode("ascii").lower()
     except UnicodeError:
         return None
-    return text if _HOST.fullmatch(text) else None
+    return text if len(text) <= LONGEST_HOST and _HOST.fullmatch(text) else None
 
 
 def _ipv6_host(address: str) -> str | None:
@@ -123,9 +148,12 @@ def _ipv6_host(address: str) -> str | None:
 
 def _climbs(path: str) -> bool:
     for _ in range(_DECODING_ROUNDS + 1):
-        if any(segment.partition(";")[0] in (".", "..") for segment in re.split(r"[/\\]", path)):
+        if "." in path and _CLIMB.search(path):
             return True
-        path = unquote(path)
+        if not _CODE.search(path):
+            return False
+        before, *pieces = path.split("%")
+        path = before + "".join([_CODED.get(piece[:2], "%" + piece[:2]) + piece[2:] for piece in pieces])
     return False
 
 

@@ -1,7 +1,10 @@
 """What an event asks for: the webhook request, as RudderStack's webhook destination makes it.
 
-Promise: an event that asks for nothing special is passed on byte for byte; where something has to
-be taken out or put in, every other member keeps its bytes.
+Promises: an event that asks for nothing special is passed on byte for byte; where something has to
+be taken out or put in, every other member keeps its bytes. What an event asks for is bounded before
+it is looked into, and a refusal quotes nothing of the event but the start of a header's name.
+
+With `Envelope.NONE` no member asks for anything: every event is passed on byte for byte.
 """
 
 import re
@@ -13,8 +16,18 @@ from typing import NamedTuple
 import msgspec
 
 from processor.core import query
-from processor.core.endpoint import Endpoint, Origin
-from processor.core.events import Event, Json, json_text, split
+from processor.core.endpoint import LONGEST_URL, Endpoint, Origin
+from processor.core.events import (
+    Event,
+    Json,
+    decode,
+    is_object,
+    is_present,
+    is_truthy,
+    json_text,
+    split,
+    written,
+)
 from processor.errors import EventError
 from processor.model import Headers, Request
 
@@ -41,11 +54,23 @@ FRAMING = frozenset(
 )
 """Header names that belong to the connection; an event's are dropped (RFC 9110, 7.6.1)."""
 
+MOST_HEADERS = 256
+LONGEST_NAME = 256
+LONGEST_VALUE = 16 * 1024
+MOST_HEADER_BYTES = 32 * 1024
+"""How many headers may be asked for, bytes of a name, of a value, and of all of them together."""
+MOST_JSON = 2 * MOST_HEADER_BYTES
+"""Bytes of the JSON that an event asks for them in."""
+
 _SPECIAL = frozenset((*ENVELOPE, "request_ip"))
-_INTEGRATIONS = ("Webhook", "webhook", "WebHook", "WEBHOOK")
+_INTEGRATIONS = ("webhook", "Webhook", "WebHook", "WEBHOOK")
+_SHORTEST_PATH = len('{"webhook":{"fullPath":1}}')
+_MOST_PATH_JSON = 8 * LONGEST_URL
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_EMPTY = (b"null", b'""')
+_NEITHER_TEXT_NOR_NUMBER = b"{[tf"
+_SHOWN = 64
+_PUNCTUATION = re.compile("[^0-9a-z]")
 
 
 class Method(StrEnum):
@@ -63,6 +88,15 @@ class Method(StrEnum):
         return self not in (Method.GET, Method.DELETE)
 
 
+class Envelope(StrEnum):
+    """Whether members of an event say how it is sent."""
+
+    RUDDERSTACK = "rudderstack"
+    """`header`, `fullPath`, `appendPath`, `request_ip` and those in `integrations` do; nulls are left out."""
+    NONE = "none"
+    """None does: the value is sent as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestPolicy:
     """Where requests go, and what all of them have in common."""
@@ -71,6 +105,7 @@ class RequestPolicy:
     method: Method = Method.POST
     headers: Headers = ()
     allowed_hosts: frozenset[str] = frozenset()
+    envelope: Envelope = Envelope.RUDDERSTACK
 
 
 class Prepared(NamedTuple):
@@ -96,6 +131,7 @@ class Transform:
         self._headers |= _checked(policy.headers)
         self._plain_headers = tuple(self._headers.values())
         self._plain_method = policy.method.value if policy.method.has_body else None
+        self._has_envelope = policy.envelope is Envelope.RUDDERSTACK
 
     @property
     def origin(self) -> Origin:
@@ -104,7 +140,11 @@ class Transform:
 
     def unchanged(self, event: Event) -> Request | None:
         """The request for an event that is passed on as it is, as most are; None: it has to be prepared."""
-        if self._plain_method is None or event.has_nulls() or not event.members.keys().isdisjoint(_SPECIAL):
+        if self._plain_method is None:
+            return None
+        if not self._has_envelope:
+            return Request(self._plain_method, self._endpoint.url, self._plain_headers, event.whole)
+        if event.has_nulls() or not event.members.keys().isdisjoint(_SPECIAL):
             return None
         integrations = event.members.get("integrations")
         if integrations is not None and _may_name_a_path(integrations):
@@ -116,77 +156,109 @@ class Transform:
 
         Raises EventError: `invalid_header`, `invalid_url`, `endpoint_not_allowed`, `invalid_event`.
         """
-        headers, dropped = self._headers_for(event)
-        url, body = self._url(event), None
-        if self._method.has_body:
-            body = _body(event)
-        elif pairs := query.parameters(event):
-            url = query.joined(url, pairs)
+        headers, dropped, url, body = self._plain_headers, 0, self._endpoint.url, None
+        if self._has_envelope:
+            headers, dropped = self._headers_for(event)
+            url = self._url(event)
+        if not self._method.has_body:
+            pairs = query.parameters(event)
+            url = query.joined(url, pairs) if pairs else url
+        else:
+            body = _body(event) if self._has_envelope else event.whole
         request = Request(self._method.value, url, headers, body)
         return Prepared(request, dropped, not self._endpoint.is_own(url))
 
     def _headers_for(self, event: Event) -> tuple[Headers, int]:
-        own = event.get("header") if "header" in event.members else None
-        if not isinstance(own, dict) or not own:
+        raw = event.members.get("header")
+        if not is_object(raw):
             return self._plain_headers, 0
-        sendable = [(name, _header_text(value)) for name, value in own.items() if name.lower() not in FRAMING]
-        headers = self._headers | _checked(sendable)
-        return tuple(headers.values()), len(own) - len(sendable)
+        if len(raw) > MOST_JSON:
+            raise _too_many_headers()
+        own = decode(raw)
+        asked = [(name, value) for name, value in own.items() if not belongs_to_connection(name)]
+        if len(asked) > MOST_HEADERS:
+            raise _too_many_headers()
+        headers = self._headers | _checked((name, _header_text(value)) for name, value in asked)
+        return tuple(headers.values()), len(own) - len(asked)
 
     def _url(self, event: Event) -> str:
-        integrations = _integrations(event)
-        if not integrations and "fullPath" not in event.members and "appendPath" not in event.members:
+        members = event.members
+        integrations = _integrations(members.get("integrations"))
+        if not integrations and "fullPath" not in members and "appendPath" not in members:
             return self._endpoint.url
-        own = {name: event.get(name) for name in ENVELOPE[1:]}
         return self._endpoint.resolve(
-            _path_text("fullPath", own, *integrations), _path_text("appendPath", own, *integrations)
+            _path_text("fullPath", members, integrations), _path_text("appendPath", members, integrations)
         )
+
+
+def belongs_to_connection(name: str) -> bool:
+    """Whether a header is the connection's, also by a name that CGI or WSGI makes the same (`_` for `-`)."""
+    return len(name) <= LONGEST_NAME and _PUNCTUATION.sub("-", name.lower()) in FRAMING
 
 
 def _checked(headers: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """The headers by their names in lower case; a later one wins."""
     checked = {}
+    size = 0
     for name, value in headers:
+        length = len(value.encode(errors="replace"))
+        size += len(name) + length
+        if len(name) > LONGEST_NAME:
+            raise EventError("invalid_header", f"a header name is longer than {LONGEST_NAME} bytes")
         if not TOKEN.fullmatch(name):
             raise EventError("invalid_header", "a header name is empty or has a character it may not have")
-        if FORBIDDEN_IN_VALUE.search(value):
+        if length > LONGEST_VALUE:
             raise EventError(
-                "invalid_header", f"the value of header {name} has a line break, NUL or control character"
+                "invalid_header", f"the value of header {_start(name)} is longer than {LONGEST_VALUE} bytes"
             )
+        if size > MOST_HEADER_BYTES:
+            raise _too_many_headers()
+        if FORBIDDEN_IN_VALUE.search(value):
+            fault = "has a line break, NUL or control character"
+            raise EventError("invalid_header", f"the value of header {_start(name)} {fault}")
         checked[name.lower()] = (name, value)
     return checked
+
+
+def _too_many_headers() -> EventError:
+    limits = f"more than {MOST_HEADERS}, or more than {MOST_HEADER_BYTES} bytes of them"
+    return EventError("invalid_header", f"it asks for too many headers: {limits}")
+
+
+def _start(name: str) -> str:
+    return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
 
 
 def _header_text(value: Json) -> str:
     return str(value) if isinstance(value, str) else json_text(value)
 
 
-def _integrations(event: Event) -> list[Mapping[str, Json]]:
-    """The objects in `integrations` that may name a path; looked into only where one can stand."""
-    raw = event.members.get("integrations")
-    if raw is None or not _may_name_a_path(raw):
-        return []
-    integrations = event.get("integrations")
-    if not isinstance(integrations, dict):
-        return []
-    candidates = (integrations.get(name) for name in _INTEGRATIONS)
-    return [candidate for candidate in candidates if isinstance(candidate, dict)]
+def _integrations(raw: msgspec.Raw | None) -> Mapping[str, msgspec.Raw]:
+    """The members of what may name a path in `integrations`: of four spellings the first that is truthy."""
+    if raw is None or not _may_name_a_path(raw) or not is_object(raw):
+        return {}
+    integrations = split(raw)
+    first = next(filter(is_truthy, map(integrations.get, _INTEGRATIONS)), None)
+    return split(first) if is_object(first) else {}
 
 
 def _may_name_a_path(integrations: msgspec.Raw) -> bool:
+    if len(integrations) < _SHORTEST_PATH:
+        return False
     text = bytes(integrations)
     return b"Path" in text or b"\\" in text
 
 
-def _path_text(name: str, *sources: Mapping[str, Json]) -> str:
+def _path_text(name: str, *sources: Mapping[str, msgspec.Raw]) -> str:
     """The first of the sources' values that is there, as text."""
-    for value in (source.get(name) for source in sources):
-        if value is None or value == "":
-            continue
-        if not isinstance(value, str):
-            raise EventError("invalid_url", f"{name} is neither text nor a number")
-        return str(value)
-    return ""
+    raw = next(filter(is_present, (source.get(name) for source in sources)), None)
+    if raw is None:
+        return ""
+    if bytes(raw)[0] in _NEITHER_TEXT_NOR_NUMBER:
+        raise EventError("invalid_url", f"{name} is neither text nor a number")
+    if len(raw) > _MOST_PATH_JSON:
+        raise EventError("invalid_url", f"{name} is longer than a URL may be")
+    return str(decode(raw))
 
 
 def _body(event: Event) -> bytes:
@@ -198,20 +270,20 @@ def _body(event: Event) -> bytes:
     kept = {n: raw for n, raw in members.items() if n not in ENVELOPE and bytes(raw) != b"null"}
     if context is not None:
         kept["context"] = context
-    return msgspec.json.encode(kept)
+    return written(kept)
 
 
 def _context_with_ip(event: Event) -> msgspec.Raw | None:
     """The context with `request_ip` as its `ip`, where it needs one and has none; else None."""
     ip = event.members.get("request_ip")
-    if ip is None or bytes(ip) in _EMPTY:
+    if not is_truthy(ip):
         return None
     raw = event.members.get("context")
     if raw is None or bytes(raw) == b"null":
-        return msgspec.Raw(msgspec.json.encode({"ip": ip}))
-    if bytes(raw)[:1] != b"{":
+        return msgspec.Raw(written({"ip": ip}))
+    if not is_object(raw):
         return None
     members = split(raw)
-    if bytes(members.get("ip", b"null")) not in _EMPTY:
+    if bytes(members.get("ip", b"null")) != b"null":
         return None
-    return msgspec.Raw(msgspec.json.encode(members | {"ip": ip}))
+    return msgspec.Raw(written(members | {"ip": ip}))

@@ -126,6 +126,11 @@ def test_what_is_no_http_url_is_an_invalid_url(url: str) -> None:
         "．",
         "ü" * 70,
         "\ud800",
+        "h" * 254,
+        "ü" * 250,
+        ".".join(["ü" * 40] * 6),
+        "\ufdfa" * 200,
+        "[" + "0" * 250 + "::1]",
     ],
 )
 def test_user_info_and_impossible_hosts_or_ports_are_not_allowed(authority: str) -> None:
@@ -164,6 +169,18 @@ def test_only_an_ipv6_address_may_stand_in_brackets(host: str) -> None:
 )
 def test_text_is_appended_as_it_is_and_encoded_where_a_url_cannot_hold_it(text: str, sent: str) -> None:
     assert appended(text) == sent
+
+
+def test_a_host_of_253_characters_may_be_asked_for() -> None:
+    host = ".".join(["h" * 50] * 5)[:253]
+    assert Endpoint(BASE, [host]).resolve(f"https://{host}/x", "") == f"https://{host}/x"
+
+
+@pytest.mark.parametrize("text", ["x" * 16363, "%25" * 6000, "ü" * 3000])
+def test_a_url_of_more_than_16_kib_is_an_invalid_url(text: str) -> None:
+    assert refused("", text) == refused(BASE + text) == refused(BASE, text) == "invalid_url"
+    with pytest.raises(EventError, match="longer than 16384 bytes"):
+        Endpoint(BASE + text)
 
 
 def test_text_is_appended_behind_a_configured_query() -> None:
@@ -207,11 +224,19 @@ def test_nothing_can_be_appended_to_a_bare_port() -> None:
         "/%25252e%25252e/x",
         "/%2525252e%2525252e/x",
         "/%252f..%252fx",
+        "/%%32%65/x",
+        "/%25%32e/x",
+        "/..;%2fx",
+        "/a%2f%2E%2e%3b",
     ],
 )
 def test_segments_that_climb_are_not_allowed_however_often_they_are_encoded(climb: str) -> None:
     assert refused("", climb) == "endpoint_not_allowed"
     assert refused(BASE + climb) == "endpoint_not_allowed"
+
+
+def test_what_is_encoded_oftener_than_anybody_decodes_is_sent() -> None:
+    assert appended("/%25252525252e") == f"{BASE}/%25252525252e"
 
 
 @pytest.mark.parametrize("url", ["https://h.example/..", "https://h.example/a/%2e/"])

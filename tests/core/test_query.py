@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from processor.core.events import Number
 from processor.core.query import flatten, joined, parameters
+from processor.errors import EventError
 from tests.builders import event
 
 NAMES = st.text("abcü &=", min_size=1, max_size=3)
@@ -71,6 +72,42 @@ def test_deep_nesting_is_flattened_without_recursion() -> None:
     assert flatten({"a": deep}) == {"a" + "[0]" * 5000: "leaf"}
 
 
+def too_long(properties: Any, url: str = "https://h.example/") -> EventError:
+    with pytest.raises(EventError) as raised:
+        joined(url, parameters(event(properties=properties)))
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"a" * 10_000: list(range(20_000))},
+        {"a" * 16_384: [[]]},
+        {"a": "b" * 17_000},
+        {"a" * 5_000: {"b" * 5_000: {"c" * 5_000: {"d" * 2_000: 1}}}},
+        {"a": ["x"] * 2_500},
+        {"a": "ü" * 3_000},
+        ["\n" * 6_000],
+        [[0] * 300] * 300,
+        {"a": " " * 100_000},
+    ],
+)
+def test_a_query_that_makes_a_url_too_long_is_an_invalid_event(properties: Any) -> None:
+    assert too_long(properties).code == "invalid_event"
+
+
+def test_a_url_with_its_query_may_be_16_kib_long() -> None:
+    url = "https://h.example/"
+    longest = {"a": "b" * (16_384 - len(url) - len("?a="))}
+    assert len(joined(url, flatten(longest))) == 16_384
+    assert too_long({"a": longest["a"] + "b"}).code == "invalid_event"
+
+
+def test_leaves_that_overwrite_each_other_are_counted_each() -> None:
+    twice = {"a": {"b": "x" * 9_000}, "a.b": "y" * 9_000}
+    assert too_long(twice).code == "invalid_event"
+
+
 def leaves(value: Any) -> Iterator[Any]:
     children = list(value.values()) if isinstance(value, dict) else value
     if isinstance(value, dict | list) and children:
@@ -90,7 +127,22 @@ def test_every_leaf_is_sent_once(properties: dict[str, Any]) -> None:
 # What is flattened
 
 
-@pytest.mark.parametrize("kind", ["track", "page", "screen", "group", "alias", "record", "Identify", 5, None])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "identify" * 100_000,
+        ["identify"],
+        "track",
+        "page",
+        "screen",
+        "group",
+        "alias",
+        "record",
+        "Identify",
+        5,
+        None,
+    ],
+)
 def test_every_type_but_identify_sends_its_properties(kind: Any) -> None:
     assert parameters(event(type=kind, properties={"a": "p"}, traits={"a": "t"})) == {"a": "p"}
 

@@ -212,7 +212,8 @@ def test_a_refused_header_is_named_without_its_value() -> None:
     [
         *("Host", "content-length", "Transfer-Encoding", "CONNECTION", "Keep-Alive", "TE", "Trailer"),
         *("Upgrade", "Proxy-Authorization", "Proxy-Authenticate", "Proxy-Connection", "Expect"),
-        *("HTTP2-Settings", "Trailers"),
+        *("HTTP2-Settings", "Trailers", "Transfer_Encoding", "Content_Length", "content_LENGTH"),
+        *("TRANSFER_encoding", "Keep_Alive", "Proxy_Connection", "Content.Length", "http2_settings"),
     ],
 )
 def test_a_header_of_the_connection_is_dropped_and_counted(name: str) -> None:
@@ -223,6 +224,46 @@ def test_a_header_of_the_connection_is_dropped_and_counted(name: str) -> None:
 
 def test_every_dropped_header_is_counted() -> None:
     assert transform().prepare(event(header={"Host": "a", "host": "b", "TE": "c"})).dropped_headers == 3
+
+
+def test_a_refused_header_is_named_by_the_start_of_its_name() -> None:
+    with pytest.raises(EventError) as raised:
+        request_for(event(header={"X" * 200: "\n"}))
+    assert raised.value.message.count("X") == 64
+    with pytest.raises(EventError, match="a header name is longer than 256 bytes"):
+        request_for(event(header={"X" * 1000: "\n"}))
+    with pytest.raises(EventError, match="more than 256, or more than 32768 bytes of them"):
+        request_for(event(header={"X" * 600_000: "\n"}))
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        ({"X" * 256: "a"}, True),
+        ({"X" * 257: "a"}, False),
+        ({"X-A": "a" * 16384}, True),
+        ({"X-A": "a" * 16385}, False),
+        ({"X-A": "ü" * 8192}, True),
+        ({"X-A": "ü" * 8193}, False),
+        ({f"X-{n}": "a" for n in range(256)}, True),
+        ({f"X-{n}": "a" for n in range(257)}, False),
+        ({f"X-{n}": "a" for n in range(256)} | {"Host": "a", "TE": "b"}, True),
+        ({f"X-{n}": "a" * 16381 for n in range(2)}, True),
+        ({f"X-{n}": "a" * 11000 for n in range(3)}, False),
+        ({f"X-{n}": [0] * 5000 for n in range(3)}, True),
+        ({f"X-{n}": [0] * 5500 for n in range(3)}, False),
+        ({"X-A": "\x01" * 12000}, False),
+        ({"Content-Length": "a" * 70_000}, False),
+    ],
+)
+def test_headers_are_bounded_in_number_and_length(headers: dict[str, Any], *, sent: bool) -> None:
+    request = outcome(event(header=headers).value)
+    if sent:
+        assert isinstance(request, Request)
+    else:
+        assert isinstance(request, EventError)
+        assert request.code == "invalid_header"
+        assert len(request.message) < 200
 
 
 @pytest.mark.parametrize("headers", [(("X A", "b"),), (("", "b"),), (("X-A", "b\r\nc"),), (("X-A", "\0"),)])
@@ -337,11 +378,21 @@ def test_the_event_is_asked_before_its_integrations_and_each_member_on_its_own()
     assert request_for(event(appendPath="", fullPath=URL, integrations=integrations)).url == f"{URL}/i"
 
 
-def test_the_first_of_several_integrations_that_holds_a_path_counts() -> None:
-    several = {"WEBHOOK": {"appendPath": "4"}, "WebHook": {"appendPath": "3"}, "webhook": {"appendPath": "2"}}
-    assert request_for(event(integrations=several)).url == f"{URL}2"
-    assert request_for(event(integrations=several | {"Webhook": {"appendPath": None}})).url == f"{URL}2"
-    assert request_for(event(integrations=several | {"Webhook": {"appendPath": "1"}})).url == f"{URL}1"
+SPELLINGS = ("webhook", "Webhook", "WebHook", "WEBHOOK")
+
+
+@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("falsy", [None, False, 0, ""])
+def test_of_several_integrations_the_first_truthy_one_counts(first: int, falsy: Any) -> None:
+    several = {name: {"appendPath": name} for name in reversed(SPELLINGS)}
+    several |= dict.fromkeys(SPELLINGS[:first], falsy)
+    assert request_for(event(integrations=several)).url == URL + SPELLINGS[first]
+
+
+@pytest.mark.parametrize("first", [True, 1, "text", ["x"], {}, {"appendPath": None}, {"fullPath": URL}])
+def test_the_first_truthy_one_counts_alone(first: Any) -> None:
+    several = {"webhook": first, "Webhook": {"appendPath": "/x", "fullPath": "https://other.example"}}
+    assert request_for(event(integrations=several)).url == URL
 
 
 def test_a_path_in_integrations_is_found_however_it_is_written() -> None:
@@ -362,6 +413,16 @@ def test_parameters_stand_behind_an_appended_query() -> None:
 
 def test_an_event_without_parameters_leaves_the_url_as_it_is() -> None:
     assert request_for(event(properties=None), Method.GET).url == URL
+
+
+def test_a_path_is_bounded_before_it_is_read() -> None:
+    room = 16384 - len(URL)
+    assert len(request_for(event(appendPath="x" * room)).url) == 16384
+    for path in ("x" * (room + 1), "/" * 3_000_000, "%25" * 100_000, "ü" * 8000, "\x01" * room):
+        assert code_of(event(appendPath=path)) == "invalid_url"
+        assert code_of(event(integrations={"Webhook": {"appendPath": path}})) == "invalid_url"
+    assert code_of(event(fullPath="https://" + "ü" * 330_000 + "/")) == "invalid_url"
+    assert code_of(event(fullPath="https://" + "ü" * 1000 + "/")) == "endpoint_not_allowed"
 
 
 # Body
@@ -417,7 +478,7 @@ IP = "1.2.3.4"
         (None, {"ip": IP}),
         ({}, {"ip": IP}),
         ({"ip": None}, {"ip": IP}),
-        ({"ip": ""}, {"ip": IP}),
+        ({"ip": ""}, {"ip": ""}),
         ({"a": {"b": None}}, {"a": {"b": None}, "ip": IP}),
         ({"ip": "9.9.9.9"}, {"ip": "9.9.9.9"}),
         ({"ip": 0}, {"ip": 0}),
@@ -435,10 +496,15 @@ def test_an_absent_context_is_made_for_the_address_of_the_client() -> None:
     assert body_of(event(request_ip=IP)) == b'{"request_ip":"1.2.3.4","context":{"ip":"1.2.3.4"}}'
 
 
-@pytest.mark.parametrize("request_ip", [None, ""])
+@pytest.mark.parametrize("request_ip", [None, "", 0, -0.0, False])
 def test_without_an_address_the_context_stays(request_ip: Any) -> None:
     assert "context" not in json.loads(body_of(event(request_ip=request_ip)))
     assert json.loads(body_of(event(request_ip=request_ip, context={})))["context"] == {}
+
+
+@pytest.mark.parametrize("request_ip", [True, 1, " ", "0", [], {}])
+def test_what_is_true_in_javascript_is_an_address(request_ip: Any) -> None:
+    assert json.loads(body_of(event(request_ip=request_ip)))["context"] == {"ip": request_ip}
 
 
 def test_an_address_is_taken_as_it_is_written() -> None:
@@ -519,13 +585,18 @@ events = st.builds(
 )
 
 
+def is_true(value: Any) -> bool:
+    """In JavaScript."""
+    return bool(value) or isinstance(value, list | dict)
+
+
 def expected_body(subject: dict[str, Any]) -> dict[str, Any]:
     """By the rules, from what the event says."""
     envelope = ("header", "fullPath", "appendPath")
     body = {name: value for name, value in subject.items() if name not in envelope and value is not None}
     ip, context = subject.get("request_ip"), subject.get("context")
-    without_ip = context is None or (isinstance(context, dict) and context.get("ip") in (None, ""))
-    if ip not in (None, "") and without_ip:
+    without_ip = context is None or (isinstance(context, dict) and context.get("ip") is None)
+    if is_true(ip) and without_ip:
         body["context"] = {**(context or {}), "ip": ip}
     return body
 
