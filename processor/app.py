@@ -15,6 +15,7 @@ from processor.core.admission import Admission
 from processor.core.circuit import State
 from processor.core.flow import Flow
 from processor.core.live import Batch, Filter
+from processor.core.preparation import Preparation
 from processor.core.transform import Transform
 from processor.delivery import Delivery
 from processor.errors import FatalError
@@ -130,7 +131,7 @@ class App:
             topics=settings.kafka.topics,
             group=settings.kafka.group_id,
             destination=settings.destination.name,
-            endpoint=str(self._transform.origin),
+            endpoint=str(self._preparation.origin),
             admin=f"http://{settings.admin.host}:{self.admin_port}" if self.admin_port else None,
         )
 
@@ -145,16 +146,15 @@ class App:
 
     def _build_delivery(self, loop: asyncio.AbstractEventLoop) -> Delivery:
         settings = self._settings
-        self._transform = Transform(settings.request_policy())
+        self._preparation = Preparation(settings.preparation_policy())
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
         return Delivery(
-            transform=self._transform,
+            preparation=self._preparation,
             admission=self._admission,
             policy=settings.retry_policy(),
             letters=Letters(
                 settings.dead_letter_policy(), self._producer, loop, random.random, self._telemetry
             ),
-            skip_tombstones=settings.delivery.tombstones == "skip",
             sender=self._client,
             clock=loop,
             wall_clock=time.time,

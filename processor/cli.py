@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
 
-    from processor.core.transform import Transform
+    from processor.core.preparation import Preparation
     from processor.errors import ConfigError
     from processor.model import Finding
     from processor.settings import Settings
@@ -151,20 +151,19 @@ def preview(
     """Show the requests that events would become; nothing is sent.
 
     For every line of EVENTS one JSON line: the request (method, url, headers, body), or the error
-    for which the event would become a dead letter, or why it would be skipped. A line `null` stands
-    for a record without a value.
+    for which the event would become a dead letter, or why it would be skipped. Empty lines are passed
+    over.
     """
-    from processor.core.transform import Transform
+    from processor.core.preparation import Preparation
 
     settings = _settings(file)
-    transform = Transform(settings.request_policy())
-    skip_tombstones = settings.delivery.tombstones == "skip"
+    preparation = Preparation(settings.preparation_policy())
     while line := source.readline(LONGEST_EVENT + 1):
         if len(line) > LONGEST_EVENT:
             message = f"a line of more than {LONGEST_EVENT} bytes is no event"
             raise typer.BadParameter(message, param_hint="EVENTS")
-        if value := line.strip():
-            shown = _preview(transform, None if value == b"null" else value, skip_tombstones)
+        if line.strip():
+            shown = _preview(preparation, line.removesuffix(b"\n").removesuffix(b"\r"))
             typer.echo(json.dumps(shown, ensure_ascii=False))
 
 
@@ -267,16 +266,18 @@ def _refuse(error: ConfigError) -> NoReturn:
     raise typer.Exit(2) from None
 
 
-def _preview(transform: Transform, value: bytes | None, skip_tombstones: bool) -> dict[str, Any]:
-    from processor.core import events
+def _preview(preparation: Preparation, value: bytes) -> dict[str, Any]:
+    from processor.core.preparation import Skipped
     from processor.errors import EventError
+    from processor.model import Request
 
-    if value is None and skip_tombstones:
-        return {"skipped": "tombstone"}
     try:
-        request = transform.prepare(events.parse(value)).request
+        prepared = preparation.prepare(value)
     except EventError as error:
         return {"error": {"code": error.code, "message": error.message}}
+    if isinstance(prepared, Skipped):
+        return {"skipped": prepared.reason}
+    request = prepared if isinstance(prepared, Request) else prepared.request
     body = None if request.body is None else request.body.decode()
     return {"method": request.method, "url": request.url, "headers": dict(request.headers), "body": body}
 

@@ -16,13 +16,13 @@ from functools import partial
 from typing import Protocol
 
 from processor.clock import Clock, Timer
-from processor.core import dead_letter, events, retry
+from processor.core import dead_letter, retry
 from processor.core.admission import Admission, Outcome
 from processor.core.age import age
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
+from processor.core.preparation import Preparation, Skipped
 from processor.core.retry import Again, Effort, Never, RetryPolicy, judge
-from processor.core.transform import Prepared, Transform
 from processor.errors import EventError
 from processor.letters import Letters
 from processor.live import Live
@@ -71,11 +71,10 @@ class Delivery:
     def __init__(
         self,
         *,
-        transform: Transform,
+        preparation: Preparation,
         admission: Admission,
         policy: RetryPolicy,
         letters: Letters,
-        skip_tombstones: bool,
         sender: Sender,
         clock: Clock,
         wall_clock: Callable[[], float],
@@ -83,11 +82,10 @@ class Delivery:
         telemetry: Telemetry,
         live: Live,
     ) -> None:
-        self._transform = transform
+        self._preparation = preparation
         self._admission = admission
         self._policy = policy
         self._letters = letters
-        self._skip_tombstones = skip_tombstones
         self._sender = sender
         self._clock = clock
         self._wall_clock = wall_clock
@@ -120,15 +118,21 @@ class Delivery:
     def deliver(self, record: Record) -> None:
         """Do what `record` needs; ask `room()` before."""
         run = self._runs[record.partition, record.offset] = Run(record)
-        if record.value is None and self._skip_tombstones:
-            self._skip(run, "tombstone")
-            return
         try:
-            self._prepare(run)
+            prepared = self._preparation.prepare(record.value)
         except EventError as error:
             self._fail(run, dead_letter.of_event(error))
+            return
+        if isinstance(prepared, Skipped):
+            self._skip(run, prepared.reason)
+            return
+        if isinstance(prepared, Request):
+            run.request = prepared
         else:
-            self._attempt(run)
+            run.request, run.is_foreign = prepared.request, prepared.is_foreign
+            if prepared.dropped_headers:
+                self._telemetry.dropped_headers(prepared.dropped_headers)
+        self._attempt(run)
 
     def abandon(self, record: Record, *, waiting_only: bool = False) -> bool:
         """Give `record` up, not settled; with `waiting_only` not if it waits for an answer or a write."""
@@ -143,16 +147,6 @@ class Delivery:
         elif run in self._due:
             self._due.remove(run)
         return True
-
-    def _prepare(self, run: Run) -> None:
-        event = events.parse(run.record.value)
-        run.request = self._transform.unchanged(event)
-        if run.request is not None:
-            return
-        prepared: Prepared = self._transform.prepare(event)
-        if prepared.dropped_headers:
-            self._telemetry.dropped_headers(prepared.dropped_headers)
-        run.request, run.is_foreign = prepared.request, prepared.is_foreign
 
     # Attempts
 

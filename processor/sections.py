@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validato
 
 from processor.core.disclosure import Payloads
 from processor.core.endpoint import Endpoint
+from processor.core.filters import Integrations
 from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
-from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
+from processor.core.transform import Envelope, Method, RequestPolicy, Transform, belongs_to_connection
 from processor.errors import EventError
 from processor.setting_types import (
     Hosts,
@@ -32,13 +33,18 @@ _TOKEN = re.compile(r"[!-~]{16,}")
 
 def _fault_of_header(name: str, value: SecretStr) -> str:
     """What keeps a header from being sent, or nothing."""
-    if name.lower() in FRAMING - {"host"}:
+    if belongs_to_connection(name) and name.lower() != "host":
         return f"{name} belongs to the connection and cannot be set"
     try:
         Transform(RequestPolicy("http://localhost", headers=((name, value.get_secret_value()),)))
     except EventError as error:
         return f"{name!r}: {error.message}"
     return ""
+
+
+def _off(value: Any) -> Any:
+    """`off` as YAML 1.1 reads it."""
+    return "off" if value is False else value
 
 
 class TlsSettings(Section):
@@ -63,6 +69,11 @@ class DestinationSettings(Section):
     headers: Annotated[dict[str, SecretStr], BeforeValidator(mapping)] = Field(
         default_factory=dict,
         description="Sent with every request; values may be `{from_env: NAME}` or `{from_file: PATH}`.",
+    )
+    envelope: Envelope = Field(
+        Envelope.RUDDERSTACK,
+        description="`rudderstack`: members of an event (`header`, `fullPath`, `appendPath`, `request_ip`) "
+        "say how it is sent, and top-level nulls are left out; `none`: its bytes are sent as they are.",
     )
     allowed_hosts: Hosts = Field(
         default_factory=list,
@@ -108,6 +119,16 @@ class DestinationSettings(Section):
         if wrong := [fault for each in headers.items() if (fault := _fault_of_header(*each))]:
             raise ValueError("; ".join(wrong))
         return headers
+
+
+class FilterSettings(Section):
+    """Which events are not for this destination."""
+
+    integrations: Annotated[Integrations, BeforeValidator(_off)] = Field(
+        Integrations.NAMED,
+        description="Which events their `integrations` keep back: `named`, where `Webhook` or `WEBHOOK` in "
+        "it is false; `all`, by RudderStack's whole rule, where `All` counts too; `off`, none.",
+    )
 
 
 class DeliverySettings(Section):

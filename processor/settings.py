@@ -14,6 +14,7 @@ from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.disclosure import HARMLESS_HEADERS, DisclosurePolicy
 from processor.core.flow import PLENTY, FlowPolicy
 from processor.core.lease import LeasePolicy
+from processor.core.preparation import PreparationPolicy
 from processor.core.rate import RatePolicy
 from processor.core.retry import RetryPolicy
 from processor.core.transform import RequestPolicy
@@ -23,6 +24,7 @@ from processor.sections import (
     CircuitSettings,
     DeliverySettings,
     DestinationSettings,
+    FilterSettings,
     LiveSettings,
     LogSettings,
     RetrySettings,
@@ -51,6 +53,9 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(description="Where the events are read.")
     dead_letter: DeadLetterSettings = Field(description="Where the events go that cannot be delivered.")
     destination: DestinationSettings = Field(description="The webhook.")
+    filter: FilterSettings = Field(
+        default_factory=FilterSettings, description="Which events are not for this destination."
+    )
     delivery: DeliverySettings = Field(
         default_factory=DeliverySettings, description="How events are delivered."
     )
@@ -133,8 +138,17 @@ class Settings(BaseSettings):
         destination = self.destination
         headers = tuple((name, value.get_secret_value()) for name, value in destination.headers.items())
         return RequestPolicy(
-            destination.url, destination.method, headers, frozenset(destination.allowed_hosts)
+            destination.url,
+            destination.method,
+            headers,
+            frozenset(destination.allowed_hosts),
+            destination.envelope,
         )
+
+    def preparation_policy(self) -> PreparationPolicy:
+        """What becomes of records: requests, or nothing."""
+        skip_tombstones = self.delivery.tombstones == "skip"
+        return PreparationPolicy(self.request_policy(), self.filter.integrations, skip_tombstones)
 
     def dead_letter_policy(self) -> DeadLetterPolicy:
         """Who writes dead letters, and what is struck out of them."""

@@ -92,18 +92,39 @@ def test_preview_shows_every_conformance_case_as_it_should_be(tmp_path: Path, co
 
 def test_preview_reads_a_file_and_answers_line_by_line(settings: Path, tmp_path: Path) -> None:
     events = tmp_path / "events.jsonl"
-    events.write_bytes(b'{"n":1}\n\nnull\nnot json\n\xff\n[1]\n')
+    events.write_bytes(b'\xef\xbb\xbf{"n":1}\n\n {"e":"\\ud83d"} \r\nnull\nnot json\n\xff\n[1]\n')
     done = asked("preview", "-c", str(settings), str(events))
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines[0]["body"] == '{"n":1}'
-    assert lines[1] == {"skipped": "tombstone"}
-    assert [line["error"]["code"] for line in lines[2:]] == ["invalid_event"] * 3
+    assert lines[1]["body"] == ' {"e":"\\ud83d"} '
+    assert [line["error"]["code"] for line in lines[2:]] == ["invalid_event"] * 4
 
 
-def test_preview_shows_a_tombstone_as_an_error_where_it_is_a_dead_letter(tmp_path: Path) -> None:
-    file = written(tmp_path, {"url": "http://h.example"}, delivery={"tombstones": "dead_letter"})
-    done = asked("preview", "-c", str(file), text="null\n")
-    assert json.loads(done.stdout)["error"]["code"] == "tombstone"
+@pytest.mark.parametrize(("rule", "skipped"), [("named", [1]), ("all", [1, 2, 3]), (False, []), ("off", [])])
+def test_preview_says_which_events_would_be_skipped_and_why(
+    tmp_path: Path, rule: str | bool, skipped: list[int]
+) -> None:
+    said: list[Any] = [
+        {"All": True},
+        {"Webhook": False},
+        {"All": False},
+        None,
+        {"All": False, "Webhook": True},
+    ]
+    file = written(tmp_path, {"url": "http://h.example"}, filter={"integrations": rule})
+    text = "".join(json.dumps({"integrations": each}) + "\n" for each in said)
+    lines = asked("preview", "-c", str(file), text=text).stdout.splitlines()
+    assert [n for n, line in enumerate(lines) if json.loads(line) == {"skipped": "integrations"}] == skipped
+    assert [n for n, line in enumerate(lines) if "body" in json.loads(line)] == sorted(
+        {*range(5)} - {*skipped}
+    )
+
+
+def test_preview_shows_events_without_an_envelope_as_they_are(tmp_path: Path) -> None:
+    file = written(tmp_path, {"url": "http://h.example/in", "envelope": "none"})
+    text = '{"header":{"a b":1},"fullPath":"/x","n":null}'
+    shown = json.loads(asked("preview", "-c", str(file), text=text).stdout)
+    assert (shown["url"], shown["body"]) == ("http://h.example/in", text)
 
 
 @pytest.mark.parametrize("command", ["run", "check", "preview"])
@@ -336,8 +357,10 @@ def test_preview_goes_on_after_every_line_that_is_wrong(settings: Path) -> None:
     wrong = [b"{", b"5", b"NaN", b'"x"', b"[" * 3000, b'{"a":"\xff"}', b'{"header":{"X":"\\ud800"}}']
     done = asked("preview", "-c", str(settings), text=b"\r\n".join([*wrong, b"  ", b"{}"]))
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["error"]["code"] for line in lines[:-1]] == ["invalid_event"] * len(wrong)
-    assert all(set(line["error"]) == {"code", "message"} for line in lines[:-1])
+    codes = [line.get("error", {}).get("code") for line in lines[:-1]]
+    assert codes == ["invalid_event"] * 6 + [None]
+    assert all(set(line["error"]) == {"code", "message"} for line in lines[:6])
+    assert lines[6]["headers"]["X"] == "\ufffd"
     assert lines[-1]["body"] == "{}"
 
 

@@ -20,12 +20,14 @@ from processor.core.budget import BudgetPolicy
 from processor.core.circuit import CircuitPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.disclosure import DisclosurePolicy, Payloads
+from processor.core.filters import Integrations
 from processor.core.flow import FlowPolicy
 from processor.core.lanes import Order
 from processor.core.lease import LeasePolicy
+from processor.core.preparation import PreparationPolicy
 from processor.core.rate import RatePolicy
 from processor.core.retry import RetryPolicy
-from processor.core.transform import FRAMING, Method, RequestPolicy, Transform
+from processor.core.transform import FRAMING, Envelope, Method, RequestPolicy, Transform
 from processor.errors import ConfigError, Problem
 from processor.kafka_settings import KafkaSettings
 from processor.pipeline import PipelinePolicy
@@ -83,6 +85,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         f'{{"Authorization": "{SECRET}", "X-N": 1}}',
         {"Authorization": SecretStr(SECRET), "X-N": SecretStr("1")},
     ),
+    "destination.envelope": ("none", "none"),
     "destination.allowed_hosts": ("a.example,b.example:8443", ["a.example", "b.example:8443"]),
     "destination.block_private_networks": ("true", True),
     "destination.allowed_networks": ("10.1.0.0/16, fd00::/8", ["10.1.0.0/16", "fd00::/8"]),
@@ -93,6 +96,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.tls.certificate_file": (str(HERE), HERE),
     "destination.tls.key_file": (str(HERE), HERE),
     "destination.tls.key_password": (SECRET, SecretStr(SECRET)),
+    "filter.integrations": ("all", "all"),
     "delivery.order": ("partition", Order.PARTITION),
     "delivery.concurrency": ("static", "static"),
     "delivery.max_in_flight": ("3", 3),
@@ -786,6 +790,7 @@ def test_policies_have_the_same_defaults_as_the_settings() -> None:
     assert settings.flow_policy() == FlowPolicy(destination="webhook")
     assert settings.admission_policy() == AdmissionPolicy()
     assert settings.request_policy() == RequestPolicy("https://h.example/hook")
+    assert settings.preparation_policy() == PreparationPolicy(settings.request_policy())
     assert settings.lease_policy() == LeasePolicy()
     assert PipelinePolicy(delivery.commit_interval, delivery.drain_timeout) == PipelinePolicy()
 
@@ -852,6 +857,8 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         Method.PATCH,
         (("Authorization", SECRET), ("X-N", "1")),
         frozenset(("a.example", "b.example:8443")),
+        Envelope.NONE,
     )
+    assert settings.preparation_policy().integrations is Integrations.ALL
     letters = settings.dead_letter_policy()
     assert (letters.destination, letters.group_id) == ("crm", "others")

@@ -10,9 +10,10 @@ from processor.core.budget import BudgetPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import OURS, DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
+from processor.core.preparation import Preparation, PreparationPolicy
 from processor.core.rate import RatePolicy
 from processor.core.retry import Effort, RetryPolicy
-from processor.core.transform import RequestPolicy, Transform
+from processor.core.transform import RequestPolicy
 from processor.delivery import Delivery
 from processor.errors import TransportError, WriteError
 from processor.letters import Letters
@@ -70,8 +71,11 @@ class House:
         self.telemetry = Telemetry("test")
         self.live = Live(DisclosurePolicy(), self.clock.time, lambda: self.clock.time() + 1e9)
         self.delivery = Delivery(
-            transform=Transform(
-                RequestPolicy("https://h.example/base", allowed_hosts=frozenset({"other.example"}))
+            preparation=Preparation(
+                PreparationPolicy(
+                    RequestPolicy("https://h.example/base", allowed_hosts=frozenset({"other.example"})),
+                    skip_tombstones=skip_tombstones,
+                )
             ),
             admission=Admission(
                 admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
@@ -80,7 +84,6 @@ class House:
             letters=Letters(
                 DeadLetterPolicy("test", "group", "1"), self.letters, self.clock, chance, self.telemetry
             ),
-            skip_tombstones=skip_tombstones,
             sender=self.sender,
             clock=self.clock,
             wall_clock=lambda: self.clock.time() + 1e9,

@@ -13,8 +13,9 @@ from processor.core.disclosure import DisclosurePolicy
 from processor.core.flow import Flow, FlowPolicy
 from processor.core.lanes import Order
 from processor.core.offset_codec import Span, decode
+from processor.core.preparation import Preparation, PreparationPolicy
 from processor.core.retry import RetryPolicy
-from processor.core.transform import RequestPolicy, Transform
+from processor.core.transform import RequestPolicy
 from processor.delivery import Delivery
 from processor.errors import TransportError, WriteError
 from processor.letters import Letters
@@ -46,7 +47,7 @@ class House:
         self.telemetry = Telemetry("test")
         self.flow = Flow(flow)
         self.delivery = Delivery(
-            transform=Transform(RequestPolicy("https://h.example/base")),
+            preparation=Preparation(PreparationPolicy(RequestPolicy("https://h.example/base"))),
             admission=Admission(
                 admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
             ),
@@ -54,7 +55,6 @@ class House:
             letters=Letters(
                 DeadLetterPolicy("test", "group", "1"), self.letters, self.clock, lambda: 1.0, self.telemetry
             ),
-            skip_tombstones=True,
             sender=self.sender,
             clock=self.clock,
             wall_clock=self.clock.time,

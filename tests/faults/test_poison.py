@@ -32,7 +32,9 @@ POISON: dict[str, tuple[bytes | None, str]] = {
     "cut off": (b'{"type":"track"', "invalid_event"),
     "not UTF-8": (b'{"name":"\xff\xfe"}', "invalid_event"),
     "UTF-16": ('{"type":"track"}'.encode("utf-16"), "invalid_event"),
-    "byte order mark": (b"\xef\xbb\xbf{}", "invalid_event"),
+    "byte order mark": (b"\xef\xbb\xbf{}", ""),
+    "an endless host": (event(fullPath="https://" + "ü" * 330_000), "invalid_url"),
+    "an endless header name": (event(header={"X" * 600_000: "\n"}), "invalid_header"),
     "NaN": (b'{"value":NaN}', "invalid_event"),
     "Infinity": (b'{"value":-Infinity}', "invalid_event"),
     "an array": (b"[1,2]", "invalid_event"),
@@ -64,7 +66,7 @@ POISON: dict[str, tuple[bytes | None, str]] = {
     "path with a line break": (event(appendPath="/a\r\nX-Evil: 1"), ""),
     "long numbers": (b'{"value":' + b"9" * 5000 + b"}", ""),
     "duplicate names": (b'{"type":"track","type":"page"}', ""),
-    "lone surrogate": (b'{"name":"\\ud800"}', "invalid_event"),
+    "half a surrogate": (b'{"name":"\\ud800"}', ""),
 }
 """Values and the code of their dead letter; no code: they are sent."""
 

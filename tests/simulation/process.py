@@ -12,7 +12,8 @@ from processor.core.admission import Admission
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
 from processor.core.flow import Flow
-from processor.core.transform import RequestPolicy, Transform
+from processor.core.preparation import Preparation, PreparationPolicy
+from processor.core.transform import RequestPolicy
 from processor.delivery import Delivery
 from processor.delivery import Sender as Sending
 from processor.letters import DeadLetters as Writing
@@ -60,11 +61,10 @@ def build(
     flow = Flow(shape.flow)
     admission = Admission(shape.admission)
     delivery = Delivery(
-        transform=Transform(RequestPolicy(URL)),
+        preparation=Preparation(PreparationPolicy(RequestPolicy(URL), skip_tombstones=shape.skip_tombstones)),
         admission=admission,
         policy=shape.retry,
         letters=Letters(DeadLetterPolicy("simulated", "group", "1"), dead_letters, clock, chance, telemetry),
-        skip_tombstones=shape.skip_tombstones,
         sender=sender,
         clock=clock,
         wall_clock=wall_clock,
