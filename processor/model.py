@@ -15,6 +15,11 @@ from msgspec import Struct
 
 from processor.errors import TransportError
 
+RECORD_OVERHEAD_BYTES = 500
+"""What a waiting record costs beside its payload, measured as resident memory per empty record."""
+HEADER_OVERHEAD_BYTES = 150
+"""What a header costs beside its name and value: a tuple, a text and bytes, as `sys.getsizeof` has them."""
+
 Headers = tuple[tuple[str, str], ...]
 RecordHeaders = tuple[tuple[str, bytes | None], ...]
 
@@ -43,6 +48,13 @@ class Record(Struct, frozen=True, gc=False):
     headers: RecordHeaders | None
     timestamp: float | None
     epoch: int
+
+    def weight(self) -> int:
+        """About how many bytes of memory it takes while it waits, whatever of it is large."""
+        weight = RECORD_OVERHEAD_BYTES + len(self.value or b"") + len(self.key or b"")
+        for name, value in self.headers or ():
+            weight += HEADER_OVERHEAD_BYTES + len(name) + len(value or b"")
+        return weight
 
 
 class Position(NamedTuple):

@@ -152,7 +152,9 @@ class DeliverySettings(Section):
         le=1_000_000,
         description="Records read and not finished; about so many, then reading pauses.",
     )
-    max_waiting_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="The same in bytes.")
+    max_waiting_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, description="The same in bytes of keys, values and headers."
+    )
     commit_interval: Seconds = Field(1.0, description="How often positions are committed.")
     drain_timeout: Seconds = Field(
         25.0, description="How long running requests may take to finish on a stop or when partitions move."

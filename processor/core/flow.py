@@ -26,9 +26,6 @@ from processor.model import Assigned, Partition, Position, Record
 PLENTY = 500
 """So many records that may start are enough to go on with: what is read later fills no caches meanwhile."""
 
-RECORD_OVERHEAD_BYTES = 500
-"""What a waiting record costs beside its payload, measured as resident memory per empty record."""
-
 
 @dataclass(frozen=True, slots=True)
 class FlowPolicy:
@@ -288,7 +285,7 @@ class Flow:
         return max(records, assignment.bytes / policy.max_waiting_bytes)
 
     def _weigh(self, assignment: Assignment, record: Record, sign: int) -> None:
-        weight = sign * (len(record.value or b"") + RECORD_OVERHEAD_BYTES)
+        weight = sign * record.weight()
         assignment.bytes += weight
         self._bytes += weight
         self._records += sign

@@ -45,13 +45,14 @@ def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None)
     With the protocol `consumer` brokers evaluate the patterns and assign it all the same: then it is
     taken, so that the group comes to rest, and not read.
 
-    The queue limits are per partition and process; the library's own are 100,000 records and 64 MiB.
-    With limits so low its own back-off of a second, and one of 100 ms too, lets a fast process run dry.
+    The queue limits are per process; the library's own are 100,000 records and 64 MiB. With limits so low
+    its own back-off of a second, and one of 100 ms too, lets a fast process run dry. A fetch is held whole,
+    and unpacked: what it brings counts compressed here, and a hundred times that is no rarity in memory.
     """
     options: Options = {
-        "queued.min.messages": 2_000,
+        "queued.min.messages": 200,
         "queued.max.messages.kbytes": 16_384,
-        "fetch.max.bytes": 8 * 1024 * 1024,
+        "fetch.max.bytes": 1024 * 1024,
         "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
         **client_options(kafka),
@@ -64,6 +65,8 @@ def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None)
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
         "allow.auto.create.topics": False,
+        # A producer's; here it would only forbid fetches below it.
+        "message.max.bytes": 1000,
     }
     if kafka.group_protocol == "classic":
         options["partition.assignment.strategy"] = "cooperative-sticky"

@@ -25,6 +25,11 @@ from processor.model import Partition, Received, Record, RecordHeaders
 
 RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
 
+BATCH_BYTES = 4 * 1024 * 1024
+"""Once so much has come in one read, no more is asked for."""
+CHUNK = 50
+"""Messages asked of the library at a time; what it hands out is a second copy of what it holds."""
+
 
 class Records:
     """The assigned partitions of one consumer; to be called in its thread."""
@@ -78,7 +83,10 @@ class Records:
         self._holds.forget(partitions)
 
     def read(self, most: int, wait: float = 0.0) -> Received | None:
-        """Up to `most` records, and the ends that were reached; None: neither within `wait` seconds."""
+        """Up to `most` records, and the ends that were reached; None: neither within `wait` seconds.
+
+        Less where they are large: once `BATCH_BYTES` have come, at most a `CHUNK` follows.
+        """
         self._dropped.clear()
         first = self._client.poll(wait)
         if first is None:
@@ -86,11 +94,18 @@ class Records:
         self._headless = []
         records: list[Record] = []
         ends: dict[Partition, int] = {}
-        for message in (first, *(self._client.consume(most - 1, 0) if most > 1 else ())):
-            if message.error() is None:
-                self._take(message, records)
-            else:
-                self._note(message, ends)
+        messages, left, weight = [first], most, 0
+        while messages:
+            before = len(records)
+            for message in messages:
+                if message.error() is None:
+                    self._take(message, records)
+                else:
+                    self._note(message, ends)
+            # Values weigh by their length alone, which costs next to nothing; headers are rarely there.
+            weight += sum(map(len, messages)) + sum(r.weight() for r in records[before:] if r.headers)
+            left -= len(messages)
+            messages = self._client.consume(min(left, CHUNK), 0) if left and weight < BATCH_BYTES else []
         for partition in self._dropped & self._partitions.keys():
             self._begin_at(partition, self._starts[partition])
         return Received(records, ends, self._headless) if records or ends else None

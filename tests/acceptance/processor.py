@@ -73,6 +73,11 @@ class Processor:
             await self._reading
         return status
 
+    def most_memory(self) -> int:
+        """The most resident memory so far, in bytes (Linux)."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
+
     async def kill(self) -> None:
         """kill -9."""
         self.signal(signal.SIGKILL)

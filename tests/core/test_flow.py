@@ -20,10 +20,10 @@ from hypothesis.stateful import (
 )
 
 from processor.core.assignment import Hold, Standing
-from processor.core.flow import RECORD_OVERHEAD_BYTES, Flow, FlowPolicy
+from processor.core.flow import Flow, FlowPolicy
 from processor.core.lanes import Order
 from processor.core.offset_codec import NO_MARKS, Marks, Span, decode, encode, read
-from processor.model import Assigned, Partition, Position, Record
+from processor.model import RECORD_OVERHEAD_BYTES, Assigned, Partition, Position, Record
 from tests.builders import FIRST, SECOND, THIRD, assigned, record, records
 
 FOURTH = Partition("others", 0)
@@ -203,7 +203,7 @@ def test_a_late_result_of_an_earlier_assignment_changes_nothing() -> None:
     assert not flow.finished(late)
     assert flow.running([FIRST]) == [current]
     assert flow.commits() == {FIRST: Position(0)}
-    assert flow.waiting() == (1, 2 + RECORD_OVERHEAD_BYTES)
+    assert flow.waiting() == (1, current.weight())
 
 
 def test_a_late_dead_letter_of_an_earlier_assignment_holds_nothing() -> None:
@@ -313,7 +313,7 @@ def test_nothing_of_a_lost_partition_starts_or_is_committed() -> None:
     assert flow.idle([FIRST])
     assert flow.start(10) == [record(0, partition=SECOND)]
     assert set(flow.commits()) == {SECOND}
-    assert flow.waiting() == (1, 2 + RECORD_OVERHEAD_BYTES)
+    assert flow.waiting() == (1, record().weight())
 
 
 # What is held
@@ -331,14 +331,33 @@ def test_a_partition_is_held_when_too_many_records_wait() -> None:
 
 
 def test_a_partition_is_held_when_too_many_bytes_wait() -> None:
-    big = record(0, value=b"x" * 9500)
+    big = record(0, None, b"x" * 9500)
     flow = running_flow(big, policy=FlowPolicy(max_waiting_bytes=10_000))
     assert flow.waiting() == (1, 10_000)
     assert flow.held() == {FIRST: Hold.BYTES}
 
 
-def test_a_record_without_a_value_weighs_what_a_record_costs() -> None:
-    assert running_flow(record(0, value=None)).waiting() == (1, RECORD_OVERHEAD_BYTES)
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        record(0, b"k" * 9500, None),
+        record(0, None, b"v" * 9500),
+        record(0, None, None, headers=(("h", b"h" * 9349),)),
+        record(0, None, None, headers=(("h" * 9350, None),)),
+        record(0, None, None, headers=(("", b""),) * 62 + (("h" * 50, None),)),
+    ],
+    ids=["key", "value", "value of a header", "name of a header", "many empty headers"],
+)
+def test_whatever_of_a_record_is_large_weighs(heavy: Record) -> None:
+    flow = running_flow(heavy, policy=FlowPolicy(max_waiting_bytes=10_000))
+    assert flow.waiting() == (1, 10_000)
+    assert flow.held() == {FIRST: Hold.BYTES}
+    assert flow.finished(heavy)
+    assert flow.waiting() == (0, 0)
+
+
+def test_a_record_without_anything_weighs_what_a_record_costs() -> None:
+    assert running_flow(record(0, None, None)).waiting() == (1, RECORD_OVERHEAD_BYTES)
 
 
 def test_a_held_partition_is_let_go_well_below_the_limit() -> None:
@@ -902,7 +921,7 @@ class FlowMachine(RuleBasedStateMachine):
 
     def what_waits_adds_up(self) -> None:
         waiting = [one for ours in self.ours.values() for one in ours.open.values()]
-        size = sum(len(one.value or b"") + RECORD_OVERHEAD_BYTES for one in waiting)
+        size = sum(one.weight() for one in waiting)
         assert self.flow.waiting() == (len(waiting), size)
 
     def no_position_goes_back_or_passes_what_is_open(self) -> None:
@@ -941,11 +960,11 @@ class FlowMachine(RuleBasedStateMachine):
         batch = self.BATCH * len(BOTH)
         count, size = self.flow.waiting()
         assert count < 2 * self.policy.max_waiting_records + batch
-        assert size < 2 * self.policy.max_waiting_bytes + batch * (3000 + RECORD_OVERHEAD_BYTES)
+        assert size < 2 * self.policy.max_waiting_bytes + batch * (3000 + 1 + RECORD_OVERHEAD_BYTES)
 
     def fullness(self, these: Iterable[Ours]) -> float:
         waiting = [one for ours in these for one in ours.open.values()]
-        size = sum(len(one.value or b"") + RECORD_OVERHEAD_BYTES for one in waiting)
+        size = sum(one.weight() for one in waiting)
         return max(len(waiting) / self.policy.max_waiting_records, size / self.policy.max_waiting_bytes)
 
 

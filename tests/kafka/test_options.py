@@ -221,6 +221,7 @@ def test_a_producers_promises_win_whatever_was_said() -> None:
         kafka(),
         kafka(group_protocol="consumer"),
         kafka(client={"client.rack": "a", "socket.keepalive.enable": True}),
+        kafka(client={"message.max.bytes": 5_000_000}),
     ],
 )
 def test_options_that_librdkafka_takes_are_accepted(settings: KafkaSettings) -> None:
