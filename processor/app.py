@@ -36,7 +36,7 @@ from processor.web.client import Client
 from processor.web.pages import Pages
 
 MEASURE_SECONDS = 10.0
-"""How often the ends of the partitions are asked for."""
+"""How often the ends of the partitions are asked for, and whether their topics are still the same."""
 REMEASURE_SECONDS = 1.0
 """The same while some are not known."""
 WEDGED_SECONDS = 60.0
@@ -177,6 +177,7 @@ class App:
     async def _measure(self) -> None:
         ends = Ends(self._settings.kafka)
         while True:
+            self._consumer.identify()
             self._ends = await ends.measure(self._flow.assignment())
             is_complete = bool(self._ends) and self._ends.keys() >= self._flow.assignment()
             await asyncio.sleep(MEASURE_SECONDS if is_complete else REMEASURE_SECONDS)

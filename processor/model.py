@@ -78,16 +78,34 @@ class Assigned(NamedTuple):
     since: float | None = None
 
 
+class Identified(NamedTuple):
+    """The ids of topics, 16 bytes each (empty: it has none); None: the topic is not there."""
+
+    topic_ids: Mapping[str, bytes | None]
+
+
+class MadeAnew(NamedTuple):
+    """The topics of these partitions are others than those that we read, or that the group has positions of.
+
+    What runs of them counts no longer; they are assigned from the beginning of the new topic.
+    """
+
+    partitions: frozenset[Partition]
+
+
 class Received(NamedTuple):
     """Records in the order of their offsets per partition, and the ends that were reached.
 
     `ends` maps a partition to the offset behind its last record: all below it has been received.
     `headless` are those of the records whose headers could not be read.
+    `bounds` maps one of which something comes for the first time in its assignment to the offset behind
+    the last record that its log holds: nothing beyond can have been finished before.
     """
 
     records: Sequence[Record]
     ends: Mapping[Partition, int]
     headless: Sequence[Record] = ()
+    bounds: Mapping[Partition, int] = MappingProxyType({})
 
 
 class Revoked(NamedTuple):
@@ -123,7 +141,7 @@ class Stopped(NamedTuple):
     error: str
 
 
-SourceEvent = Assigned | Received | Revoked | Lost | Missed | Troubled | Stopped
+SourceEvent = Assigned | Identified | MadeAnew | Received | Revoked | Lost | Missed | Troubled | Stopped
 
 
 class Request(NamedTuple):

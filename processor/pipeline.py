@@ -25,10 +25,13 @@ from processor.clock import Clock, Timer
 from processor.commits import Commits, Committing
 from processor.core.flow import Flow
 from processor.core.lease import LeasePolicy
+from processor.deliverer import Deliverer
 from processor.intake import Holding, Intake
 from processor.model import (
     Assigned,
+    Identified,
     Lost,
+    MadeAnew,
     Missed,
     Partition,
     Received,
@@ -48,26 +51,6 @@ class Source(Committing, Holding, Protocol):
 
     def released(self, partitions: Collection[Partition]) -> None:
         """These revoked partitions may go."""
-        ...
-
-
-class Deliverer(Protocol):
-    """What does the work on one record; it tells `settled`, `blocked` and `freed`."""
-
-    def room(self) -> int:
-        """How many more records may be started."""
-        ...
-
-    def deliver(self, record: Record) -> None:
-        """Start."""
-        ...
-
-    def abandon(self, record: Record, *, waiting_only: bool = False) -> bool:
-        """Give up; with `waiting_only` only what waits for a later try."""
-        ...
-
-    def leased(self, until: float) -> None:
-        """From then on nothing may leave."""
         ...
 
 
@@ -164,13 +147,23 @@ class Pipeline:
                 self._revoked(partitions)
             case Lost(partitions):
                 self._lost(partitions)
+            case Identified(topic_ids):
+                self._flow.identified(topic_ids)
+            case MadeAnew(partitions):
+                self._telemetry.made_anew(partitions)
+                self._forget(partitions)
+            case _:
+                self._heard(event)
+        self._pump_soon()
+
+    def _heard(self, event: Missed | Troubled | Stopped) -> None:
+        match event:
             case Missed(partition, first, end):
                 self._telemetry.missed(partition, first, end)
             case Troubled(error, message):
                 self._telemetry.troubled(error, message)
             case Stopped(error):
                 self._failed(error)
-        self._pump_soon()
 
     def _assigned(self, assigned: Assigned) -> None:
         self._joined = True
@@ -180,12 +173,13 @@ class Pipeline:
         self._commits.positions_known()
 
     def _received(self, received: Received) -> None:
-        records, ends, headless = received
+        records = received.records
         self._telemetry.consumed(Counter([record.partition.topic for record in records]))
-        if headless:
-            self._telemetry.headless(headless)
+        if received.headless:
+            self._telemetry.headless(received.headless)
+        self._flow.bounded(received.bounds)
         self._flow.received(records)
-        self._flow.reached(ends)
+        self._flow.reached(received.ends)
         self._commits.positions_known()
 
     def _revoked(self, partitions: frozenset[Partition]) -> None:
@@ -198,12 +192,16 @@ class Pipeline:
 
     def _lost(self, partitions: frozenset[Partition]) -> None:
         self._telemetry.rebalanced("lost", partitions)
+        self._commits.lost()
+        self._forget(partitions)
+
+    def _forget(self, partitions: frozenset[Partition]) -> None:
+        """What is known and runs of these counts no longer, from now on."""
         self._intake.forgotten()
         self._flow.revoked(partitions)
         for record in self._flow.running(partitions):
             self._deliverer.abandon(record)
         self._flow.released(partitions)
-        self._commits.lost()
         self._release_idle()
 
     # Facts from the deliverer

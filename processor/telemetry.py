@@ -6,6 +6,7 @@ the running process (`Snapshot`) is asked when somebody scrapes, and costs nothi
 
 import platform
 import time
+from collections import Counter as Collected
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import structlog
@@ -13,13 +14,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from prometheus_client.exposition import choose_encoder
 
 from processor import __version__, logs
-from processor.commit_log import CommitLog
 from processor.core.age import Age, Unknown
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
 from processor.errors import TransportError, WriteError
 from processor.model import Answer, Partition, Record, Sign
+from processor.quota import Quota
 from processor.snapshot import NAMESPACE, Snapshot, Standings
+from processor.source_log import SourceLog
 from processor.tallies import Asked, Distribution, Tally
 
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -46,14 +48,18 @@ class Telemetry:
         self._destination = destination
         self._labels = {"destination": destination}
         self._now = now
-        self._quota = _Quota(LINES_PER_SECOND)
-        self._commit_log = CommitLog()
-        self._told_headless: set[Partition] = set()
+        self._quota = Quota(LINES_PER_SECOND)
+        self._source_log = SourceLog()
         ProcessCollector(registry=self.registry)
         self._consumed = self._counter("records_consumed", "Records read from Kafka.", "topic")
         self._missed = self._counter(
             "records_missed",
             "Records deleted from the topic, by its retention, before they were read.",
+            "topic",
+        )
+        self._made_anew = self._counter(
+            "partitions_made_anew",
+            "Partitions that begin at the start of their topic because it was deleted and made anew.",
             "topic",
         )
         self._outcomes = self._tally("deliveries", "Records settled, by outcome.", "outcome")
@@ -149,13 +155,13 @@ class Telemetry:
         """The headers of these records could not be read; told once a partition."""
         for record in records:
             self._headless.labels(self._destination, record.partition.topic).inc()
-            if record.partition not in self._told_headless:
-                self._told_headless.add(record.partition)
-                log.warning(
-                    "headers of a record cannot be read and are left out: a name is not UTF-8. "
-                    "This is told once for each partition",
-                    **_where(record),
-                )
+            self._source_log.headless(record)
+
+    def made_anew(self, partitions: Collection[Partition]) -> None:
+        """The topics of these are others than before: they begin at the start."""
+        for topic, count in sorted(Collected(partition.topic for partition in partitions).items()):
+            self._made_anew.labels(self._destination, topic).inc(count)
+            self._source_log.made_anew(topic, count)
 
     def attempted(self, answer: Answer, seconds: float) -> None:
         """A request was answered, or was not, after so long."""
@@ -232,7 +238,7 @@ class Telemetry:
         """The broker answered a commit: None, or what went wrong, for each partition."""
         for error in errors.values():
             self._commits.labels(self._destination, "failed" if error else "acknowledged").inc()
-        for topic, partitions in self._commit_log.answered(errors, self._now()).items():
+        for topic, partitions in self._source_log.answered(errors, self._now()).items():
             self._commit_errors.labels(self._destination, topic).inc(partitions)
         if None in errors.values():
             self._last_commit.labels(self._destination).set(self._now())
@@ -256,6 +262,7 @@ class Telemetry:
         """Partitions were `assigned`, `revoked` or `lost`."""
         for topic in {partition.topic for partition in partitions}:
             self._missed.labels(self._destination, topic)
+            self._made_anew.labels(self._destination, topic)
         self._rebalances.labels(self._destination, kind).inc()
         log.info("rebalanced", kind=kind, partitions=[str(partition) for partition in sorted(partitions)])
 
@@ -296,21 +303,6 @@ class Telemetry:
     def _warn(self, event: str, record: Record, **facts: object) -> None:
         if self._quota.allows(self._now()):
             log.warning(event, **_where(record), **facts)
-
-
-class _Quota:
-    """So many lines a second: a flood of failures is no flood of lines. The metrics count all."""
-
-    def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
-        self._second = 0
-        self._used = 0
-
-    def allows(self, now: float) -> bool:
-        if int(now) != self._second:
-            self._second, self._used = int(now), 0
-        self._used += 1
-        return self._used <= self._per_second
 
 
 def _where(record: Record) -> dict[str, object]:

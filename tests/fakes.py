@@ -18,6 +18,7 @@ from processor.model import (
     Assigned,
     DeadLetter,
     Lost,
+    MadeAnew,
     Partition,
     Position,
     Received,
@@ -88,6 +89,7 @@ class FakeSource:
         self._epoch = 0
         self._next: dict[Partition, int] = {}
         self._assigned: dict[Partition, int] = {}
+        self._unheard: set[Partition] = set()
         self._unanswered: deque[tuple[Mapping[Partition, Position], Callable[[Errors], None]]] = deque()
         self.logs: dict[Partition, list[Record | None]] = {}
         self.committed: dict[Partition, Position] = {}
@@ -128,6 +130,7 @@ class FakeSource:
         self._epoch += 1
         for partition in partitions:
             self._assigned[partition] = self._epoch
+            self._unheard.add(partition)
             position = self.committed.get(partition)
             self._next[partition] = position.offset if position else 0
         positions = {partition: self.committed.get(partition) for partition in partitions}
@@ -146,7 +149,10 @@ class FakeSource:
             self._next[partition] = at
             if at == len(log):
                 ends[partition] = at
-        self._sink(Received(records, ends))
+        heard = self._unheard & ({record.partition for record in records} | ends.keys())
+        self._unheard -= heard
+        bounds = {partition: len(self.logs.get(partition, [])) for partition in heard}
+        self._sink(Received(records, ends, bounds=bounds))
         self._clock.run()
         return len(records)
 
@@ -160,6 +166,22 @@ class FakeSource:
         """Take these away."""
         self._drop(partitions)
         self._sink(Lost(frozenset(partitions)))
+        self._clock.run()
+
+    def make_anew(self, *partitions: Partition) -> None:
+        """Delete their topic and make it anew, empty; the committed positions stay, as a late commit's do."""
+        self._epoch += 1
+        self.logs |= {partition: [] for partition in partitions}
+        self._next |= dict.fromkeys(partitions, 0)
+        self._assigned |= dict.fromkeys(partitions, self._epoch)
+        self._unheard.update(partitions)
+        self._sink(MadeAnew(frozenset(partitions)))
+        self._sink(Assigned(self._epoch, dict.fromkeys(partitions)))
+        self._clock.run()
+
+    def tell(self, event: SourceEvent) -> None:
+        """Something else happens."""
+        self._sink(event)
         self._clock.run()
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """What the broker refuses to commit is found out at once, and stands in nobody else's way."""
 
 from processor.core.flow import FlowPolicy
-from processor.core.offset_codec import Marks, Span, read
-from processor.model import Partition
+from processor.core.offset_codec import Marks, Span, encode, read
+from processor.model import Identified, Partition, Position
 from tests.builders import FIRST, SECOND
 from tests.test_pipeline import House
 
@@ -139,3 +139,50 @@ def test_a_topic_that_may_be_committed_again_is() -> None:
     house.source.refused.clear()
     house.clock.advance(1)
     assert house.committed(OTHER) == 1
+
+
+def test_what_runs_of_a_topic_made_anew_counts_no_longer_and_others_go_on() -> None:
+    house = House()
+    house.join(FIRST, OTHER)
+    house.produce(3)
+    house.produce(1, OTHER)
+    house.source.fetch()
+    house.sender.answer(200, which=1)
+    house.source.make_anew(FIRST)
+    assert house.open() == [0]
+    house.produce(2)
+    house.source.fetch()
+    assert house.open() == [0, 0, 1]
+    for _ in range(3):
+        house.sender.answer(200)
+    house.clock.advance(1)
+    assert (house.committed(FIRST), house.committed(OTHER)) == (2, 1)
+
+
+def test_a_topic_made_anew_is_told_by_name() -> None:
+    house = House()
+    house.join(FIRST, SECOND)
+    house.source.make_anew(FIRST, SECOND)
+    labels = {"destination": "test", "topic": FIRST.topic}
+    value = house.telemetry.registry.get_sample_value
+    assert value("webhook_processor_partitions_made_anew_total", labels) == 2
+
+
+def test_the_unmoved_position_of_a_topic_that_is_away_is_not_written_back() -> None:
+    house = House()
+    house.join(FIRST, OTHER)
+    house.source.tell(Identified({OTHER.topic: None}))
+    house.source.committed.clear()
+    house.clock.advance(60)
+    assert house.source.committed.keys() == {FIRST}
+
+
+def test_metadata_from_beyond_the_end_of_the_log_skips_nothing() -> None:
+    house = House()
+    house.produce(10)
+    far, _ = encode(1, [Span(2, 2**40)])
+    house.source.committed[FIRST] = Position(1, far)
+    house.source.assign(FIRST)
+    house.source.fetch()
+    house.clock.advance(1)
+    assert house.sent() == list(range(1, 10))

@@ -55,10 +55,18 @@ class Assignment:
         self.blocked: set[int] = set()
         self.bytes = 0
         self.revoked = False
+        self.is_away = False
+        """Whether its topic is not there. The broker has dropped its position then, and would take it
+        back: for the next topic of that name."""
         self.committed = committed
         self.asked: Position | None = None
         self.crowded = False
         self.hold: Hold | None = None
+
+    def identified(self, topic_id: bytes | None) -> None:
+        """Its topic has this id (empty: none), or is not there (None)."""
+        self.is_away = topic_id is None
+        self.offsets.identified(topic_id)
 
     def standing(self) -> Standing:
         """How it stands."""

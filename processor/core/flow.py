@@ -68,6 +68,18 @@ class Flow:
             marks = Marks(assigned.topic_ids.get(partition.topic), self._policy.destination, assigned.since)
             self._assignments[partition] = Assignment(assigned.epoch, position, self._policy.order, marks)
 
+    def identified(self, topic_ids: Mapping[str, bytes | None]) -> None:
+        """Topics have these ids, or are not there (None): then what does not move is not committed."""
+        for partition, assignment in self._assignments.items():
+            if partition.topic in topic_ids:
+                assignment.identified(topic_ids[partition.topic])
+
+    def bounded(self, ends: Mapping[Partition, int]) -> None:
+        """The logs of these partitions end there."""
+        for partition, end in ends.items():
+            if assignment := self._assignments.get(partition):
+                assignment.offsets.bounded(end)
+
     def received(self, records: Iterable[Record]) -> int:
         """Records were read; returns how many of them have still to be done."""
         before = self._records
@@ -186,7 +198,8 @@ class Flow:
             if partitions is not None and partition not in partitions:
                 continue
             position = self._position(assignment)
-            if position is not None and (unmoved or position != assignment.committed):
+            is_wanted = position != assignment.committed or (unmoved and not assignment.is_away)
+            if position is not None and is_wanted:
                 assignment.asked = asked[partition] = position
         return asked
 

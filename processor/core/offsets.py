@@ -20,7 +20,7 @@ class Offsets:
 
     def __init__(self, committed: Position | None, marks: Marks = NO_MARKS) -> None:
         """Begin at `committed`; `marks` go with everything that is committed."""
-        self.marks = marks
+        self._marks = marks
         self._unfinished: OrderedDict[int, float | None] = OrderedDict()
         self._next = committed.offset if committed else None
         self._restored = list(offset_codec.decode(committed.offset, committed.metadata)) if committed else []
@@ -36,6 +36,16 @@ class Offsets:
         self._unfinished[offset] = timestamp
         self._advance(offset + 1)
         return True
+
+    def identified(self, topic_id: bytes | None) -> None:
+        """The topic has this id: that is marked, unless it was known with which id we began."""
+        if topic_id and self._marks.topic_id is None:
+            self._marks = self._marks._replace(topic_id=topic_id)
+
+    def bounded(self, end: int) -> None:
+        """The log ends there: what says that more than it holds is finished speaks of another one."""
+        if self._restored and self._restored[-1].end > end:
+            self._restored = []
 
     def reached(self, end: int) -> None:
         """All records below `end` have been received."""
@@ -86,7 +96,7 @@ class Offsets:
         position = self.position()
         if position is None:
             return None
-        metadata, whole = offset_codec.encode(position, self.finished_beyond(), limit, self.marks)
+        metadata, whole = offset_codec.encode(position, self.finished_beyond(), limit, self._marks)
         return Position(position, metadata), whole
 
     def fits(self, limit: int) -> bool:

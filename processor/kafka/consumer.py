@@ -10,10 +10,10 @@ Promises:
   its `Revoked` or `Lost`;
 - the thread stays in the callback of a revocation until the partitions are `released`, or
   `max_wait` seconds have passed, and commits asked before that are sent before the partitions go;
-- nothing is committed for an assignment that is over, be the partition ours again (the broker would
-  take it: it knows members, not owners);
 - an offset that the topic no longer holds is never reset unseen: what was deleted before it was read
-  is told as `Missed`, and a position behind the end of the log ends the process;
+  is told as `Missed`, and a position behind the end of the same log ends the process;
+- a topic that was deleted and made anew is told as `MadeAnew`, and read from its beginning in a new
+  assignment, whatever was committed for the one before; with `auto_offset_reset: error` the process ends;
 - nothing of the dead-letter topic is read, also where a pattern assigns it to us: no position of it is
   told, and none is committed;
 - at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
@@ -23,22 +23,28 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVarTuple
 
 import confluent_kafka
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
+from processor.core.offset_codec import read
+from processor.core.topic_identity import TopicIdentities, TopicIds
 from processor.kafka.beginnings import Beginnings, partition_of
+from processor.kafka.committer import Committer, Done
 from processor.kafka.holds import Holds
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka.records import Records
+from processor.kafka.topic_ids import ANSWER_SECONDS, Registry
 from processor.kafka_settings import KafkaSettings
 from processor.model import (
     Assigned,
+    Identified,
     Lost,
+    MadeAnew,
     Partition,
     Position,
     Received,
@@ -51,11 +57,14 @@ from processor.model import (
 BATCH = 500
 AHEAD = 2
 POLL_SECONDS = 0.05
-GONE_MEANWHILE = "_STATE"
 UNREAD = "matches a pattern of kafka.topics: its dead letters are not read again, nothing of it is committed"
 
+MADE_ANEW = (
+    "was deleted and made anew, and kafka.auto_offset_reset is `error`: "
+    "delete the group's offsets of the topic, or set them, then start again"
+)
+
 Arguments = TypeVarTuple("Arguments")
-Errors = Mapping[Partition, str | None]
 
 
 class Consumer:
@@ -65,14 +74,13 @@ class Consumer:
         self._kafka = kafka
         self._dead_letter_topic = dead_letter_topic
         self._max_wait = max_wait
-        self._commands: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._commits: deque[Callable[[Errors], None]] = deque()
-        self._owned: dict[Partition, int] = {}
-        """The assignments that commits may be made for, those that are being handed back included."""
+        self._commands: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._committer = Committer(self._call)
         self._seen: dict[Partition, int] = {}
         """The assignments that the loop has heard of."""
         self._epoch = 0
         self._ahead = 0
+        self._identities = TopicIdentities()
         self._waiting_for: set[Partition] = set()
         self._closing = False
         self._has_told_of_letters = False
@@ -86,17 +94,20 @@ class Consumer:
         self._sink = sink
         self._ended = self._loop.create_future()
         options = consumer_options(self._kafka, self._dead_letter_topic)
-        options |= {"on_commit": self._on_commit, "error_cb": self._on_error}
+        options |= {"on_commit": self._committer.answered, "error_cb": self._on_error}
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
         self._holds = Holds(self._client)
         self._beginnings = Beginnings(self._client, self._kafka.auto_offset_reset, self._tell)
-        self._records = Records(self._client, self._holds, self._beginnings, self._on_error)
+        self._records = Records(
+            self._client, self._holds, self._beginnings, self._on_error, self._is_made_anew
+        )
+        self._registry = Registry(self._kafka)
         threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
 
-    def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
+    def commit(self, positions: Mapping[Partition, Position], done: Done) -> None:
         """Commit; `done` is called on the loop with None or what went wrong for each partition."""
         epochs = {partition: self._seen.get(partition) for partition in positions}
-        self._commands.put(lambda: self._commit(positions, epochs, done))
+        self._commands.put(lambda: self._committer.commit(self._client, positions, epochs, done))
 
     def hold(self, partitions: Collection[Partition]) -> None:
         """Take nothing from these partitions for now; from all others again."""
@@ -110,6 +121,10 @@ class Consumer:
     def released(self, partitions: Collection[Partition]) -> None:
         """All that was to be done for these revoked partitions is done."""
         self._commands.put(lambda: self._waiting_for.difference_update(partitions))
+
+    def identify(self) -> None:
+        """Ask which topics these are by now; what that comes to is told as `Identified` and `MadeAnew`."""
+        self._commands.put(self._ask_ids)
 
     def silence(self) -> float:
         """Seconds since the thread last went round; large when it is wedged."""
@@ -146,7 +161,9 @@ class Consumer:
             self._obey(wait=POLL_SECONDS)
         elif self._holds.are_resting(self._beat):
             self._obey(wait=POLL_SECONDS)
-            if self._commits:  # their answers come with what is read, and what is ready may wait for them
+            if (
+                self._committer.is_waiting
+            ):  # their answers come with what is read, and what is ready may wait for them
                 self._read(1)
         else:
             self._read(BATCH, wait=POLL_SECONDS)
@@ -168,11 +185,23 @@ class Consumer:
         self._epoch += 1
         ours = [each for each in assigned if each.topic != self._dead_letter_topic]
         partitions = list(map(partition_of, ours))
+        question = self._registry.ask({each.topic for each in ours}, self._answered)
         committed = self._beginnings.committed(ours)
-        self._owned.update(dict.fromkeys(partitions, self._epoch))
-        self._tell(Assigned(self._epoch, {p: (committed or {}).get(p) for p in partitions}))
-        starts = {p: self._beginnings.of(p, committed) for p in partitions}
-        self._records.begin(self._epoch, starts, unread=self._letters_among(assigned))
+        marked = {
+            p: read(*at).marks.topic_id if (at := (committed or {}).get(p)) else None for p in partitions
+        }
+        told = question.answer(ANSWER_SECONDS if any(marked.values()) else 0.0)
+        self._committer.own(self._epoch, partitions)
+        anew = self._identities.begun(marked, told)
+        unread = self._letters_among(assigned)
+        if anew and not self._may_begin_anew(anew):
+            unread |= anew
+        positions = {p: None if p in anew else (committed or {}).get(p) for p in partitions}
+        self._tell(Assigned(self._epoch, positions, _known(told)))
+        starts = {p: OFFSET_BEGINNING if p in anew else self._beginnings.of(p, committed) for p in partitions}
+        self._records.begin(
+            self._epoch, {p: at for p, at in starts.items() if p not in unread}, unread=unread
+        )
 
     def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
         partitions = self._drop(revoked)
@@ -182,19 +211,16 @@ class Consumer:
         while self._waiting_for and time.monotonic() < deadline:
             self._beat = time.monotonic()
             self._obey(wait=POLL_SECONDS)
-        self._disown(partitions)
+        self._committer.disown(partitions)
 
     def _on_lost(self, _: confluent_kafka.Consumer, lost: list[TopicPartition]) -> None:
         partitions = self._drop(lost)
-        self._disown(partitions)
+        self._committer.disown(partitions)
         self._tell(Lost(partitions))
-
-    def _disown(self, partitions: frozenset[Partition]) -> None:
-        for partition in partitions:
-            self._owned.pop(partition, None)
 
     def _drop(self, gone: list[TopicPartition]) -> frozenset[Partition]:
         partitions = frozenset(map(partition_of, gone)) - self._letters_among(gone)
+        self._identities.forgotten(partitions)
         self._records.drop(partitions)
         return partitions
 
@@ -207,6 +233,45 @@ class Consumer:
             self._tell(Troubled("dead_letter_topic", f"{self._dead_letter_topic} {UNREAD}"))
         return letters
 
+    # Identities
+
+    def _ask_ids(self) -> None:
+        self._registry.ask({partition.topic for partition in self._records.partitions}, self._answered)
+
+    def _answered(self, told: TopicIds) -> None:
+        """In a thread of the library's."""
+        if told:
+            self._commands.put(partial(self._identified, told))
+
+    def _identified(self, told: TopicIds) -> bool:
+        """Whether some of the topics, of which this is told, were made anew; then they are begun anew.
+
+        Not within a revocation: what is assigned stays as it is then. It will be told again.
+        """
+        if self._waiting_for:
+            return False
+        told = self._identities.timely(told)
+        self._tell(Identified(told))
+        anew = self._identities.learned(self._records.partitions, told)
+        if anew and self._may_begin_anew(anew):
+            self._epoch += 1
+            self._committer.own(self._epoch, anew)
+            self._tell(Assigned(self._epoch, dict.fromkeys(anew), _known(told)))
+            self._records.begin_anew(self._epoch, anew, OFFSET_BEGINNING)
+        return bool(anew)
+
+    def _is_made_anew(self, partition: Partition) -> bool:
+        """What comes of it is not of the log that we know: is that another topic's by now?"""
+        return self._identified(self._registry.ask({partition.topic}).answer(ANSWER_SECONDS))
+
+    def _may_begin_anew(self, partitions: frozenset[Partition]) -> bool:
+        """Tell that the topics of these were made anew; whether that is not for the operator to say."""
+        self._tell(MadeAnew(partitions))
+        is_ours_to_say = self._kafka.auto_offset_reset != "error"
+        if not is_ours_to_say:
+            self._tell(Stopped(f"{min(partitions)} {MADE_ANEW}"))
+        return is_ours_to_say
+
     # Commands
 
     def _obey(self, wait: float = 0.0) -> None:
@@ -218,28 +283,6 @@ class Consumer:
                 command = self._commands.get_nowait()
         except Empty:
             return
-
-    def _commit(
-        self,
-        positions: Mapping[Partition, Position],
-        epochs: Mapping[Partition, int | None],
-        done: Callable[[Errors], None],
-    ) -> None:
-        if any(self._owned.get(partition) != epoch for partition, epoch in epochs.items()):
-            self._call(done, dict.fromkeys(positions, GONE_MEANWHILE))
-            return
-        offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata) for p, at in positions.items()]
-        try:
-            self._client.commit(offsets=offsets, asynchronous=True)
-        except KafkaException as error:
-            self._call(done, dict.fromkeys(positions, error.args[0].name()))
-        else:
-            self._commits.append(done)
-
-    def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
-        done = self._commits.popleft()
-        errors = {partition_of(each): each.error or error for each in offsets}
-        self._call(done, {partition: e.name() if e else None for partition, e in errors.items()})
 
     def _want(self, partitions: frozenset[Partition]) -> None:
         self._holds.wanted(partitions & self._records.partitions)
@@ -265,3 +308,7 @@ class Consumer:
     def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
             self._loop.call_soon_threadsafe(function, *args)
+
+
+def _known(told: TopicIds) -> dict[str, bytes]:
+    return {topic: id_ for topic, id_ in told.items() if id_}

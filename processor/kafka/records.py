@@ -4,6 +4,7 @@ Promises:
 - nothing comes of a partition that is not ours, or that began anew while it was read;
 - a partition that went and came back during one read, so that its records cannot be told apart, is
   read anew from where it begins;
+- with the first that comes of a partition it is told how far its log goes;
 - a record below the place where its partition begins ends the process;
 - what a record holds never does: headers that cannot be read are left out, and told.
 
@@ -40,16 +41,21 @@ class Records:
         holds: Holds,
         beginnings: Beginnings,
         failed: Callable[[KafkaError], None],
+        is_made_anew: Callable[[Partition], bool],
     ) -> None:
+        """`is_made_anew`: whether the topic is another one by now; then the partition has begun anew."""
         self._client = client
         self._holds = holds
         self._beginnings = beginnings
         self._failed = failed
+        self._is_made_anew = is_made_anew
         self._epochs: dict[Partition, int] = {}
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._dropped: set[Partition] = set()
         self._starts: dict[Partition, int] = {}
         self._headless: list[Record] = []
+        self._unheard: set[Partition] = set()
+        """Those of which nothing has come yet."""
 
     @property
     def partitions(self) -> AbstractSet[Partition]:
@@ -67,6 +73,7 @@ class Records:
             self._partitions[partition] = partition
             self._epochs[partition] = epoch
             self._starts[partition] = offset
+        self._unheard |= starts.keys()
         paused = [TopicPartition(*partition, 0) for partition in unread]
         self._client.incremental_assign(
             [TopicPartition(*partition, offset) for partition, offset in starts.items()] + paused
@@ -74,11 +81,20 @@ class Records:
         if paused:
             self._client.pause(paused)
 
+    def begin_anew(self, epoch: int, partitions: Collection[Partition], offset: int) -> None:
+        """These, which are read, begin at `offset` in a new assignment; what is read just now is left out."""
+        self._dropped.update(partitions)
+        for partition in partitions:
+            self._epochs[partition] = epoch
+            self._unheard.add(partition)
+            self._begin_at(partition, offset)
+
     def drop(self, partitions: frozenset[Partition]) -> None:
         """These go: nothing of them is read any more."""
         for partition in partitions:
             self._partitions.pop(partition, None)
             self._epochs.pop(partition, None)
+        self._unheard -= partitions
         self._dropped |= partitions
         self._holds.forget(partitions)
 
@@ -94,6 +110,7 @@ class Records:
         self._headless = []
         records: list[Record] = []
         ends: dict[Partition, int] = {}
+        bounds: dict[Partition, int] = {}
         messages, left, weight = [first], most, 0
         while messages:
             before = len(records)
@@ -102,19 +119,38 @@ class Records:
                     self._take(message, records)
                 else:
                     self._note(message, ends)
+                if self._unheard:
+                    self._hear(message, bounds)
             # Values weigh by their length alone, which costs next to nothing; headers are rarely there.
             weight += sum(map(len, messages)) + sum(r.weight() for r in records[before:] if r.headers)
             left -= len(messages)
             messages = self._client.consume(min(left, CHUNK), 0) if left and weight < BATCH_BYTES else []
         for partition in self._dropped & self._partitions.keys():
             self._begin_at(partition, self._starts[partition])
-        return Received(records, ends, self._headless) if records or ends else None
+        return Received(records, ends, self._headless, bounds) if records or ends else None
+
+    def _hear(self, message: Message, bounds: dict[Partition, int]) -> None:
+        """The first that is fetched of a partition tells how far its log goes: that came with it."""
+        partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
+        if partition is None or partition not in self._unheard or partition in self._dropped:
+            return
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+            return
+        known: tuple[int, int] | None = self._client.get_watermark_offsets(
+            TopicPartition(*partition), cached=True
+        )
+        if known is not None and known[1] >= 0:
+            bounds[partition] = known[1]
+            self._unheard.discard(partition)
 
     def _take(self, message: Message, records: list[Record]) -> None:
         partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
         if partition is None or partition in self._dropped:
             return
         if message.offset() < self._starts[partition]:  # type: ignore[operator]
+            if self._is_made_anew(partition):
+                return
             raise FatalError(f"{partition} {RESET}")
         try:
             headers = cast(RecordHeaders, tuple(message.headers() or ()))
@@ -147,7 +183,8 @@ class Records:
 
     def _restart(self, partition: Partition, offset: int | None) -> None:
         """The topic does not hold `offset`, or (None) the group has none."""
-        self._begin_at(partition, self._beginnings.instead_of(partition, offset))
+        if offset is None or offset < 0 or not self._is_made_anew(partition):
+            self._begin_at(partition, self._beginnings.instead_of(partition, offset))
 
     def _begin_at(self, partition: Partition, offset: int) -> None:
         self._starts[partition] = offset

@@ -437,6 +437,38 @@ def test_metadata_that_may_be_too_long_has_a_form_as_short_as_what_was_taken() -
     assert len(flow.commits()[FIRST].metadata) <= longest // 2
 
 
+def test_of_a_topic_that_is_away_nothing_is_committed_but_what_moved() -> None:
+    flow = running_flow(record(0), record(0, partition=FOURTH))
+    flow.committed(flow.commits())
+    flow.identified({FOURTH.topic: None})
+    assert flow.commits(unmoved=True).keys() == {FIRST}
+    flow.finished(record(0, partition=FOURTH))
+    assert flow.commits(unmoved=True).keys() == {FIRST, FOURTH}
+    flow.committed(flow.commits())
+    flow.identified({FOURTH.topic: b"t" * 16})
+    assert flow.commits(unmoved=True).keys() == {FIRST, FOURTH}
+
+
+def test_an_id_that_is_learned_later_is_marked_but_not_instead_of_the_one_it_began_with() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(Assigned(1, {FIRST: Position(7), FOURTH: Position(7)}, {FOURTH.topic: b"o" * 16}))
+    flow.identified({FIRST.topic: b"n" * 16, FOURTH.topic: b"n" * 16})
+    flow.identified({FIRST.topic: b""})
+    commits = flow.commits()
+    assert read(*commits[FIRST]).marks.topic_id == b"n" * 16
+    assert read(*commits[FOURTH]).marks.topic_id == b"o" * 16
+
+
+def test_metadata_that_speaks_of_more_than_the_log_holds_is_not_believed() -> None:
+    far, near = (encode(5, [Span(6, end)])[0] for end in (2**40, 10))
+    flow = Flow(FlowPolicy())
+    flow.assigned(Assigned(1, {FIRST: Position(5, far), SECOND: Position(5, near)}))
+    flow.bounded({FIRST: 10, SECOND: 10, THIRD: 10})
+    received = [record(offset, None, partition=p) for p in BOTH for offset in range(5, 10)]
+    assert flow.received(received) == 5 + 1
+    assert all(position.offset <= 10 for position in flow.commits(unmoved=True).values())
+
+
 def test_marks_go_with_every_commit_and_what_we_do_not_know_better_is_handed_on() -> None:
     theirs = Marks(b"t" * 16, "theirs", 5.5)
     found = Position(7, encode(7, (), marks=theirs)[0])

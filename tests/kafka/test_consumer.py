@@ -13,7 +13,8 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from processor.kafka import holds
-from processor.kafka.consumer import GONE_MEANWHILE, Consumer
+from processor.kafka.committer import GONE_MEANWHILE
+from processor.kafka.consumer import Consumer
 from processor.kafka_settings import KafkaSettings
 from processor.model import Missed, Partition, Position, Received, Stopped, Troubled
 from tests.apache_kafka import Broker

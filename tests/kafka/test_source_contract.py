@@ -260,6 +260,20 @@ async def test_the_end_of_a_partition_is_told_also_when_it_is_empty(rig: Rig) ->
     await rig.close()
 
 
+async def test_how_far_the_log_goes_is_told_once_with_the_first_that_comes(rig: Rig) -> None:
+    rig.produce(0, 3)
+    await rig.start()
+    await rig.until(lambda: rig.ends() == {rig.partitions[0]: 3, rig.partitions[1]: 0})
+    rig.produce(0, 3)
+    await rig.until(lambda: len(rig.of(0)) == 6)
+    bounds = [event.bounds for event in rig.events if isinstance(event, Received)]
+    assert sorted(chain(*(each.items() for each in bounds))) == [
+        (rig.partitions[0], 3),
+        (rig.partitions[1], 0),
+    ]
+    await rig.close()
+
+
 async def test_a_committed_position_with_its_metadata_is_where_the_next_one_starts(rig: Rig) -> None:
     rig.produce(0, 5)
     await rig.start()

@@ -1,6 +1,7 @@
-"""The log lines about commits: a topic that is refused is told by name, once, and when it is over.
+"""The log lines about topics: whose commits are refused, that were made anew, whose headers are odd.
 
-Promise: what goes on is told again once a minute at the most, however many partitions and commits it is.
+Promises: a refusal that goes on is told again once a minute at the most, however many partitions and
+commits it is, and when it is over; odd headers once a partition.
 """
 
 from collections import Counter
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from processor.model import Partition
+from processor.model import Partition, Record
 
 TELL_AGAIN_SECONDS = 60.0
 
@@ -18,11 +19,12 @@ Refusal = tuple[str, str]
 """A topic and an error."""
 
 
-class CommitLog:
-    """What was told of the commits of one process. Times are seconds."""
+class SourceLog:
+    """What was told of the topics of one process. Times are seconds."""
 
     def __init__(self) -> None:
         self._told_at: dict[Refusal, float] = {}
+        self._headless: set[Partition] = set()
 
     def answered(self, errors: Mapping[Partition, str | None], now: float) -> Counter[str]:
         """A commit was answered; returns how many partitions of each topic were refused."""
@@ -34,6 +36,25 @@ class CommitLog:
         if self._told_at and not refused:
             self._over({partition.topic for partition in errors})
         return Counter(partition.topic for partition, error in errors.items() if error)
+
+    def made_anew(self, topic: str, partitions: int) -> None:
+        """So many partitions belong to another topic of the same name."""
+        log.error(
+            "the topic was deleted and made anew: it is read from its beginning, whatever was committed",
+            topic=topic,
+            partitions=partitions,
+        )
+
+    def headless(self, record: Record) -> None:
+        """The headers of a record could not be read."""
+        if record.partition not in self._headless:
+            self._headless.add(record.partition)
+            log.warning(
+                "headers of a record cannot be read and are left out: a name is not UTF-8. "
+                "This is told once for each partition",
+                partition=str(record.partition),
+                offset=record.offset,
+            )
 
     def _over(self, topics: set[str]) -> None:
         for topic in sorted(topics.intersection(topic for topic, _ in self._told_at)):

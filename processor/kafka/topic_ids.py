@@ -1,0 +1,73 @@
+"""Kafka's ids of topics, as the brokers tell them.
+
+Promise: asking stands in nobody's way, and what is not answered in time is not known, no more.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, wait
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from processor.core.topic_identity import TopicIds
+from processor.kafka.options import LOGGER, client_options
+from processor.kafka_settings import KafkaSettings
+
+ANSWER_SECONDS = 5.0
+
+
+class Question:
+    """What was asked of the brokers."""
+
+    def __init__(self, futures: Mapping[str, "Future[Any]"]) -> None:
+        self._futures = futures
+
+    def answer(self, seconds: float = 0.0) -> TopicIds:
+        """What is known; blocks until all is, or so long."""
+        done, _ = wait(self._futures.values(), seconds)
+        ids: dict[str, bytes | None] = {}
+        for topic, future in self._futures.items():
+            if future not in done:
+                continue
+            error = future.exception()
+            if error is None:
+                ids[topic] = _bytes(future.result().topic_id)
+            elif _is_absent(error):
+                ids[topic] = None
+        return ids
+
+
+class Registry:
+    """Asks the brokers, on a connection of its own."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._client = AdminClient(client_options(kafka), logger=LOGGER)
+
+    def ask(self, topics: Collection[str], then: Callable[[TopicIds], None] | None = None) -> Question:
+        """Ask; `then` is called with the answer, once, from a thread of the library's."""
+        futures: Mapping[str, Future[Any]] = {}
+        if topics:
+            names = TopicCollection(list(topics))
+            futures = self._client.describe_topics(names, request_timeout=ANSWER_SECONDS)
+        question, open_ = Question(futures), set(futures.values())
+
+        def answered(future: "Future[Any]") -> None:
+            open_.discard(future)
+            if not open_ and then is not None:
+                then(question.answer())
+
+        for future in futures.values():
+            future.add_done_callback(answered)
+        return question
+
+
+def _bytes(uuid: Any) -> bytes:
+    """Nothing for the id that stands for none."""
+    halves = (uuid.get_most_significant_bits(), uuid.get_least_significant_bits())
+    whole = b"".join(half.to_bytes(8, "big", signed=True) for half in halves)
+    return whole if any(whole) else b""
+
+
+def _is_absent(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
