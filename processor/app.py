@@ -33,6 +33,7 @@ from processor.snapshot import Snapshot
 from processor.telemetry import Telemetry
 from processor.web.admin import Admin
 from processor.web.client import Client
+from processor.web.listening import authority
 from processor.web.pages import Pages
 
 MEASURE_SECONDS = 10.0
@@ -132,7 +133,7 @@ class App:
             group=settings.kafka.group_id,
             destination=settings.destination.name,
             endpoint=str(self._preparation.origin),
-            admin=f"http://{settings.admin.host}:{self.admin_port}" if self.admin_port else None,
+            admin=f"http://{authority(settings.admin.host, self.admin_port)}" if self.admin_port else None,
         )
 
     async def _drain(self) -> None:

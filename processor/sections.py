@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validato
 from processor.core.disclosure import Payloads
 from processor.core.endpoint import Endpoint
 from processor.core.filters import Integrations
+from processor.core.host_names import NAME
 from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
 from processor.core.transform import Envelope, Method, RequestPolicy, Transform, belongs_to_connection
@@ -24,6 +25,7 @@ from processor.setting_types import (
     Section,
     Share,
     Statuses,
+    Texts,
     TimeLimit,
     mapping,
 )
@@ -222,13 +224,28 @@ class RetrySettings(Section):
 class AdminSettings(Section):
     """The port for operators: metrics, probes and the live page."""
 
-    host: str = Field("0.0.0.0", description="The address to listen on.")  # noqa: S104
+    host: str = Field(
+        "::",
+        description="The address to listen on; `::` or none: all, of IPv6 and IPv4; `0.0.0.0`: all of IPv4.",
+    )
     port: int = Field(8080, ge=0, le=65535, description="The port; 0: any free one, named in the log.")
     token: SecretStr | None = Field(
         None,
         description="If set, `/metrics` and what `/live` shows are given to those who send it as a bearer "
         "token; probes need none. At least 16 visible characters.",
     )
+    allowed_hosts: Texts = Field(
+        default_factory=list,
+        description="Without a token: names under which `/live` shows events, beside addresses, names "
+        "without a full stop and those that end in `.svc`, `.local`, `.localhost` or `.internal`.",
+    )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_names(cls, names: list[str]) -> list[str]:
+        if wrong := [name for name in names if not NAME.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is no name: write `live.example.com`, without scheme and port")
+        return [name.lower() for name in names]
 
     @field_validator("token")
     @classmethod

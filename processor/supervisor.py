@@ -35,6 +35,7 @@ from processor.line import Line, Page
 from processor.model import About, Report
 from processor.settings import Settings
 from processor.web.admin import Admin
+from processor.web.listening import authority
 from processor.worker import NUMBER
 
 ANSWER_SECONDS = 3.0
@@ -143,7 +144,7 @@ class Supervisor:
             "started",
             version=__version__,
             workers=len(self._workers),
-            admin=f"http://{self._settings.host}:{port}",
+            admin=f"http://{authority(self._settings.host, port)}",
         )
         try:
             await asyncio.gather(*map(self._keep, self._workers))

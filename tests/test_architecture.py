@@ -142,6 +142,7 @@ COVERED_BY = {
     "intake": "pipeline",
     "letters": "delivery",
     "pages": "admin",
+    "admin_connections": "admin_limits",
     "run": "delivery",
     "snapshot": "telemetry",
     "exchange": "pool",

@@ -1,35 +1,34 @@
 """The pages for operators: metrics, probes and the live page, read-only, on a port of their own.
 
-Promise: only GET and HEAD, nothing that changes anything, no state of its own: every page is asked
-for when it is read. Where there is a token, what tells of events and traffic is for those who have it;
-probes are for all, since those who probe have no place for a secret.
+Promise: only GET and HEAD, nothing that changes anything, no state of its own: every page is asked for
+when it is read, the metrics once a second at most, whoever reads them. Where there is a token, what tells
+of events and traffic is for those who have it; probes are for all, since those who probe have no place
+for a secret. Where there is none, events are shown to those only who name an address, or a name that no
+stranger can have: a browser that was tricked by a name (DNS rebinding) shows that name.
 """
 
+import asyncio
 import json
-import os
-from errno import EADDRNOTAVAIL
+from collections.abc import Awaitable, Callable
 from hmac import compare_digest
+from typing import Generic, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from processor.core.host_names import is_no_strangers
 from processor.errors import FatalError
 from processor.model import Report
 from processor.sections import AdminSettings
+from processor.web.admin_connections import LIMITS, PROTECTION, Connection, Connections, Limits
+from processor.web.listening import authority, listening
 from processor.web.live_page import EVENTS, LivePage
 from processor.web.pages import DistantPages, Pages, told
 
+Answer = TypeVar("Answer")
+
+_OPEN_METRICS = "application/openmetrics-text"
 _POLICY = "Content-Security-Policy"
-_HEADERS = {
-    "Cache-Control": "no-store",
-    _POLICY: "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "Server": "webhook-processor",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 _INDEX = (
     "/metrics  Prometheus metrics\n/livez    restart the process if this is not 200\n/readyz   events flow\n"
 )
@@ -43,10 +42,22 @@ _SECONDS_TO_FINISH = 1.0
 class Admin:
     """A server for `/metrics`, `/livez` (also `/healthz`), `/readyz` and, with `live`, `/live`."""
 
-    def __init__(self, settings: AdminSettings, pages: Pages | DistantPages, *, live: bool = False) -> None:
+    def __init__(
+        self,
+        settings: AdminSettings,
+        pages: Pages | DistantPages,
+        *,
+        live: bool = False,
+        limits: Limits = LIMITS,
+    ) -> None:
         self._settings = settings
         self._pages = pages
-        self._page = LivePage(pages) if live else None
+        self._page = LivePage(pages, limits.stream) if live else None
+        self._connections = Connections(limits)
+        self._scrapes = {
+            form: Shared(lambda form=form: told(pages.metrics(form)), limits.scrape)  # type: ignore[misc]
+            for form in (_OPEN_METRICS, "")
+        }
         app = web.Application(client_max_size=_LARGEST_REQUEST)
         app.add_routes(
             [
@@ -58,30 +69,38 @@ class Admin:
                 *(self._page.routes() if self._page else ()),
             ]
         )
+        app.middlewares.append(_turn)
         if settings.token:
             app.middlewares.append(_door(settings.token.get_secret_value()))
+        else:
+            app.middlewares.append(_window(frozenset(settings.allowed_hosts)))
         app.on_response_prepare.append(_protect)
-        self._runner = web.AppRunner(
-            app, access_log=None, lingering_time=0.0, shutdown_timeout=_SECONDS_TO_FINISH
-        )
+        self._runner = web.AppRunner(app, shutdown_timeout=_SECONDS_TO_FINISH)
+        self._servers: list[asyncio.Server] = []
 
     async def open(self) -> int:
         """The port it listens on. Raises FatalError if that cannot be had."""
         host, port = self._settings.host, self._settings.port
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            sockets = await listening(host, port)
         except OSError as error:
-            await self._runner.cleanup()
-            why = _why(error)
             raise FatalError(
-                f"cannot listen on {host}:{port}: {why}; set admin.port, or admin.host, to what is free"
+                f"cannot listen on {authority(host, port)}: {error.strerror}; "
+                "set admin.port, or admin.host, to what is free"
             ) from error
-        bound: int = self._runner.addresses[0][1]
+        await self._runner.setup()
+        server, among = self._runner.server, self._connections
+        assert server is not None
+        loop = asyncio.get_running_loop()
+        bound: int = sockets[0].getsockname()[1]
+        for each in sockets:
+            self._servers.append(await loop.create_server(lambda: Connection(server, among), sock=each))
         return bound
 
     async def close(self) -> None:
         """Finish the pages under way and close the port."""
+        for server in self._servers:
+            server.close()
         if self._page:
             self._page.close()
         await self._runner.cleanup()
@@ -90,7 +109,8 @@ class Admin:
         return web.Response(text=_INDEX + (_LIVE if self._page else ""))
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = await told(self._pages.metrics(request.headers.get("Accept", "")))
+        is_open = _OPEN_METRICS in request.headers.get("Accept", "")
+        body, content_type = await self._scrapes[_OPEN_METRICS if is_open else ""].answer()
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _live(self, _: web.Request) -> web.Response:
@@ -100,13 +120,21 @@ class Admin:
         return _answer(await told(self._pages.ready()))
 
 
-def _why(error: OSError) -> str:
-    """In the system's words: those around them are another's in each version of asyncio.
+class Shared(Generic[Answer]):
+    """An answer that is asked for once in so many seconds, and serves all who want it meanwhile."""
 
-    From Python 3.13 on it names no number where no address is one of this machine.
-    """
-    number = error.errno or EADDRNOTAVAIL
-    return os.strerror(number) if number > 0 else str(error.strerror)
+    def __init__(self, ask: Callable[[], Awaitable[Answer]], seconds: float) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._asked: asyncio.Future[Answer] | None = None
+        self._at = 0.0
+
+    async def answer(self) -> Answer:
+        """The latest; what went wrong with it is raised to all."""
+        now = asyncio.get_running_loop().time()
+        if self._asked is None or (self._asked.done() and now - self._at >= self._seconds):
+            self._at, self._asked = now, asyncio.ensure_future(self._ask())
+        return await asyncio.shield(self._asked)
 
 
 def _answer(report: Report) -> web.Response:
@@ -114,14 +142,29 @@ def _answer(report: Report) -> web.Response:
     return web.Response(status=200 if report.ok else 503, text=body, content_type="application/json")
 
 
+@web.middleware
+async def _turn(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Others go first: what came in a heap is not answered in one go."""
+    connection = request.protocol
+    assert isinstance(connection, Connection)
+    may_ask_again = connection.asks()
+    connection.is_stream = request.path == EVENTS
+    await asyncio.sleep(0)
+    response = await handler(request)
+    if not may_ask_again:
+        response.force_close()
+    return response
+
+
 def _door(token: str) -> Middleware:
     """Lets those in who send the token; the time it takes tells nothing of it."""
-    wanted = f"Bearer {token}".encode()
+    wanted = token.encode()
 
     @web.middleware
     async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
-        said = request.headers.get("Authorization", "").encode(errors="replace")
-        if request.path not in _GUARDED or compare_digest(said, wanted):
+        scheme, _, said = request.headers.get("Authorization", "").partition(" ")
+        has_token = compare_digest(said.strip().encode(errors="replace"), wanted)
+        if request.path not in _GUARDED or (has_token and scheme.lower() == "bearer"):
             return await handler(request)
         challenge = {"WWW-Authenticate": 'Bearer realm="webhook-processor"'}
         return web.Response(status=401, text="a bearer token is needed: admin.token\n", headers=challenge)
@@ -129,6 +172,21 @@ def _door(token: str) -> Middleware:
     return door
 
 
+def _window(hosts: frozenset[str]) -> Middleware:
+    """Shows events to those who did not come by a stranger's name."""
+
+    @web.middleware
+    async def window(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.headers.get("Host", "")
+        if request.path != EVENTS or is_no_strangers(host, hosts):
+            return await handler(request)
+        return web.Response(
+            status=403, text="events are not shown under this name: set admin.token, or admin.allowed_hosts\n"
+        )
+
+    return window
+
+
 async def _protect(_: web.Request, response: web.StreamResponse) -> None:
     own = response.headers.get(_POLICY)
-    response.headers.update(_HEADERS | ({_POLICY: own} if own else {}))
+    response.headers.update(PROTECTION | ({_POLICY: own} if own else {}))

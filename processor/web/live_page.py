@@ -1,8 +1,8 @@
 """The live page: the files it is made of, and the stream of server-sent events that fills it.
 
 Promises: one look a quarter of a second for each of a few who look, nothing while nobody does; who does
-not read is left; the stream ends at once when the port closes. The files hold no data of this process,
-so they need no token: the page asks for it and sends it with the stream's request.
+not read is left; no stream lasts for ever, and all end at once when the port closes. The files hold no
+data of this process, so they need no token: the page asks for it and sends it with the stream's request.
 """
 
 import asyncio
@@ -43,8 +43,10 @@ _encode = msgspec.json.Encoder().encode
 class LivePage:
     """`/live`, its files below it, and `/live/events`."""
 
-    def __init__(self, pages: Pages | DistantPages) -> None:
+    def __init__(self, pages: Pages | DistantPages, longest: float) -> None:
+        """`longest`: seconds after which a stream ends."""
         self._pages = pages
+        self._longest = longest
         self._watchers = 0
         self._closing = asyncio.Event()
 
@@ -84,8 +86,9 @@ class LivePage:
             await _send(response, "hello", _encode(self._pages.about()._asdict()))
             await self._follow(request, response, who, wanted)
         except (TimeoutError, ConnectionError):
-            response.force_close()
+            pass
         finally:
+            response.force_close()
             self._pages.leave(who)
         return response
 
@@ -95,7 +98,8 @@ class LivePage:
         """Send what there is, until the port closes or the reader is gone."""
         loop = asyncio.get_running_loop()
         sent = looked = loop.time()
-        while request.transport and not self._closing.is_set():
+        end = looked + self._longest
+        while request.transport and not self._closing.is_set() and looked < end:
             batch = await told(self._pages.look(who, wanted))
             now = loop.time()
             if batch.entries or batch.unseen:

@@ -16,6 +16,8 @@ from urllib.request import urlopen
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from processor.web.admin_connections import LIMITS
+
 COMMAND = str(Path(sys.executable).with_name("webhook-processor"))
 START_SECONDS = 30.0
 PATIENCE_SECONDS = 60.0
@@ -31,6 +33,7 @@ class Processor:
         self._file = folder / "settings.yaml"
         self._file.write_text(yaml.safe_dump(dict(settings)), encoding="utf-8")
         self._lines: deque[str] = deque(maxlen=500)
+        self._scraped_at = -LIMITS.scrape
         self.admin = ""
 
     async def start(self) -> Self:
@@ -106,7 +109,10 @@ class Processor:
         return await asyncio.to_thread(_get, self.admin + path)
 
     async def metrics(self) -> dict[tuple[str, ...], float]:
-        """Samples by name and label values, sorted by label, without the destination."""
+        """Samples by name and label values, sorted by label, without the destination; of now."""
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, self._scraped_at + LIMITS.scrape - now))
+        self._scraped_at = asyncio.get_running_loop().time()
         _, text = await self.page("/metrics")
         return {
             (sample.name.removeprefix("webhook_processor_"), *_labels(sample.labels)): sample.value
@@ -130,7 +136,7 @@ class Processor:
                 and line.startswith("{")
                 and (said := json.loads(line))["event"] == "started"
             ):
-                self._started.set_result(said["admin"].replace("0.0.0.0", "127.0.0.1"))
+                self._started.set_result(said["admin"].replace("[::]", "127.0.0.1"))
         if not self._started.done():
             self._started.set_exception(AssertionError("it did not start:\n" + "\n".join(self._lines)))
 

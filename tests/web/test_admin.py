@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -13,6 +14,7 @@ from processor.errors import FatalError
 from processor.model import About, Report
 from processor.sections import AdminSettings
 from processor.web.admin import Admin
+from processor.web.admin_connections import LIMITS, PROTECTION, Limits
 from tests.endpoint import HOST
 
 
@@ -61,11 +63,18 @@ class Page:
 
 @asynccontextmanager
 async def listening(
-    pages: Shown | None = None, *, token: str | None = None, live: bool = False
+    pages: Shown | None = None,
+    *,
+    token: str | None = None,
+    live: bool = False,
+    limits: Limits = LIMITS,
+    **said: Any,
 ) -> AsyncIterator[int]:
     """The port of an admin server."""
-    settings = AdminSettings(host=HOST, port=0, token=None if token is None else SecretStr(token))
-    admin = Admin(settings, pages or Shown(), live=live)
+    settings = AdminSettings(
+        **{"host": HOST, "port": 0, "token": None if token is None else SecretStr(token), **said}
+    )
+    admin = Admin(settings, pages or Shown(), live=live, limits=limits)
     port = await admin.open()
     try:
         yield port
@@ -73,10 +82,10 @@ async def listening(
         await admin.close()
 
 
-async def page(port: int, request: str, *headers: str) -> Page:
+async def page(port: int, request: str, *headers: str, host: str = "x", at: str = HOST) -> Page:
     """The answer to a request line."""
-    reader, writer = await asyncio.open_connection(HOST, port)
-    writer.write("\r\n".join([request, "Host: x", "Connection: close", *headers, "", ""]).encode())
+    reader, writer = await asyncio.open_connection(at, port)
+    writer.write("\r\n".join([request, f"Host: {host}", "Connection: close", *headers, "", ""]).encode())
     answer = await reader.read()
     writer.close()
     await writer.wait_closed()
@@ -90,6 +99,73 @@ async def test_metrics_are_given_as_they_come_from_the_pages() -> None:
     assert (got.status, got.body) == (200, b"up 1.0\n")
     assert got.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert pages.accepted == ["application/openmetrics-text"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", ""),
+        ("text/plain;version=x.y", ""),
+        ("text/plain;version=1.0.0;escaping=allow-utf-8", ""),
+        ("application/openmetrics-text;version=x", "application/openmetrics-text"),
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3", "application/openmetrics-text"),
+        ("*/*;q=\x80,;;=", ""),
+    ],
+)
+async def test_metrics_are_had_in_two_formats_whatever_is_accepted(accept: str, form: str) -> None:
+    pages = Shown()
+    async with listening(pages) as port:
+        assert (await page(port, "GET /metrics HTTP/1.1", f"Accept: {accept}")).status == 200
+    assert pages.accepted == [form]
+
+
+@pytest.mark.parametrize(
+    "said", ["nonsense", "GET", "GET / HTTP/9.9", "GET / HTTP/1.1\r\nA B: c", "\x16\x03\x01"]
+)
+async def test_what_is_no_request_learns_nothing_and_gets_the_same_protection(said: str) -> None:
+    async with listening() as port:
+        got = await page(port, said)
+    assert (got.status, got.body) == (400, b"Bad Request\n")
+    assert {name: got.headers[name] for name in PROTECTION} == PROTECTION
+
+
+async def test_a_page_that_fails_is_protected_too_and_a_line_in_the_log_not_a_thousand(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(Shown):
+        def ready(self) -> Report:
+            raise ZeroDivisionError
+
+    async with listening(Broken()) as port:
+        got, *_ = [await page(port, "GET /readyz HTTP/1.1") for _ in range(10)]
+    assert (got.status, got.body) == (500, b"Internal Server Error\n")
+    assert {name: got.headers[name] for name in PROTECTION} == PROTECTION
+    lines = [line for line in caplog.records if line.name == "admin"]
+    assert 1 <= len(lines) < 10
+    assert lines[0].getMessage() == "a page failed: /readyz"
+    assert lines[0].exc_info
+    assert lines[0].exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1", 200), ("localhost:8080", 200), ("live.example.com", 200), ("evil.example", 403)],
+)
+async def test_events_are_not_shown_under_a_name_that_a_stranger_can_have(host: str, status: int) -> None:
+    pages = Shown()
+    limits = LIMITS._replace(stream=0)
+    async with listening(pages, live=True, limits=limits, allowed_hosts="live.example.com") as port:
+        got = await page(port, "GET /live/events HTTP/1.1", host=host)
+        assert got.status == status
+        assert (b"crm" in got.body) is (status == 200)
+        for path in ("/metrics", "/livez", "/readyz", "/live"):
+            assert (await page(port, f"GET {path} HTTP/1.1", host=host)).status == 200
+
+
+async def test_who_has_the_token_sees_events_under_any_name() -> None:
+    async with listening(live=True, token=TOKEN, limits=LIMITS._replace(stream=0)) as port:
+        asked = ("GET /live/events HTTP/1.1", f"Authorization: Bearer {TOKEN}")
+        assert (await page(port, *asked, host="any.example")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -191,9 +267,10 @@ async def test_where_there_is_a_token_events_and_metrics_are_for_those_who_have_
     assert TOKEN.encode() not in got.body
 
 
-async def test_who_has_the_token_gets_the_metrics() -> None:
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
+async def test_who_has_the_token_gets_the_metrics(scheme: str) -> None:
     async with listening(token=TOKEN) as port:
-        got = await page(port, "GET /metrics HTTP/1.1", f"Authorization: Bearer {TOKEN}")
+        got = await page(port, "GET /metrics HTTP/1.1", f"Authorization: {scheme} {TOKEN}")
     assert (got.status, got.body) == (200, b"up 1.0\n")
 
 

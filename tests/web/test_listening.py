@@ -1,0 +1,89 @@
+"""Where the admin port can be reached: both kinds of addresses by default, one where one was asked for."""
+
+import asyncio
+import socket
+
+import pytest
+
+from processor.web.listening import authority, listening
+from tests.web.test_admin import listening as admin
+from tests.web.test_admin import page
+
+
+def can_have_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not can_have_ipv6(), reason="this machine has no IPv6")
+
+
+async def is_reached(port: int, at: str) -> bool:
+    try:
+        return (await page(port, "GET /livez HTTP/1.1", at=at)).status == 200
+    except OSError:
+        return False
+
+
+@needs_ipv6
+@pytest.mark.parametrize(
+    ("host", "on_ipv4", "on_ipv6"),
+    [
+        ("::", True, True),
+        ("", True, True),
+        ("0.0.0.0", True, False),
+        ("127.0.0.1", True, False),
+        ("::1", False, True),
+        ("[::1]", False, True),
+    ],
+)
+async def test_it_is_reached_where_it_was_told_to_be(host: str, on_ipv4: bool, on_ipv6: bool) -> None:
+    async with admin(host=host) as port:
+        assert (await is_reached(port, "127.0.0.1"), await is_reached(port, "::1")) == (on_ipv4, on_ipv6)
+
+
+@pytest.mark.parametrize("host", ["", "::"])
+async def test_where_there_is_no_ipv6_all_of_ipv4_is_reached(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setattr(socket, "has_ipv6", False)
+    async with admin(host=host) as port:
+        assert await is_reached(port, "127.0.0.1")
+
+
+async def test_all_addresses_of_a_name_have_the_same_port() -> None:
+    sockets = await listening("localhost", 0)
+    assert len({each.getsockname()[1] for each in sockets}) == 1
+    for each in sockets:
+        each.close()
+
+
+async def test_a_port_that_is_taken_on_ipv4_is_taken() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        for host in ("", "::", "0.0.0.0"):
+            with pytest.raises(OSError, match="Address already in use"):
+                await listening(host, taken.getsockname()[1])
+
+
+async def test_a_name_that_is_none_is_an_error() -> None:
+    with pytest.raises(OSError, match="Name or service not known"):
+        await asyncio.wait_for(listening("no such name", 0), 30)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("", "[::]:80"),
+        ("::", "[::]:80"),
+        ("::1", "[::1]:80"),
+        ("[::1]", "[::1]:80"),
+        ("0.0.0.0", "0.0.0.0:80"),
+        ("localhost", "localhost:80"),
+    ],
+)
+def test_addresses_are_shown_as_urls_have_them(host: str, shown: str) -> None:
+    assert authority(host, 80) == shown
