@@ -12,7 +12,6 @@ the event.
 import json
 import re
 from collections.abc import Mapping
-from json import decoder
 from typing import Any, NoReturn, TypeGuard
 
 import msgspec
@@ -22,13 +21,19 @@ from processor.errors import EventError
 
 _SPLIT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NULL = msgspec.Raw(b"null")
-_WHITE_SPACE = " \t\n\r"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPES = re.compile(rf"(?:\\[^u]|{_HIGH}{_LOW})+|((?:{_HIGH}(?!{_LOW})|{_LOW})+)")
 """Escapes that are what they seem, in runs; those in the group are halves of surrogates."""
 _ESCAPE_LENGTH = len(r"\ud83d")
+_SPACE = r"[ \t\n\r]*+"
+_TEXT = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+_SCALAR = rf"{_TEXT}|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+|true|false|null"
+_MARK = rf"{_SPACE}([,}}]){_SPACE}"
+_BEGIN, _AFTER = re.compile(rf"{_SPACE}{{{_SPACE}"), re.compile(_MARK)
+_MEMBER = re.compile(rf"({_TEXT}){_SPACE}:{_SPACE}(?:({_SCALAR}){_MARK}|(?=[{{\[]))")
+"""A JSON object bit by bit (RFC 8259)."""
 _FALSY = (b"null", b"false", b'""')
 _ZERO = re.compile(rb"-?[0.]+(?:[eE].*)?")
 
@@ -102,23 +107,35 @@ def _members(text: bytes) -> dict[str, msgspec.Raw]:
 
 
 def _members_with_halves(text: str) -> dict[str, msgspec.Raw]:
-    """The same by the standard library, which takes halves of surrogates; it decodes what it passes over."""
-    text = text.strip(_WHITE_SPACE)
+    """The same for text with halves of surrogates, which msgspec does not take."""
+    members: dict[str, msgspec.Raw] = {}
+    raw, begun, after = msgspec.Raw, _BEGIN.match(text), ","
+    at = begun.end() if begun else 0
+    while after == ",":
+        member = _MEMBER.match(text, at)
+        if not begun or not member:
+            raise EventError("invalid_event", f"not JSON: no member at character {at}")
+        name, value, after = member.groups()
+        at = member.end()
+        if value is None:
+            value, after, at = _container(text, at)
+        members[json.loads(name) if "\\" in name else name[1:-1]] = raw(value.encode())
+    if at != len(text):
+        raise EventError("invalid_event", f"not JSON: something stands at character {at}")
+    return members
+
+
+def _container(text: str, start: int) -> tuple[str, str, int]:
+    """The object or array that begins at `start`, as it is written, the mark behind it, and its end."""
     try:
-        members, end = decoder.JSONObject((text, 1), True, _range, None, None)  # type: ignore[attr-defined]
+        _, end = _PASSING.raw_decode(text, start)
     except RecursionError:
         raise EventError("invalid_event", "nested too deeply") from None
     except json.JSONDecodeError as error:
         raise EventError("invalid_event", f"not JSON: {error.msg} at character {error.pos}") from None
-    if text[0] != "{" or end != len(text):
-        raise EventError("invalid_event", "not JSON: something stands beside the object")
-    return {name: msgspec.Raw(value.encode()) for name, value in members.items()}
-
-
-def _range(text: str, start: int) -> tuple[str, int]:
-    """The JSON value that begins at `start`, as it is written, and where it ends."""
-    _, end = _PASSING.raw_decode(text, start)
-    return text[start:end], end
+    if not (after := _AFTER.match(text, end)):
+        raise EventError("invalid_event", f"not JSON: something stands at character {end}")
+    return text[start:end], after[1], after.end()
 
 
 def decode(raw: msgspec.Raw) -> Json:
