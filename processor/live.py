@@ -153,7 +153,7 @@ class _Sight:
             age=known(age(record.timestamp, at)),
             type=kind and self._text(kind, TEXT_LIMIT),
             name=name and self._text(name, TEXT_LIMIT),
-            key=None if record.key is None else self._text(record.key.decode(errors="replace"), TEXT_LIMIT),
+            key=None if record.key is None else self._key(record.key),
             bytes=None if value is None else len(value),
             payload=self._payload(value),
             **told,
@@ -194,9 +194,13 @@ class _Sight:
         shown = disclosure.payload(value, self._policy.payloads)
         return shown and self._text(shown, PAYLOAD_LIMIT)
 
+    def _key(self, key: bytes) -> str:
+        return self._text(key[:PAYLOAD_LIMIT].decode(errors="replace"), TEXT_LIMIT)
+
     def _text(self, text: str, limit: int) -> str:
-        """Without secrets, and nothing that UTF-8 cannot hold: events may escape halves of characters."""
-        return cut(struck(self._policy.secrets, text), limit).encode(errors="replace").decode()
+        """Without secrets; halves of surrogates, which UTF-8 cannot hold, as U+FFFD."""
+        shown = cut(struck(self._policy.secrets, text), limit)
+        return shown.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _called(value: bytes | None) -> tuple[str | None, str | None]:

@@ -237,6 +237,16 @@ def test_the_payload_is_shown_as_far_as_the_setting_says(
     assert (b"a@b.example" in json.encode(entry)) is (payloads is Payloads.FULL)
 
 
+def test_half_a_surrogate_is_shown_as_the_replacement_character(clock: VirtualClock) -> None:
+    live = a_live(clock, payloads=Payloads.MASKED)
+    live.look("somebody", EVERYTHING)
+    value = b'{"type":"track","event":"cut \\ud83d","\\ude00":1}'
+    live.dead_lettered(record(1, b"k", value), a_failure(response=Response(400, None, b"")))
+    entry = live.look("somebody", EVERYTHING).entries[0]
+    assert entry.name == "cut \ufffd"
+    assert entry.payload == '{"type": "***", "event": "***", "\ufffd": "***"}'
+
+
 @given(
     st.binary() | st.sampled_from([b'{"a":NaN}', b'{"type":"\\ud800","x":1}', b'{"\\udfff":1}', b"\xff"]),
     st.binary(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from processor.core.events import Event, Json
+from processor.core.events import Event, Json, decode
 from processor.core.nesting import is_too_deep
 from processor.model import Headers
 
@@ -70,8 +70,7 @@ def redacted(headers: Headers) -> Headers:
 
 def called(event: Event) -> tuple[str | None, str | None]:
     """Type and name of an event: `track` and its `event`, `page` or `screen` and its `name`."""
-    kind, name = event.get("type"), event.get("event") or event.get("name")
-    return _name(kind), _name(name)
+    return _text(event, "type"), _text(event, "event") or _text(event, "name")
 
 
 def payload(value: bytes | None, shown: Payloads) -> str | None:
@@ -83,8 +82,12 @@ def payload(value: bytes | None, shown: Payloads) -> str | None:
     return value[:LARGEST].decode(errors="replace")
 
 
-def _name(value: Json) -> str | None:
-    return cut(value, TEXT_LIMIT) if type(value) is str and value else None
+def _text(event: Event, name: str) -> str | None:
+    """The start of a member that is text; what is none is not decoded."""
+    raw = event.members.get(name)
+    if raw is None or bytes(raw)[:1] != b'"':
+        return None
+    return cut(decode(raw), TEXT_LIMIT) or None
 
 
 def _masked(value: bytes) -> str:

@@ -193,7 +193,12 @@ class Transform:
 
 def belongs_to_connection(name: str) -> bool:
     """Whether a header is the connection's, also by a name that CGI or WSGI makes the same (`_` for `-`)."""
-    return len(name) <= LONGEST_NAME and _PUNCTUATION.sub("-", name.lower()) in FRAMING
+    return len(name) <= LONGEST_NAME and as_read(name) in FRAMING
+
+
+def as_read(name: str) -> str:
+    """A header's name as it is read by those who know letters and digits alone."""
+    return _PUNCTUATION.sub("-", name.lower())
 
 
 def _checked(headers: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:

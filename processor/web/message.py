@@ -7,7 +7,7 @@ word too early is refused with ValueError, whose text quotes nothing of the requ
 import re
 from typing import Final
 
-from processor.core.transform import FORBIDDEN_IN_VALUE, TOKEN
+from processor.core.transform import FORBIDDEN_IN_VALUE, TOKEN, as_read
 from processor.model import Headers, Request
 
 _NOT_IN_TARGET: Final = re.compile(r"[^\x21-\x7e]")
@@ -49,6 +49,6 @@ class Writer:
 
 def _field(header: tuple[str, str]) -> str:
     name, value = header
-    if not TOKEN.fullmatch(name) or name.lower() in _FRAMING or FORBIDDEN_IN_VALUE.search(value):
+    if not TOKEN.fullmatch(name) or as_read(name) in _FRAMING or FORBIDDEN_IN_VALUE.search(value):
         raise ValueError("a header has a character that it may not have, or belongs to the connection")
     return f"{name}: {value}\r\n"

@@ -68,6 +68,7 @@ def test_secrets_are_struck_out_the_longest_first() -> None:
         ({"type": "track", "event": "", "name": "n"}, ("track", "n")),
         ({"type": 5, "event": {"a": 1}}, (None, None)),
         ({"type": "", "event": None}, (None, None)),
+        ({"type": ["track"], "event": {"a": 1}, "name": "n"}, (None, "n")),
         ({}, (None, None)),
     ],
 )

@@ -66,6 +66,7 @@ def test_a_method_that_is_none_is_refused(method: str) -> None:
         *(("X", f"a{character}b") for character in "\r\n\0\x01\x7f"),
         *((name, "v") for name in ("", "a b", "a:", "é", "a\n")),
         *((name, "1") for name in ("Content-Length", "transfer-encoding", "CONTENT-LENGTH")),
+        *((name, "1") for name in ("Content_Length", "TRANSFER_encoding", "content.length")),
     ],
 )
 def test_a_header_that_could_end_too_early_or_frames_the_message_is_refused(header: tuple[str, str]) -> None:
