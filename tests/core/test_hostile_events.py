@@ -5,6 +5,7 @@ A minute of CPU time; `HOSTILE_EVENTS=20` makes it twenty times as many examples
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from processor.core.filters import Integrations
 from processor.core.preparation import Preparation, PreparationPolicy, Skipped
-from processor.core.transform import MOST_HEADER_BYTES, Envelope, Method, Prepared, RequestPolicy
+from processor.core.transform import FRAMING, MOST_HEADER_BYTES, Envelope, Method, Prepared, RequestPolicy
 from processor.errors import EventError
 from processor.model import Request
 from processor.web.message import Writer
@@ -156,6 +157,7 @@ def check(request: Request, value: bytes, envelope: Envelope) -> None:
     assert {name.lower(): text for name, text in received.headers} == framing | {
         n: t.strip(" \t") for n, t in sent.items()
     }
+    assert FRAMING.isdisjoint(re.sub("[^a-z0-9]", "-", name) for name in sent)
     if request.body is not None:
         assert isinstance(json.loads(request.body), dict)
     if envelope is Envelope.NONE:

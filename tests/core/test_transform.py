@@ -396,6 +396,7 @@ def test_the_first_truthy_one_counts_alone(first: Any) -> None:
 
 
 def test_a_path_in_integrations_is_found_however_it_is_written() -> None:
+    assert code_of(b'{"integrations":{"webhook":{"fullPath":1}}}') == "invalid_url"
     assert request_for(b'{"integrations":{"Webhook":{"append\\u0050ath":"/x"}}}').url == f"{URL}/x"
 
 
