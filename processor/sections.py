@@ -6,7 +6,7 @@ Times are seconds, sizes bytes.
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, WithJsonSchema, field_validator
 
 from processor.core.disclosure import Payloads
 from processor.core.endpoint import Endpoint
@@ -45,8 +45,13 @@ def _fault_of_header(name: str, value: SecretStr) -> str:
 
 
 def _off(value: Any) -> Any:
-    """`off` as YAML 1.1 reads it."""
-    return "off" if value is False else value
+    """`off` as YAML 1.1 reads it, and what it may come out as where it passes through a chart."""
+    return "off" if value is False or value == "false" else value
+
+
+IntegrationsRule = Annotated[
+    Integrations, BeforeValidator(_off), WithJsonSchema({"enum": [*map(str, Integrations), False]})
+]
 
 
 class TlsSettings(Section):
@@ -126,7 +131,7 @@ class DestinationSettings(Section):
 class FilterSettings(Section):
     """Which events are not for this destination."""
 
-    integrations: Annotated[Integrations, BeforeValidator(_off)] = Field(
+    integrations: IntegrationsRule = Field(
         Integrations.NAMED,
         description="Which events their `integrations` keep back: `named`, where `Webhook` or `WEBHOOK` in "
         "it is false; `all`, by RudderStack's whole rule, where `All` counts too; `off`, none.",

@@ -100,7 +100,9 @@ def test_preview_reads_a_file_and_answers_line_by_line(settings: Path, tmp_path:
     assert [line["error"]["code"] for line in lines[2:]] == ["invalid_event"] * 4
 
 
-@pytest.mark.parametrize(("rule", "skipped"), [("named", [1]), ("all", [1, 2, 3]), (False, []), ("off", [])])
+@pytest.mark.parametrize(
+    ("rule", "skipped"), [("named", [1]), ("all", [1, 2, 3]), (False, []), ("off", []), ("false", [])]
+)
 def test_preview_says_which_events_would_be_skipped_and_why(
     tmp_path: Path, rule: str | bool, skipped: list[int]
 ) -> None:

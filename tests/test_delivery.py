@@ -207,6 +207,16 @@ def test_an_event_that_can_be_no_request_is_dead_lettered_without_an_attempt(hou
     assert len(house.listener.settled_records) == 1
 
 
+def test_an_event_that_says_no_is_skipped_and_counted_and_nothing_is_sent(house: House) -> None:
+    one = record(value=b'{"integrations":{"All":true,"Webhook":false}}')
+    house.delivery.deliver(one)
+    assert house.listener.settled_records == [one]
+    assert (house.sender.sent, house.letters.letters) == ([], [])
+    assert house.count("records_skipped_total", reason="integrations") == 1
+    assert house.count("deliveries_total", outcome="skipped") == 1
+    assert house.delivery.room() == 10
+
+
 def test_a_tombstone_is_skipped_and_counted(house: House) -> None:
     house.delivery.deliver(record(value=None))
     assert len(house.listener.settled_records) == 1
