@@ -16,6 +16,7 @@ from processor.core.circuit import State
 from processor.core.flow import Flow
 from processor.core.live import Batch, Filter
 from processor.core.preparation import Preparation
+from processor.core.stability import Stability
 from processor.core.transform import Transform
 from processor.delivery import Delivery
 from processor.errors import FatalError
@@ -27,6 +28,7 @@ from processor.letters import Letters
 from processor.live import Live
 from processor.model import About, Partition, Report
 from processor.pipeline import Pipeline, PipelinePolicy
+from processor.reading import Reading
 from processor.run import Stage
 from processor.settings import Settings
 from processor.snapshot import Snapshot
@@ -84,6 +86,8 @@ class App:
         )
         self._admin: Front = front(self) if front else Admin(settings.admin, self, live=settings.live.enabled)
         self._ends: Mapping[Partition, int] = {}
+        self._high: Mapping[Partition, int] = {}
+        self._stability = Stability()
         self._draining = False
 
     async def run_until_signal(self) -> None:
@@ -112,10 +116,11 @@ class App:
         self._delivery = self._build_delivery(loop)
         self._pipeline = self._build_pipeline(loop)
         self._delivery.attach(self._pipeline)
+        self._reading = Reading(self._pipeline.take)
         self._telemetry.watch(self._snapshot)
         self.admin_port = await self._admin.open()
         rooms.push_async_callback(self._admin.close)
-        self._consumer.open(self._pipeline.take)
+        self._consumer.open(self._reading.take)
         rooms.push_async_callback(self._leave)
         self._pipeline.start()
         rooms.push_async_callback(self._drain)
@@ -180,6 +185,8 @@ class App:
         while True:
             self._consumer.identify()
             self._ends = await ends.measure(self._flow.assignment())
+            self._high = await ends.high(self._ends)
+            self._stability.measured(self._ends, self._high, self._loop.time())
             is_complete = bool(self._ends) and self._ends.keys() >= self._flow.assignment()
             await asyncio.sleep(MEASURE_SECONDS if is_complete else REMEASURE_SECONDS)
 
@@ -198,16 +205,20 @@ class App:
     def ready(self) -> Report:
         """Whether we are in the group, dead letters can be written, and no stop is under way.
 
-        A dead endpoint only counts where `circuit.unready` says so.
+        A dead endpoint only counts where `circuit.unready` says so, a partition that cannot be read where
+        `kafka.unready` does.
         """
         checks = {
             "group": self._membership(),
+            "partitions": "ok",
             "dead_letters": "ok",
             "draining": "stopping" if self._draining else "ok",
             "endpoint": "ok",
         }
         if blocked := self._delivery.stages()[Stage.BLOCKED_LETTER]:
             checks["dead_letters"] = f"{blocked} cannot be written"
+        if self._settings.kafka.unready and (unreadable := self._reading.unreadable()):
+            checks["partitions"] = f"cannot be read: {', '.join(map(str, sorted(unreadable)))}"
         circuit = self._admission.circuit()
         if self._settings.circuit.unready and circuit.state() is State.OPEN:
             checks["endpoint"] = f"down: {circuit.reason().value}"
@@ -248,12 +259,16 @@ class App:
             waiting_bytes=size,
             held=self._flow.held(),
             ends=self._ends,
+            high=self._high,
+            stability=self._stability,
+            unreadable=self._reading.unreadable(),
             standings=self._flow.standings(),
             ready=self.ready().ok,
             circuit=self._admission.circuit().state(),
             dead_letter_budget=self._admission.budget_left(),
             endpoint_pause=self._admission.pause(now),
             lease=self._admission.lease(now),
+            at=now,
         )
 
 

@@ -98,6 +98,11 @@ class KafkaSettings(Section):
     isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
         "read_committed", description="Whether records of open or aborted transactions are read."
     )
+    unready: bool = Field(
+        False,
+        description="Whether `/readyz` is red while a partition cannot be read: a batch that is broken, or "
+        "too large unpacked.",
+    )
     session_timeout: Hour = Field(
         45.0,
         description="After so long without a heartbeat others get the partitions (classic only).",

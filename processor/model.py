@@ -135,13 +135,27 @@ class Troubled(NamedTuple):
     message: str
 
 
+class Unreadable(NamedTuple):
+    """The partition cannot be read on from `offset`: what lies there is broken, or too large unpacked.
+
+    `error` is a short name, `message` a sentence. Told again and again while that is so.
+    """
+
+    partition: Partition
+    offset: int
+    error: str
+    message: str
+
+
 class Stopped(NamedTuple):
     """The source cannot go on; `error` is what to tell the operator."""
 
     error: str
 
 
-SourceEvent = Assigned | Identified | MadeAnew | Received | Revoked | Lost | Missed | Troubled | Stopped
+SourceEvent = (
+    Assigned | Identified | MadeAnew | Received | Revoked | Lost | Missed | Troubled | Unreadable | Stopped
+)
 
 
 class Request(NamedTuple):

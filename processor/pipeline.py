@@ -40,6 +40,7 @@ from processor.model import (
     SourceEvent,
     Stopped,
     Troubled,
+    Unreadable,
 )
 from processor.telemetry import Telemetry
 
@@ -156,7 +157,7 @@ class Pipeline:
                 self._heard(event)
         self._pump_soon()
 
-    def _heard(self, event: Missed | Troubled | Stopped) -> None:
+    def _heard(self, event: Missed | Troubled | Unreadable | Stopped) -> None:
         match event:
             case Missed(partition, first, end):
                 self._telemetry.missed(partition, first, end)

@@ -1,7 +1,7 @@
 """How the process stands when somebody scrapes: asked then, and at no cost otherwise."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from processor.core.age import age, known
 from processor.core.assignment import Hold, Standing
 from processor.core.circuit import State
+from processor.core.stability import Stability
 from processor.model import Partition
 
 NAMESPACE = "webhook_processor"
@@ -19,7 +20,8 @@ class Snapshot(NamedTuple):
     """How the process stands: counts of records or requests, bytes, seconds, and every assigned partition.
 
     `endpoint_pause`: for how long the endpoint asked to be left alone; `lease`: for how long our
-    membership in the group is proven.
+    membership in the group is proven. `ends` are those of what may be read, `high` the high watermarks.
+    `at` is the time by the loop's clock.
     """
 
     in_flight: int
@@ -31,12 +33,16 @@ class Snapshot(NamedTuple):
     waiting_bytes: int
     held: Mapping[Partition, Hold]
     ends: Mapping[Partition, int]
+    high: Mapping[Partition, int]
+    stability: Stability
+    unreadable: Container[Partition]
     standings: Iterable[tuple[Partition, Standing]]
     ready: bool
     circuit: State
     dead_letter_budget: int | None
     endpoint_pause: float
     lease: float
+    at: float
 
 
 class Standings(Collector):
@@ -118,8 +124,28 @@ class Standings(Collector):
         gap = self._family(
             "commit_gap_records", "From the position to the highest finished.", "topic", "partition"
         )
+        behind = self._family(
+            "lag_high_watermark_records",
+            "Records between the position and the high watermark, those of open transactions and behind them "
+            "included.",
+            "topic",
+            "partition",
+        )
+        still = self._family(
+            "last_stable_offset_still_seconds",
+            "For how long the last stable offset stands still with records behind it: a transaction is open.",
+            "topic",
+            "partition",
+        )
+        unreadable = self._family(
+            "partition_unreadable", "1 where a partition cannot be read on, else 0.", "topic", "partition"
+        )
         for partition, standing in standings:
             labels = [self._destination, partition.topic, str(partition.number)]
+            still.add_metric(labels, snapshot.stability.still(partition, snapshot.at))
+            unreadable.add_metric(labels, int(partition in snapshot.unreadable))
+            if (high := snapshot.high.get(partition)) is not None:
+                behind.add_metric(labels, max(0, high - (standing.position or 0)))
             gap.add_metric(labels, standing.gap)
             end = snapshot.ends.get(partition)
             if end is not None:
@@ -128,7 +154,7 @@ class Standings(Collector):
                 late.add_metric(labels, seconds)
             if standing.committed is not None:
                 committed.add_metric(labels, standing.committed)
-        yield from (paused, lag, late, committed, gap)
+        yield from (paused, lag, behind, still, unreadable, late, committed, gap)
 
     def _behind(self, standing: Standing, end: int | None) -> float | None:
         """How old the record at the position is: known once it was read, or where there is none."""

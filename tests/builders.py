@@ -6,6 +6,7 @@ from typing import Any
 
 from processor.core.circuit import State
 from processor.core.events import Event, parse
+from processor.core.stability import Stability
 from processor.model import Assigned, Partition, Position, Record, RecordHeaders, Request, Response
 from processor.snapshot import Snapshot
 
@@ -61,11 +62,15 @@ def snapshot(**more: Any) -> Snapshot:
         *(0, 0, 0, 0, 0, 0, 0),
         held={},
         ends={},
+        high={},
+        stability=Stability(),
+        unreadable=(),
         standings=(),
         ready=False,
         circuit=State.CLOSED,
         dead_letter_budget=None,
         endpoint_pause=0.0,
         lease=0.0,
+        at=0.0,
     )
     return idle._replace(**more)

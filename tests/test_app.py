@@ -88,6 +88,41 @@ async def test_an_event_that_is_refused_without_a_dead_letter_topic_turns_readin
         await running
 
 
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_partition_that_cannot_be_read_is_shown_and_turns_readiness_red_where_that_is_asked(
+    broker: EmbeddedBroker, counts: bool
+) -> None:
+    limit = 8 * 1024 * 1024 + 512
+    options = {"bootstrap.servers": broker.bootstrap_servers, "compression.type": "zstd"}
+    producer = confluent_kafka.Producer({**options, "message.max.bytes": 4 * limit})
+    for value in (b"{}", bytes(2 * limit)):
+        producer.produce("events", value)
+        assert producer.flush(10) == 0
+    more = {
+        "KAFKA__CLIENT": json.dumps({"receive.message.max.bytes": limit}),
+        "KAFKA__UNREADY": str(counts).lower(),
+    }
+    app, stop = (
+        App(settings(broker, "http://127.0.0.1:9", **more)),
+        asyncio.get_running_loop().create_future(),
+    )
+    running = asyncio.create_task(app.run(stop))
+    async with asyncio.timeout(30):
+        while not (hasattr(app, "admin_port") and b'partition="0",topic="events"} 1.0' in unreadable(app)):
+            await asyncio.sleep(0.05)
+        while not (counts or app.ready().ok):
+            await asyncio.sleep(0.05)
+    assert app.ready().checks["partitions"] == ("cannot be read: events/0" if counts else "ok")
+    stop.set_result(None)
+    await running
+
+
+def unreadable(app: App) -> bytes:
+    """What the metrics say of partitions that cannot be read."""
+    exposition, _ = app.metrics("text/plain")
+    return b"".join(line for line in exposition.splitlines(True) if b"_partition_unreadable{" in line)
+
+
 def test_options_that_the_library_does_not_know_are_refused_before_anything_is_connected(
     broker: EmbeddedBroker,
 ) -> None:

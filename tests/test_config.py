@@ -57,6 +57,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "kafka.group_instance_id": ("pod-0", "pod-0"),
     "kafka.auto_offset_reset": ("latest", "latest"),
     "kafka.isolation_level": ("read_uncommitted", "read_uncommitted"),
+    "kafka.unready": ("true", True),
     "kafka.session_timeout": ("6.5", 6.5),
     "kafka.max_poll_interval": ("600", 600.0),
     "kafka.max_metadata_bytes": ("1023", 1023),

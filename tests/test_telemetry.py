@@ -18,6 +18,7 @@ from processor.core.assignment import Hold
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure, of_event
 from processor.core.flow import Flow, FlowPolicy
+from processor.core.stability import Stability
 from processor.errors import EventError, TransportError, WriteError
 from processor.model import Partition, Position, Record, Sign
 from processor.telemetry import LINES_PER_SECOND, Telemetry
@@ -394,6 +395,35 @@ def test_the_lag_is_never_negative() -> None:
     assert watched(ends={FIRST: 50}, standings=list(flow.standings()))["lag_records", "0", "events"] == 0
 
 
+def test_what_lies_behind_an_open_transaction_is_shown_and_since_when() -> None:
+    flow, stability = Flow(FlowPolicy()), Stability()
+    flow.assigned(assigned(FIRST, SECOND, committed=Position(100)))
+    stability.measured({FIRST: 100, SECOND: 100}, {FIRST: 130, SECOND: 100}, 5.0)
+    found = watched(
+        ends={FIRST: 100, SECOND: 100},
+        high={FIRST: 130, SECOND: 99},
+        stability=stability,
+        at=65.0,
+        standings=list(flow.standings()),
+    )
+    assert found["lag_records", "0", "events"] == 0
+    assert found["lag_high_watermark_records", "0", "events"] == 30
+    assert found["lag_high_watermark_records", "1", "events"] == 0
+    assert found["last_stable_offset_still_seconds", "0", "events"] == 60
+    assert found["last_stable_offset_still_seconds", "1", "events"] == 0
+
+
+def test_of_each_partition_it_is_shown_whether_it_can_be_read() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST, SECOND))
+    found = watched(unreadable={SECOND: 7, THIRD: 7}, standings=list(flow.standings()))
+    shown = {key: value for key, value in found.items() if key[0] == "partition_unreadable"}
+    assert shown == {
+        ("partition_unreadable", "0", "events"): 0,
+        ("partition_unreadable", "1", "events"): 1,
+    }
+
+
 def test_partitions_that_went_are_not_shown_any_more() -> None:
     flow = Flow(FlowPolicy())
     telemetry = Telemetry("crm", Clock())
@@ -439,7 +469,9 @@ def busy() -> Telemetry:
     flow.received([record(0)])
     telemetry = Telemetry("crm", Clock())
     telemetry.watch(
-        lambda: snapshot(held={FIRST: Hold.BYTES}, ends={FIRST: 9}, standings=list(flow.standings()))
+        lambda: snapshot(
+            held={FIRST: Hold.BYTES}, ends={FIRST: 9}, high={FIRST: 9}, standings=list(flow.standings())
+        )
     )
     with capture_logs():
         everything(telemetry)

@@ -99,7 +99,7 @@ class Consumer:
         self._holds = Holds(self._client)
         self._beginnings = Beginnings(self._client, self._kafka.auto_offset_reset, self._tell)
         self._records = Records(
-            self._client, self._holds, self._beginnings, self._on_error, self._is_made_anew
+            self._client, self._holds, self._beginnings, self._on_error, self._is_made_anew, self._tell
         )
         self._registry = Registry(self._kafka)
         threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()

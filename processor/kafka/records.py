@@ -22,7 +22,7 @@ from confluent_kafka import KafkaError, Message, TopicPartition
 from processor.errors import FatalError
 from processor.kafka.beginnings import Beginnings
 from processor.kafka.holds import Holds
-from processor.model import Partition, Received, Record, RecordHeaders
+from processor.model import Partition, Received, Record, RecordHeaders, Unreadable
 
 RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
 
@@ -30,6 +30,18 @@ BATCH_BYTES = 4 * 1024 * 1024
 """Once so much has come in one read, no more is asked for."""
 CHUNK = 50
 """Messages asked of the library at a time; what it hands out is a second copy of what it holds."""
+UNREADABLE = frozenset(
+    (
+        KafkaError._BAD_COMPRESSION,  # noqa: SLF001
+        KafkaError._BAD_MSG,  # noqa: SLF001
+        KafkaError._NOT_IMPLEMENTED,  # noqa: SLF001
+        KafkaError._UNSUPPORTED_FEATURE,  # noqa: SLF001
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
+    )
+)
+"""What a fetch says of bytes: broken, of an unknown codec or format, or too large unpacked."""
 
 
 class Records:
@@ -42,6 +54,7 @@ class Records:
         beginnings: Beginnings,
         failed: Callable[[KafkaError], None],
         is_made_anew: Callable[[Partition], bool],
+        unreadable: Callable[[Unreadable], None],
     ) -> None:
         """`is_made_anew`: whether the topic is another one by now; then the partition has begun anew."""
         self._client = client
@@ -49,6 +62,7 @@ class Records:
         self._beginnings = beginnings
         self._failed = failed
         self._is_made_anew = is_made_anew
+        self._unreadable = unreadable
         self._epochs: dict[Partition, int] = {}
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._dropped: set[Partition] = set()
@@ -179,6 +193,8 @@ class Records:
         elif error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # type: ignore[union-attr] # noqa: SLF001
             self._restart(partition, message.offset())
         else:
+            if error.code() in UNREADABLE and partition is not None:  # type: ignore[union-attr]
+                self._unreadable(Unreadable(partition, message.offset() or 0, error.name(), error.str()))  # type: ignore[union-attr]
             self._failed(error)  # type: ignore[arg-type]
 
     def _restart(self, partition: Partition, offset: int | None) -> None:

@@ -240,7 +240,7 @@ class Unasked:
 def take(messages: list[Message]) -> int:
     """Nanoseconds of CPU time for what the poll thread does with all messages."""
     nobody = cast(Any, Unasked())
-    reading = Records(nobody, nobody, nobody, nobody, nobody)
+    reading = Records(nobody, nobody, nobody, nobody, nobody, nobody)
     reading.begin(1, {Partition("events", number): 0 for number in range(PARTITIONS)})
     began = time.process_time_ns()
     for first in range(0, len(messages), BATCH):

@@ -113,12 +113,16 @@ WELL: Mapping[str, Values | float] = {
     'lag_records{topic="events",partition="0"}': 4,
     'lag_seconds{topic="events",partition="0"}': 1,
     'committed_offset{topic="events",partition="0"}': rising(100),
+    'partition_unreadable{topic="events",partition="0"}': 0,
+    'last_stable_offset_still_seconds{topic="events",partition="0"}': 2,
 }
 """100 events a minute from one partition, delivered at once."""
 
 DELIVERED = 'deliveries_total{outcome="delivered"}'
 DEAD_LETTERED = 'deliveries_total{outcome="dead_lettered"}'
 ON_TIME = 'end_to_end_latency_seconds_bucket{le="300.0"}'
+UNREADABLE = 'partition_unreadable{topic="events",partition="0"}'
+OPEN_SINCE = 'last_stable_offset_still_seconds{topic="events",partition="0"}'
 TIMELESS = 'end_to_end_latency_unknown_total{reason="missing"}'
 LAG = 'lag_records{topic="events",partition="0"}'
 LATE = 'lag_seconds{topic="events",partition="0"}'

@@ -14,9 +14,11 @@ from tests.deploy.scene import (
     LATE,
     ON_TIME,
     OPEN,
+    OPEN_SINCE,
     REST,
     STALLED,
     TIMELESS,
+    UNREADABLE,
     WELL,
     Process,
     Scene,
@@ -31,7 +33,7 @@ ERP = Process("erp", "pod-9:8080")
 """Another destination, which works well: it has to be left out of everything."""
 SILENT: Mapping[str, None] = dict.fromkeys(WELL)
 """No series at all."""
-NO_PARTITION: Mapping[str, None] = dict.fromkeys((LAG, LATE, COMMITTED))
+NO_PARTITION: Mapping[str, None] = dict.fromkeys((LAG, LATE, COMMITTED, UNREADABLE, OPEN_SINCE))
 FIRST = {"topic": "events", "partition": "0"}
 POD = {"instance": "pod-0:8080"}
 NEVER = dict.fromkeys(range(5, 76, 5), ())
@@ -44,6 +46,8 @@ ENDPOINT_DOWN = alert("EndpointDown", "critical", **CRM)
 LATE_EVENTS = alert("LagSecondsHigh", "warning", **CRM)
 NO_PROGRESS = alert("NoProgress", "critical", **CRM)
 STUCK = alert("PartitionStuck", "warning", **CRM, **FIRST)
+TORN = alert("PartitionUnreadable", "critical", **CRM, **FIRST)
+HELD_BACK = alert("TransactionOpen", "warning", **CRM, **FIRST)
 GROWING = alert("LagGrowing", "warning", **CRM)
 DEAD_LETTERS = alert("DeadLetterRate", "warning", **CRM)
 LOSS = alert("RecordsMissed", "critical", topic="events", **CRM)
@@ -363,6 +367,31 @@ MOVING = [
             Process("erp", "pod-9:8080", but={LAG: 7, COMMITTED: lambda minute: minute // 14}),
         ],
         {38: (), 42: [STUCK | {"partition": "1"}], 59: [STUCK | {"partition": "1"}], 61: ()},
+    ),
+    Scene(
+        "a batch that cannot be read, and is read in the end",
+        [Process(but={**STALLED, DELIVERED: rising(100), ON_TIME: rising(100), LATE: 1, LAG: 7, UNREADABLE: steps((0, 0), (10, 1), (50, 0))}), ERP],
+        {11: (), 13: [TORN], 49: [TORN], 51: ()},
+    ),
+    Scene(
+        "a batch that cannot be read, in words, and for a moment",
+        [Process(but={UNREADABLE: 1}), Process("erp", "pod-9:8080", but={UNREADABLE: steps((0, 0), (5, 1), (6, 0))})],
+        {1: (), 7: [TORN]},
+        says=["PartitionUnreadable"],
+    ),
+    Scene(
+        "a transaction that stays open for forty minutes, while others last four",
+        [
+            Process(but={OPEN_SINCE: steps((0, 2), (10, rising(60)), (50, 2))}),
+            Process("erp", "pod-9:8080", but={OPEN_SINCE: lambda minute: 60.0 * (minute % 5)}),
+        ],
+        {19: (), 22: [HELD_BACK], 49: [HELD_BACK], 51: ()},
+    ),
+    Scene(
+        "a transaction that is open, in words",
+        [Process(but={OPEN_SINCE: rising(60)}), ERP],
+        {8: (), 12: [HELD_BACK]},
+        says=["TransactionOpen"],
     ),
     Scene(
         "a partition that moves from process to process and stands still in each for ten minutes",

@@ -97,7 +97,7 @@ async def test_a_broker_that_comes_back_is_asked_again(monkeypatch: pytest.Monke
         broker.create_topic("events")
         known = Partition("events", 0)
         one = of(broker.bootstrap_servers)
-        assert await one.measure([known]) == {known: 0}
+        await until(one, {known: 0})
         broker.broker_down()
         assert await one.measure([known]) == {}
         broker.broker_up()
@@ -120,5 +120,6 @@ async def test_records_of_an_open_transaction_count_only_where_they_are_read(apa
     uncommitted = of(apache_kafka.bootstrap_servers, "read_uncommitted")
     assert await committed.measure([known]) == {known: 0}
     assert await uncommitted.measure([known]) == {known: 1}
+    assert await committed.high([known]) == {known: 1}
     producer.abort_transaction(PATIENCE)
     await until(committed, {known: 2})

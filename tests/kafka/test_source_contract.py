@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -143,11 +143,13 @@ class RealRig(Rig):
         group: str | None = None,
         reset: str = "earliest",
         max_wait: float = 20.0,
+        client: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(topic)
         self._servers = bootstrap_servers
         self._reset = reset
         self._max_wait = max_wait
+        self._client = dict(client or {})
         self._group = group or f"group-{uuid4()}"
         self._rivals: list[confluent_kafka.Consumer] = []
         self.source: Consumer = self._consumer()
@@ -159,6 +161,7 @@ class RealRig(Rig):
             topics=[self.partitions[0].topic],
             session_timeout=6,
             auto_offset_reset=self._reset,
+            client=self._client,
         )
         return Consumer(kafka, f"{self.partitions[0].topic}.dlq", max_wait=self._max_wait)
 
