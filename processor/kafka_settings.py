@@ -4,11 +4,13 @@ Times are seconds, sizes bytes.
 """
 
 import re
+from datetime import date
 from typing import Any, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 
 from processor.core.offset_codec import LIMIT
+from processor.core.start import PATTERN, policy_of
 from processor.setting_types import ClientOptions, Day, Hour, Limit, Seconds, Section, Texts
 
 OWNED = frozenset(
@@ -90,10 +92,12 @@ class KafkaSettings(Section):
         None,
         description="Static membership: a name of this process that outlives restarts, such as the pod's.",
     )
-    auto_offset_reset: Literal["earliest", "latest", "error"] = Field(
+    auto_offset_reset: str = Field(
         "earliest",
-        description="Where a group without a committed offset starts; `error`: not at all, and not where "
-        "retention took what was not read.",
+        pattern=PATTERN,
+        description="Where a group that has committed nothing starts: `earliest`, `latest`, so long before "
+        "(`2h`; s, m, h, d), from a time on (`2026-11-27T00:00:00Z`); `error`: not at all, and not where "
+        "retention took what was not read. A partition that appears later begins at its start.",
     )
     isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
         "read_committed", description="Whether records of open or aborted transactions are read."
@@ -139,6 +143,15 @@ class KafkaSettings(Section):
     def patterns_for(self, topic: str) -> list[str]:
         """The patterns among the topics that match `topic`; those that cannot be read match nothing."""
         return [each for each in self.topics if each.startswith("^") and _matches(each, topic)]
+
+    @field_validator("auto_offset_reset", mode="before")
+    @classmethod
+    def _says_where_to_start(cls, reset: Any) -> Any:
+        """YAML takes a time without quotes for one."""
+        text = reset.isoformat() if isinstance(reset, date) else reset
+        if isinstance(text, str):
+            policy_of(text)
+        return text
 
     @field_validator("client")
     @classmethod

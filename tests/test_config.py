@@ -55,7 +55,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "kafka.client_id": ("me", "me"),
     "kafka.group_protocol": ("consumer", "consumer"),
     "kafka.group_instance_id": ("pod-0", "pod-0"),
-    "kafka.auto_offset_reset": ("latest", "latest"),
+    "kafka.auto_offset_reset": ("2026-11-27T00:00:00+00:00", "2026-11-27T00:00:00+00:00"),
     "kafka.isolation_level": ("read_uncommitted", "read_uncommitted"),
     "kafka.unready": ("true", True),
     "kafka.session_timeout": ("6.5", 6.5),

@@ -67,6 +67,8 @@ class Flow:
         for partition, position in assigned.positions.items():
             marks = Marks(assigned.topic_ids.get(partition.topic), self._policy.destination, assigned.since)
             self._assignments[partition] = Assignment(assigned.epoch, position, self._policy.order, marks)
+            if position is None and (start := assigned.starts.get(partition, -1)) >= 0:
+                self._assignments[partition].offsets.reached(start)
 
     def identified(self, topic_ids: Mapping[str, bytes | None]) -> None:
         """Topics have these ids, or are not there (None): then what does not move is not committed."""

@@ -97,7 +97,8 @@ class Consumer:
         options |= {"on_commit": self._committer.answered, "error_cb": self._on_error}
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
         self._holds = Holds(self._client)
-        self._beginnings = Beginnings(self._client, self._kafka.auto_offset_reset, self._tell)
+        reset = self._kafka.auto_offset_reset
+        self._beginnings = Beginnings(self._client, self._kafka.topics, reset, self._tell)
         self._records = Records(
             self._client, self._holds, self._beginnings, self._on_error, self._is_made_anew, self._tell
         )
@@ -197,11 +198,11 @@ class Consumer:
         if anew and not self._may_begin_anew(anew):
             unread |= anew
         positions = {p: None if p in anew else (committed or {}).get(p) for p in partitions}
-        self._tell(Assigned(self._epoch, positions, _known(told)))
-        starts = {p: OFFSET_BEGINNING if p in anew else self._beginnings.of(p, committed) for p in partitions}
-        self._records.begin(
-            self._epoch, {p: at for p, at in starts.items() if p not in unread}, unread=unread
-        )
+        begun = self._beginnings.of(partitions, committed) | dict.fromkeys(anew, OFFSET_BEGINNING)
+        starts = {p: at for p, at in begun.items() if p not in unread}
+        since = self._beginnings.since
+        self._tell(Assigned(self._epoch, positions, _known(told), since, starts))
+        self._records.begin(self._epoch, starts, unread=unread)
 
     def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
         partitions = self._drop(revoked)
@@ -256,7 +257,7 @@ class Consumer:
         if anew and self._may_begin_anew(anew):
             self._epoch += 1
             self._committer.own(self._epoch, anew)
-            self._tell(Assigned(self._epoch, dict.fromkeys(anew), _known(told)))
+            self._tell(Assigned(self._epoch, dict.fromkeys(anew), _known(told), self._beginnings.since))
             self._records.begin_anew(self._epoch, anew, OFFSET_BEGINNING)
         return bool(anew)
 

@@ -59,6 +59,13 @@ def finish_all(flow: Flow) -> None:
 # What may start
 
 
+def test_where_a_partition_begins_is_committed_however_long_nothing_comes() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(Assigned(1, {FIRST: None, SECOND: Position(3), THIRD: None}, starts={FIRST: 7, SECOND: 9}))
+    assert {partition: at.offset for partition, at in flow.commits().items()} == {FIRST: 7}
+    assert flow.received([record(7)]) == 1
+
+
 def test_a_received_record_may_start_once() -> None:
     flow = flow_with()
     assert flow.received([record()]) == 1
