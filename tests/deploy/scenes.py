@@ -375,7 +375,7 @@ MOVING = [
     ),
     Scene(
         "a batch that cannot be read, in words, and for a moment",
-        [Process(but={UNREADABLE: 1}), Process("erp", "pod-9:8080", but={UNREADABLE: steps((0, 0), (5, 1), (6, 0))})],
+        [Process(but={UNREADABLE: 1, "ready": 0}), Process("erp", "pod-9:8080", but={UNREADABLE: steps((0, 0), (5, 1), (6, 0))})],
         {1: (), 7: [TORN]},
         says=["PartitionUnreadable"],
     ),
