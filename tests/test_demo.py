@@ -1,7 +1,6 @@
 """The demo as the command that people type, and the comparison that its last word rests on."""
 
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -27,6 +26,7 @@ from processor.demo_endpoint import (
     samples,
 )
 from processor.demo_screen import Screen
+from tests.terminal import open_terminal
 
 SECONDS = 40
 ENVIRON = {n: v for n, v in os.environ.items() if n not in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES")}
@@ -112,7 +112,7 @@ def page(url: str) -> str:
 
 
 def test_on_a_terminal_a_table_lives() -> None:
-    ours, its = pty.openpty()
+    ours, its = open_terminal()
     with running("-m", "processor", "demo", stdin=its, stdout=its, stderr=its) as process:
         os.close(its)
         shown = b""

@@ -1,5 +1,6 @@
 """The suite in two processes: no test is left out, and no failure."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,29 @@ ROOT = Path(__file__).parents[1]
 )
 def test_a_failure_in_either_half_is_a_failure(statuses: tuple[int, int], status: int) -> None:
     assert halves.worse(*statuses) == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_part"),
+    [
+        ([], False),
+        (["-q", "--durations=5"], False),
+        (["-k", "retry"], True),
+        (["-kretry"], True),
+        (["--lf"], True),
+    ],
+)
+def test_coverage_is_asked_for_where_no_test_is_left_out(arguments: list[str], is_part: bool) -> None:
+    assert halves.is_part(arguments) is is_part
+
+
+def test_a_part_that_passes_is_green(tmp_path: Path) -> None:
+    part = f"{__file__}::{test_every_place_that_is_named_holds_tests.__name__}"
+    environ = os.environ | {"COVERAGE_FILE": str(tmp_path / "coverage")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests", part], cwd=ROOT, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_place_that_is_named_holds_tests() -> None:

@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 from processor import logs
+from tests.terminal import open_terminal
 
 SECRET = "hunter2-correct-horse"
 
@@ -63,7 +64,7 @@ def read_line(terminal: int) -> str:
 
 
 def test_a_terminal_gets_text_unless_json_is_asked_for() -> None:
-    ours, theirs = os.openpty()
+    ours, theirs = open_terminal()
     for form in ("auto", "text", "json"):
         logs.configure("info", form, to=theirs)
         structlog.get_logger().info("started", port=8080)

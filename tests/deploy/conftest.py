@@ -1,8 +1,5 @@
 """The image as it is built from the Dockerfile, once for the whole run."""
 
-import os
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import dockerfile
-from tests.deploy.rootfs import Rootfs, carried_out
+from tests.deploy.rootfs import Rootfs, carried_out, refusal
 from tests.not_tested import not_tested
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def image() -> Iterator[Rootfs]:
     """The last stage of the Dockerfile, all steps carried out."""
-    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("unshare"):
-        not_tested("building the image without Docker needs Linux and root")
+    if why := refusal():
+        not_tested(f"the image, which is built without Docker in namespaces of Linux, as root: {why}")
     with tempfile.TemporaryDirectory(prefix="image-") as folder:
         text = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
         yield carried_out(dockerfile.read(text), Path(folder), ROOT)

@@ -142,6 +142,14 @@ def carried_out(stages: Sequence[Stage], folder: Path, source: Path) -> Rootfs:
     return list(made.values())[-1]
 
 
+def refusal() -> str:
+    """Why there are no namespaces of mounts and networks for us here, as in many containers; or ""."""
+    if sys.platform != "linux" or not shutil.which("unshare"):
+        return "it has no unshare"
+    command = in_namespace(["unshare --net true", "mount -t tmpfs none /tmp"], "", ["true"])
+    return subprocess.run(command, capture_output=True, text=True).stderr.strip()
+
+
 def _bound(source: Path, target: Path) -> str:
     return f"mount --bind {source} {target} && mount -o remount,ro,bind {target}"
 

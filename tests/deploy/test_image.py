@@ -13,6 +13,7 @@ import pytest
 from processor import __version__
 from processor.sections import AdminSettings, DeliverySettings
 from tests.deploy import dockerfile
+from tests.not_tested import not_tested
 from tests.stopping import longest_stop
 
 ROOT = Path(__file__).parents[2]
@@ -110,6 +111,8 @@ def test_every_file_that_is_copied_is_there_and_in_the_context() -> None:
 
 
 def test_the_context_holds_the_package_and_nothing_that_is_not_built() -> None:
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        not_tested("what the image is built of: install git, and take the sources from its repository")
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "processor"]
     tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     tops = {"LICENSE", "README.md", "pyproject.toml", "deploy/build.lock", "deploy/requirements.lock"}

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.helm.rendering import cases, layered, rendered
+from tests.not_tested import not_tested
 
 CHECKOV = "checkov==3.3.30"
 ENVIRONMENT = Path(__file__).parents[2] / ".cache" / CHECKOV.replace("==", "-")
@@ -58,10 +59,12 @@ def failed(report: Mapping[str, Any], name: str) -> set[str]:
 
 
 def _install() -> None:
-    for command in (["venv", "--quiet", str(ENVIRONMENT)], ["pip", "install", "--quiet", CHECKOV]):
+    """Anew where it was broken off."""
+    for command in (["venv", "--clear", str(ENVIRONMENT)], ["pip", "install", CHECKOV]):
         env = os.environ | {"VIRTUAL_ENV": str(ENVIRONMENT)}
-        done = subprocess.run([str(UV), *command], env=env, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        done = subprocess.run([str(UV), *command, "--quiet"], env=env, capture_output=True, text=True)
+        if done.returncode != 0:
+            not_tested(f"the chart by checkov: it cannot be fetched ({done.stderr.strip()[-200:]})")
 
 
 @pytest.mark.parametrize(

@@ -184,8 +184,7 @@ def test_no_broker_outlives_a_test_process_that_was_killed() -> None:
     process = subprocess.run([sys.executable, "-c", ORPHAN], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     folder, port = (process.stdout or "/nowhere 0").split()
     until(lambda: not Path(folder).exists(), "the removal of the broker's files")
-    with socket.socket() as client:
-        assert client.connect_ex(("127.0.0.1", int(port))) != 0
+    until(lambda: not listens(int(port)), "the end of the broker")
 
 
 def test_where_kafka_cannot_be_had_one_line_says_what_was_not_tested() -> None:
@@ -196,6 +195,11 @@ def test_where_kafka_cannot_be_had_one_line_says_what_was_not_tested() -> None:
 
 def test_where_kafka_cannot_be_had_continuous_integration_fails() -> None:
     assert run_where_nothing_is_installed(CI="true").returncode == 1
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def brokers(settings: Mapping[str, str], seconds: float = 30.0) -> set[int]:

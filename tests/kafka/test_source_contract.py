@@ -26,6 +26,8 @@ class Rig(ABC):
     """A topic of two partitions, and one source that reads it at a time."""
 
     source: Source
+    refusals: tuple[str, ...] = ()
+    """What a last commit may be answered by chance."""
 
     def __init__(self, topic: str) -> None:
         self.partitions = (Partition(topic, 0), Partition(topic, 1))
@@ -214,9 +216,12 @@ class RealRig(Rig):
 
 @contextmanager
 def embedded(topic: str) -> Iterator[Rig]:
+    """On a broker that refuses who asks for an assignment behind the leader, and so rebalances once more."""
     with EmbeddedBroker() as broker:
         broker.create_topic(topic, 2)
-        yield RealRig(broker.bootstrap_servers, topic)
+        rig = RealRig(broker.bootstrap_servers, topic)
+        rig.refusals = ("REBALANCE_IN_PROGRESS",)
+        yield rig
 
 
 @pytest.fixture(params=["fake", "embedded", pytest.param("apache", marks=pytest.mark.kafka)])
@@ -296,6 +301,7 @@ async def test_a_held_partition_gives_nothing_while_others_go_on_and_then_all_of
     await rig.start()
     await rig.until(lambda: len(rig.assigned()) == 2)
     rig.source.hold({rig.partitions[0]})
+    await rig.commit({rig.partitions[1]: Position(0)})  # whose answer proves that the hold was obeyed
     rig.produce(0, 20)
     rig.produce(1, 20)
     await rig.until(lambda: len(rig.of(1)) == 20)
@@ -336,7 +342,7 @@ async def test_nothing_of_a_revoked_partition_comes_after_it_and_its_last_commit
     answered = await_later(rig, {gone: Position(5)})
     rig.source.released({gone})
     await rig.until(answered)
-    assert answered() == [{gone: None}]
+    assert answered() in [[{gone: answer}] for answer in (None, *rig.refusals)]
     assert len(rig.of(gone.number)) == seen
     assert not any(isinstance(event, Lost) for event in rig.events)
     await rig.close()
