@@ -14,6 +14,8 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import NamedTuple, Self, cast
 
+from tests.patience import PATIENCE
+
 HOST = "127.0.0.1"
 
 
@@ -88,7 +90,7 @@ class Endpoint:
         """Where it listens, without a path."""
         return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}"
 
-    async def received(self, number: int, *, within: float = 10.0) -> list[Arrival]:
+    async def received(self, number: int, *, within: float = PATIENCE) -> list[Arrival]:
         """The first `number` requests, as soon as so many have come; TimeoutError if they do not."""
         if len(self.requests) < number:
             come = asyncio.get_running_loop().create_future()

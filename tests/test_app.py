@@ -15,6 +15,7 @@ from processor.errors import ConfigError, FatalError
 from processor.kafka.embedded import EmbeddedBroker
 from processor.settings import Settings
 from tests.endpoint import Endpoint, Reply
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def test_it_delivers_until_it_is_stopped_and_its_pages_answer_meanwhile(br
     async with Endpoint() as endpoint:
         app, stop = App(settings(broker, endpoint.url)), asyncio.get_running_loop().create_future()
         running = asyncio.create_task(app.run(stop))
-        await endpoint.received(50, within=30)
+        await endpoint.received(50)
         for path in ("/livez", "/readyz", "/metrics"):
             answer = await asyncio.to_thread(urlopen, f"http://127.0.0.1:{app.admin_port}{path}", timeout=5)
             assert answer.status == 200
@@ -78,8 +79,8 @@ async def test_an_event_that_is_refused_without_a_dead_letter_topic_turns_readin
     async with Endpoint(lambda _: Reply(400)) as endpoint:
         app, stop = App(settings(broker, endpoint.url, **more)), asyncio.get_running_loop().create_future()
         running = asyncio.create_task(app.run(stop))
-        await endpoint.received(1, within=30)
-        async with asyncio.timeout(30):
+        await endpoint.received(1)
+        async with asyncio.timeout(PATIENCE):
             while app.ready().ok:
                 await asyncio.sleep(0.05)
         assert app.ready().checks["dead_letters"] == "1 cannot be written"

@@ -26,9 +26,9 @@ from processor.demo_endpoint import (
     samples,
 )
 from processor.demo_screen import Screen
+from tests.patience import PATIENCE
 from tests.terminal import open_terminal
 
-SECONDS = 40
 ENVIRON = {n: v for n, v in os.environ.items() if n not in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES")}
 SUM = re.compile(r"(\d+) produced = (\d+) delivered \+ (\d+) dead letters \+ (\d+) skipped")
 
@@ -70,7 +70,7 @@ def test_the_demo_adds_up() -> None:
         env=ENVIRON,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=PATIENCE,
     )
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
     produced, delivered, dead, skipped = summed(ended.stdout)
@@ -100,13 +100,13 @@ def test_it_stays_if_asked_to_and_ends_with_ctrl_c() -> None:
         trickled = next(line for line in process.stdout if " produced, " in line)
         assert int(trickled.split(" s  ")[1].split()[0]) > before == summed(said)[0]
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=SECONDS)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (0, "")
 
 
 def page(url: str) -> str:
     """What stands there."""
-    with urllib.request.urlopen(url, timeout=SECONDS) as response:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as response:
         text: bytes = response.read()
     return text.decode()
 
@@ -120,7 +120,7 @@ def test_on_a_terminal_a_table_lives() -> None:
             shown += os.read(ours, 4096)
         process.send_signal(signal.SIGINT)
         shown += drained(ours)
-        assert process.wait(SECONDS) == 130
+        assert process.wait(PATIENCE) == 130
     os.close(ours)
     assert b"at the first attempt" in shown
     assert shown.rstrip().endswith(b"\x1b[?25h"), "the cursor is back"
@@ -146,7 +146,7 @@ def test_it_ends_with_1_if_something_does_not_add_up() -> None:
         sys.exit(demo.demo(keep=True))
     """
     with running("-c", program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        said, _ = process.communicate(timeout=SECONDS)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, said
     assert re.search(r"^does not add up: dead letters: .*refused 400.* expected", said, re.MULTILINE)
     assert "Everything adds up" not in said

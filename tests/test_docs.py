@@ -158,7 +158,7 @@ async def test_run_delivers_and_ends_on_sigterm(folder: Path, command: str) -> N
                 WEBHOOK_PROCESSOR__ADMIN__PORT="0",
             )
             running = await asyncio.create_subprocess_exec(*shlex.split(command), cwd=folder, env=env)
-            (arrival,) = await endpoint.received(1, within=30)
+            (arrival,) = await endpoint.received(1)
             running.send_signal(signal.SIGTERM)
             assert await running.wait() == 0
     assert arrival.header("Authorization") == "Bearer abc"

@@ -48,9 +48,8 @@ def test_every_place_that_is_named_holds_tests() -> None:
 
 
 def test_both_halves_are_asked_for_the_tests_that_are_wanted() -> None:
-    names = f"test_judge or {test_every_place_that_is_named_holds_tests.__name__}"
     done = subprocess.run(
-        [sys.executable, "-m", "tests", "-q", "--collect-only", "-k", names],
+        [sys.executable, "-m", "tests", "-q", "--collect-only", "--ignore-glob=*/test_[!hj]*.py"],
         cwd=ROOT,
         capture_output=True,
         text=True,

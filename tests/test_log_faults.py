@@ -18,9 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from processor.kafka.embedded import EmbeddedBroker
 from tests.endpoint import HOST, Arrival, Endpoint, Reply, unused_port
+from tests.patience import PATIENCE
 
 EVENTS = 40
-PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")

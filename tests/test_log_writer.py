@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from processor.log_writer import LONGEST_LINE, MOST_LINES, QUEUE_FULL, UNWRITABLE, LogWriter
-
-PATIENCE = 60.0
+from tests.patience import PATIENCE
 
 
 def told(number: int) -> bytes:

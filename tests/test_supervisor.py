@@ -27,11 +27,11 @@ from processor.supervisor import Worker
 from processor.worker import NUMBER, number_in, settings_of
 from tests.acceptance.processor import COMMAND, Processor
 from tests.endpoint import HOST, Endpoint, Reply
+from tests.patience import PATIENCE
 from tests.web.test_live_page_stream import message
 
 WORKERS = 2
 PARTITIONS = 4
-PATIENCE = 60.0
 
 
 class Crew(Processor):
@@ -225,7 +225,7 @@ async def test_sigterm_drains_all_workers_also_where_each_gets_it_twice(
         crew(broker, tmp_path, endpoint.url) as running,
     ):
         pids = await running.workers()
-        await endpoint.received(1, within=30)
+        await endpoint.received(1)
         for pid in [*pids.values(), running.pid] if to_all else [running.pid]:
             os.kill(pid, signal.SIGTERM)
         assert await running.wait() == 0
@@ -241,7 +241,7 @@ async def test_ctrl_c_in_a_terminal_is_one_signal(broker: EmbeddedBroker, tmp_pa
         crew(broker, tmp_path, endpoint.url) as running,
     ):
         pids = await running.workers()
-        await endpoint.received(1, within=30)
+        await endpoint.received(1)
         assert os.getpgid(running.pid) not in map(os.getpgid, pids.values())
         running.signal(signal.SIGINT)
         assert await running.wait() == 0
@@ -255,11 +255,11 @@ async def test_a_second_signal_ends_all_at_once(broker: EmbeddedBroker, tmp_path
         crew(broker, tmp_path, endpoint.url) as running,
     ):
         pids = await running.workers()
-        await endpoint.received(1, within=30)
+        await endpoint.received(1)
         running.signal(signal.SIGTERM)
         await running.tells("stopping")
         running.signal(signal.SIGINT)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await running.wait() == 128 + signal.SIGINT
             await are_gone(*pids.values())
 
@@ -289,7 +289,7 @@ async def test_no_worker_outlives_a_supervisor_that_was_killed(
         crew(broker, tmp_path, endpoint.url) as running,
     ):
         pids = await running.workers()
-        await endpoint.received(1, within=30)
+        await endpoint.received(1)
         os.kill(running.pid, signal.SIGKILL)
         await are_gone(*pids.values())
         assert endpoint.in_flight == 0
@@ -374,12 +374,12 @@ async def test_a_worker_without_a_supervisor_says_so(tmp_path: Path, broker: Emb
 async def test_a_worker_that_is_stopped_before_it_has_a_process_ends_as_soon_as_it_has_one() -> None:
     worker = Worker(0)
     worker.stop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await worker.run(["sleep", "600"]) == -signal.SIGTERM
 
 
 async def test_a_worker_that_answers_nonsense_ends_with_its_line() -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await Worker(0).run(["sh", "-c", "cat >&0"]) == 0
 
 

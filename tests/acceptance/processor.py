@@ -17,10 +17,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from processor.web.admin_connections import LIMITS
+from tests.patience import PATIENCE
 
 COMMAND = str(Path(sys.executable).with_name("webhook-processor"))
-START_SECONDS = 30.0
-PATIENCE_SECONDS = 60.0
 
 Settings = Mapping[str, Any]
 
@@ -51,7 +50,7 @@ class Processor:
         )
         self._started = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read())
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             self.admin = await self._started
         return self
 
@@ -69,7 +68,7 @@ class Processor:
         """Send a signal."""
         self._process.send_signal(number)
 
-    async def wait(self, within: float = PATIENCE_SECONDS) -> int:
+    async def wait(self, within: float = PATIENCE) -> int:
         """The exit status, minus the signal's number when one ended it."""
         async with asyncio.timeout(within):
             status = await self._process.wait()
@@ -97,7 +96,7 @@ class Processor:
 
     async def tells(self, event: str, **facts: object) -> dict[str, Any]:
         """The first log line of this event with these facts, as soon as there is one."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for said in self.log():
                     if {"event": event, **facts}.items() <= said.items():
@@ -122,7 +121,7 @@ class Processor:
 
     async def until(self, name: str, *labels: str, at_least: float) -> None:
         """Wait until a metric has come so far."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while (await self.metrics()).get((name, *labels), 0) < at_least:
                 await asyncio.sleep(0.05)
 

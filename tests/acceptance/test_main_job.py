@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.conftest import Stage
 from tests.endpoint import Arrival, Endpoint, Reply
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.kafka
 
@@ -71,7 +72,7 @@ async def test_ten_thousand_events_arrive_exactly_as_the_conformance_cases_say(
     )
     async with Endpoint() as endpoint:
         async with here.processor(f"{endpoint.url}/base", destination={"method": method}) as processor:
-            await endpoint.received(requests.total(), within=60)
+            await endpoint.received(requests.total())
             await processor.until("deliveries_total", "dead_lettered", at_least=refused.total())
             assert await processor.terminate() == 0
         assert Counter(map(wire_form, endpoint.requests)) == requests
@@ -242,7 +243,7 @@ async def test_a_dead_letter_topic_that_is_missing_holds_the_event_until_it_appe
         assert (status, json.loads(page)["checks"]["dead_letters"]) == (503, "1 cannot be written")
         assert (await processor.metrics())["paused_partitions", "dead_letter"] == 1
         here.broker.create_topic(here.dead_letters)
-        await endpoint.received(2, within=60)
+        await endpoint.received(2)
         await processor.until("deliveries_total", "delivered", at_least=2)
         assert (await processor.page("/readyz"))[0] == 200
         assert await processor.terminate() == 0
@@ -284,7 +285,7 @@ async def test_offsets_that_transactions_leave_empty_are_passed(stage: Build) ->
             producer.commit_transaction(30)
     async with Endpoint() as endpoint, here.processor(endpoint.url) as processor:
         await processor.until("deliveries_total", "delivered", at_least=3)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while here.committed() < 12:
                 await asyncio.sleep(0.1)
         assert await processor.terminate() == 0

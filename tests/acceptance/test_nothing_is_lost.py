@@ -12,6 +12,7 @@ import pytest
 from tests.acceptance.conftest import Stage
 from tests.acceptance.processor import Processor
 from tests.endpoint import Arrival, Endpoint, Reply
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.kafka
 
@@ -49,7 +50,7 @@ async def test_kill_9_ten_times_under_load_loses_nothing_and_repeats_little(stag
         for _ in range(kills):
             processor = await here.processor(endpoint.url, **settings).start()
             before = len(endpoint.requests)
-            await endpoint.received(before + 700, within=30)
+            await endpoint.received(before + 700)
             await processor.kill()
             now = asyncio.get_running_loop().time()
             since_last_commit = sum(1 for arrival in endpoint.requests if arrival.time > now - COMMIT_SECONDS)
@@ -69,7 +70,7 @@ COMMIT_SECONDS = 1.5
 
 async def until_all_have_come(endpoint: Endpoint, events: int) -> None:
     """Wait until every event came at least once."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(PATIENCE):
         while len(set(map(number, endpoint.requests))) < events:
             await asyncio.sleep(0.2)
 
@@ -101,7 +102,7 @@ async def test_finished_events_behind_a_slow_one_are_not_repeated_after_a_crash(
         await processor.kill()
         endpoint.script = lambda _: Reply(200)
         async with here.processor(endpoint.url) as processor:
-            await endpoint.received(501, within=60)
+            await endpoint.received(501)
             await processor.until("deliveries_total", "delivered", at_least=1)
             assert await processor.terminate() == 0
         assert [number(arrival) for arrival in endpoint.requests[500:]] == [0]
@@ -114,7 +115,7 @@ async def test_sigterm_under_load_repeats_nothing_and_leaves_with_0(stage: Build
     async with Endpoint(answered_in(0.1)) as endpoint:
         for _ in range(3):
             processor = await here.processor(endpoint.url).start()
-            await endpoint.received(len(endpoint.requests) + 300, within=30)
+            await endpoint.received(len(endpoint.requests) + 300)
             assert await processor.terminate() == 0
             assert repeats(endpoint) == 0
         async with here.processor(endpoint.url) as processor:
@@ -129,13 +130,13 @@ async def test_a_second_signal_leaves_at_once(stage: Build) -> None:
     here.produce(numbered(0, 1))
     async with Endpoint(answered_in(600)) as endpoint:
         processor = await here.processor(endpoint.url, destination={"request_timeout": 900}).start()
-        await endpoint.received(1, within=30)
+        await endpoint.received(1)
         processor.signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not any(line["event"] == "stopping" for line in processor.log()):
                 await asyncio.sleep(0.05)
         processor.signal(signal.SIGINT)
-        assert await processor.wait(within=5) == 128 + signal.SIGINT
+        assert await processor.wait() == 128 + signal.SIGINT
 
 
 async def test_a_stop_abandons_a_request_at_the_deadline_and_the_event_is_not_lost(stage: Build) -> None:
@@ -145,11 +146,11 @@ async def test_a_stop_abandons_a_request_at_the_deadline_and_the_event_is_not_lo
     async with Endpoint(lambda _: Reply(200, delay=next(delays))) as endpoint:
         settings = {"destination": {"request_timeout": 900}, "delivery": {"drain_timeout": 1}}
         processor = await here.processor(endpoint.url, **settings).start()
-        await endpoint.received(2, within=30)
+        await endpoint.received(2)
         await processor.until("deliveries_total", "delivered", at_least=1)
         assert await processor.terminate() == 0
         async with here.processor(endpoint.url) as processor:
-            await endpoint.received(3, within=30)
+            await endpoint.received(3)
             await processor.until("deliveries_total", "delivered", at_least=1)
             assert await processor.terminate() == 0
         assert [number(arrival) for arrival in endpoint.requests][2:] == [number(endpoint.requests[0])]
@@ -167,7 +168,7 @@ async def test_two_that_join_and_leave_lose_nothing_and_repeat_nothing(stage: Bu
 
     async with Endpoint(answered_in(0.05)) as endpoint, AsyncExitStack() as house:
         first = await join(house)
-        await endpoint.received(300, within=30)
+        await endpoint.received(300)
         second = await join(house)
         await second.until("deliveries_total", "delivered", at_least=100)
         assert await first.terminate() == 0

@@ -16,9 +16,10 @@ import confluent_kafka
 
 from processor.kafka.embedded import EmbeddedBroker
 from tests.acceptance.processor import Processor
-from tests.deploy.prometheus import PATIENCE_SECONDS, Prometheus, hastened
+from tests.deploy.prometheus import Prometheus, hastened
 from tests.deploy.scene import ALERTS, need
 from tests.endpoint import Arrival, Endpoint, Reply
+from tests.patience import PATIENCE
 
 TOPICS = {"crm": "events", "erp": "orders"}
 DEAD_LETTERS = "refused"
@@ -163,7 +164,7 @@ class Live:
         )
 
     async def _waits(self, is_so: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not await asyncio.to_thread(is_so):
             assert time.monotonic() < deadline, f"not in time: {what}"
             await asyncio.sleep(0.2)

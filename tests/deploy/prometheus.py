@@ -16,8 +16,8 @@ import yaml
 
 from tests.deploy.scene import JOB
 from tests.endpoint import HOST, unused_port
+from tests.patience import PATIENCE
 
-PATIENCE_SECONDS = 40.0
 _SHORTER = {"m": "s", "h": "m"}
 
 
@@ -90,7 +90,7 @@ class Prometheus:
 
     def until(self, is_so: Callable[[], object], what: str) -> None:
         """Wait until it is so."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not is_so():
             assert time.monotonic() < deadline, f"not in time: {what}"
             time.sleep(0.1)

@@ -22,8 +22,8 @@ from tests.deploy.compose import House
 from tests.deploy.network import Network
 from tests.deploy.rootfs import Rootfs
 from tests.not_tested import not_tested
+from tests.patience import PATIENCE
 
-PATIENCE_SECONDS = 60.0
 ADMIN, PAGES = "http://processor:8080", ("/livez", "/metrics", "/readyz", "/live", "/live/page.js")
 PROMETHEUS = "http://prometheus:9090/api/v1"
 
@@ -56,7 +56,7 @@ class Running:
             env=self.environment(name),
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -119,7 +119,7 @@ def running(image: Rootfs, tmp_path: Path) -> Iterator[Running]:
 
 def until(condition: Callable[[], Any], what: Callable[[], str]) -> Any:
     """Ask until the answer is something; fail with `what` when it never is."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not (answer := condition()):
         assert time.monotonic() < deadline, what()
         time.sleep(0.2)
@@ -144,7 +144,7 @@ def test_events_are_delivered_and_seen_by_prometheus(running: Running) -> None:
         assert running.network.page(running.house.service("prometheus")["healthcheck"]["test"][-1])[0] == 200
         assert all(rule["health"] != "err" for group in groups for rule in group["rules"])
         processor.send_signal(signal.SIGTERM)
-        assert processor.wait(PATIENCE_SECONDS) == 0, running.log("processor")
+        assert processor.wait(PATIENCE) == 0, running.log("processor")
 
 
 def _healthy_target(network: Network) -> Any:

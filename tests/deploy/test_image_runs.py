@@ -19,8 +19,8 @@ from tests.deploy.conftest import ROOT
 from tests.deploy.dockerfile import context
 from tests.deploy.rootfs import Rootfs
 from tests.endpoint import Endpoint, unused_port
+from tests.patience import PATIENCE
 
-PATIENCE_SECONDS = 30.0
 UNCHECKED_HASH = 0b01
 """The flags behind the magic number of a .pyc file: PEP 552."""
 PROBE = """
@@ -43,7 +43,7 @@ def finished(image: Rootfs, *words: str, **environment: str) -> subprocess.Compl
         env=image.environment | environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=PATIENCE,
     )
 
 
@@ -65,7 +65,7 @@ async def running(image: Rootfs, arguments: Sequence[str], said: dict[str, str])
 async def log_of(process: Process) -> AsyncIterator[dict[str, object]]:
     """What it says, line by line."""
     assert process.stderr
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE):
         async for line in process.stderr:
             yield json.loads(line)
 
@@ -128,7 +128,7 @@ async def test_it_delivers_is_healthy_and_ends_on_sigterm(image: Rootfs, argumen
         async with Endpoint() as endpoint:
             said = settings(broker, endpoint.url, unused_port())
             async with running(image, [*image.stage.the("CMD").words, *arguments], said) as process:
-                (arrival,) = await endpoint.received(1, within=PATIENCE_SECONDS)
+                (arrival,) = await endpoint.received(1, within=PATIENCE)
                 healthy = await asyncio.to_thread(finished, image, *health, **said)
                 process.terminate()
                 said_last = [line async for line in log_of(process)][-1]

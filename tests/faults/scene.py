@@ -14,10 +14,10 @@ from uuid import uuid4
 
 from confluent_kafka import Message
 
-from tests.acceptance.processor import PATIENCE_SECONDS, Processor
+from tests.acceptance.processor import Processor
 from tests.apache_kafka import Broker, Cluster
 from tests.faults.events import Plan, number_of
-from tests.faults.feed import Feed, Watch
+from tests.faults.feed import PATIENCE_SECONDS, Feed, Watch
 from tests.faults.ledger import EVERYONE, NO_WAY_BACK, Fault, Finding, Ledger, Verdict
 from tests.faults.receiver import Receiver
 

@@ -17,9 +17,9 @@ from processor.kafka.embedded import EmbeddedBroker
 from tests.endpoint import Endpoint, unused_port
 from tests.helm.container import laid_out
 from tests.helm.rendering import Object, cases, layered, rendered, the
+from tests.patience import PATIENCE
 
 COMMAND = str(Path(sys.executable).with_name("webhook-processor"))
-PATIENCE_SECONDS = 30.0
 TOKEN = "a-token-of-the-admin-port"
 SECRETS = {("crm", "authorization"): "Bearer hunter2\n", ("admin", "token"): TOKEN}
 
@@ -52,7 +52,7 @@ async def test_the_rendered_container_is_ready_and_delivers(
             COMMAND, *container.args, cwd=home, env=_plain(home) | container.env
         )
         try:
-            (arrival,) = await endpoint.received(1, within=PATIENCE_SECONDS)
+            (arrival,) = await endpoint.received(1, within=PATIENCE)
             for probe, url in _probes(deployment).items():
                 assert await _answer(url) == 200, probe
             metrics = url.rpartition("/")[0] + "/metrics"
@@ -86,7 +86,7 @@ async def _tested(values: dict[str, object], folder: Path) -> int:
     process = await asyncio.create_subprocess_exec(
         COMMAND, *check["args"], env=_plain(folder) | container.env
     )
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE):
         return await process.wait()
 
 
@@ -132,7 +132,7 @@ def _bearer(objects: list[Object]) -> str:
 
 async def _answer(url: str) -> int:
     """The status, as soon as it is 200."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE):
         while (status := await asyncio.to_thread(_status, url)) != 200:
             await asyncio.sleep(0.1)
     return status

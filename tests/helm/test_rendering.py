@@ -389,7 +389,7 @@ TREES = st.recursive(
 SECTIONS = st.dictionaries(st.sampled_from("abc"), TREES, max_size=3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(below=SECTIONS, above=SECTIONS)
 def test_a_destination_is_merged_over_the_defaults_as_the_application_merges(
     below: dict[str, Any], above: dict[str, Any]

@@ -14,6 +14,7 @@ from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.letters import DeadLetters
 from processor.model import DeadLetter
 from tests.fakes import FakeDeadLetters, VirtualClock
+from tests.patience import PATIENCE
 
 LETTER = DeadLetter(b"k", b"v", (("first", b"1"), ("none", None), ("first", b"2")))
 PRODUCE = 0
@@ -91,7 +92,7 @@ async def write(rig: Rig, letter: DeadLetter) -> list[WriteError | None]:
     writer: DeadLetters = rig.writer
     writer.write(letter, answers.append)
     assert answers == []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not answers:
             await rig.work()
     return answers
@@ -113,7 +114,7 @@ async def test_many_letters_are_all_acknowledged(rig: Rig) -> None:
     answers: list[WriteError | None] = []
     for n in range(500):
         rig.writer.write(LETTER._replace(value=str(n).encode()), answers.append)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(answers) < 500:
             await rig.work()
     assert set(answers) == {None}
@@ -183,7 +184,7 @@ async def test_a_producer_that_can_write_no_more_says_so() -> None:
         assert await write(rig, LETTER) == [None]
         broker.push_errors(PRODUCE, [OUT_OF_ORDER_SEQUENCE])
         rig.writer.write(LETTER, lambda error: None)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not rig.fatal:
                 await rig.work()
         assert "OUT_OF_ORDER_SEQUENCE" in rig.fatal[0]

@@ -9,8 +9,8 @@ from confluent_kafka.admin import AdminClient
 from processor.errors import FatalError
 from processor.kafka import embedded
 from processor.kafka.embedded import EmbeddedBroker
+from tests.patience import PATIENCE
 
-PATIENCE = 20.0
 PRODUCE = 0  # the protocol's number of the request
 
 Running = EmbeddedBroker | embedded._Configured

@@ -14,8 +14,7 @@ from processor.kafka_settings import KafkaSettings
 from processor.model import Partition
 from tests.apache_kafka import Broker
 from tests.endpoint import HOST, unused_port
-
-PATIENCE = 20.0
+from tests.patience import PATIENCE
 
 Create = Callable[[str, int], None]
 

@@ -18,8 +18,7 @@ from processor.kafka_settings import KafkaSettings
 from processor.model import Assigned, Lost, Partition, Position, Received, Record, Revoked, SourceEvent
 from processor.pipeline import Source
 from tests.fakes import FakeSource, VirtualClock
-
-WAIT_SECONDS = 30.0
+from tests.patience import PATIENCE
 
 
 class Rig(ABC):
@@ -35,7 +34,7 @@ class Rig(ABC):
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until `condition` holds; let the source work meanwhile."""
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 await self.work()
 
@@ -183,13 +182,13 @@ class RealRig(Rig):
                 headers=[("h", b"1"), ("none", None)],
                 timestamp=7500,
             )
-        assert producer.flush(WAIT_SECONDS) == 0
+        assert producer.flush(PATIENCE) == 0
 
     async def start(self) -> None:
         self.source.open(self.events.append)
 
     async def close(self) -> None:
-        closing = asyncio.create_task(self.source.close(WAIT_SECONDS))
+        closing = asyncio.create_task(self.source.close(PATIENCE))
         while not closing.done():
             self.source.released(self.gone())
             await asyncio.sleep(0.005)

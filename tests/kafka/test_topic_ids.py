@@ -10,8 +10,7 @@ from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.topic_ids import Registry
 from processor.kafka_settings import KafkaSettings
 from tests.apache_kafka import Broker
-
-PATIENCE = 30.0
+from tests.patience import PATIENCE
 
 
 def registry(bootstrap_servers: str) -> Registry:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.endpoint import HOST
+from tests.patience import PATIENCE
 
 FILES = Path(__file__).parents[2] / "processor" / "web" / "live"
 POLICY = (
@@ -74,13 +75,13 @@ class Site:
 
     async def watched(self, queries: int = 1) -> None:
         """Until so many streams were asked for, and one is open."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(self.queries) < queries or not self._streams:
                 await asyncio.sleep(0.01)
 
     async def asked(self, **query: str) -> None:
         """Until the last stream was asked for with this query."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not self.queries or self.queries[-1] != query:
                 await asyncio.sleep(0.01)
 

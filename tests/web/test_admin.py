@@ -16,6 +16,7 @@ from processor.sections import AdminSettings
 from processor.web.admin import Admin
 from processor.web.admin_connections import LIMITS, PROTECTION, Limits
 from tests.endpoint import HOST
+from tests.patience import PATIENCE
 
 
 class Shown:
@@ -287,13 +288,13 @@ async def test_the_root_names_the_live_page_where_there_is_one(live: bool) -> No
 
 
 async def test_a_large_body_is_not_waited_for() -> None:
-    async with listening() as port, asyncio.timeout(5):
+    async with listening() as port, asyncio.timeout(PATIENCE):
         assert (await page(port, "POST /livez HTTP/1.1", "Content-Length: 100000000")).status == 405
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /livez HT", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"])
 async def test_closing_does_not_wait_for_those_who_dawdle(said: bytes) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         async with listening() as port:
             _, writer = await asyncio.open_connection(HOST, port)
             writer.write(said)
@@ -304,7 +305,7 @@ async def test_closing_does_not_wait_for_those_who_dawdle(said: bytes) -> None:
 async def test_closing_does_not_wait_for_those_who_do_not_read() -> None:
     pages = Shown()
     pages.exposition = bytes(50_000_000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         async with listening(pages) as port:
             reader, writer = await asyncio.open_connection(HOST, port)
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -8,13 +8,13 @@ import pytest
 
 from processor.web.admin_connections import LIMITS
 from tests.endpoint import HOST
+from tests.patience import PATIENCE
 from tests.web.test_admin import Shown, listening, page
 from tests.web.test_live_page_stream import message, stream
 
 HALF = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Half: "
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 LIVEZ = "GET /livez HTTP/1.1"
-PATIENCE = 60.0
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

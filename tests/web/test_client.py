@@ -22,6 +22,7 @@ from tests.endpoint import (
     silent,
     unused_port,
 )
+from tests.patience import PATIENCE
 from tests.web.asking import SECONDS, ask, error, hanging, opened, post, response, send
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -262,7 +263,7 @@ class TestAnAnswer:
         ],
     )
     async def test_stands_when_its_body_breaks(self, parts: tuple[bytes, ...], body: bytes) -> None:
-        async with RawServer(answering(*parts)) as server, asyncio.timeout(10):
+        async with RawServer(answering(*parts)) as server, asyncio.timeout(PATIENCE):
             assert await ask(server, request_timeout=60) == (200, None, body)
 
     async def test_stands_when_a_204_has_a_body(self) -> None:
@@ -551,7 +552,7 @@ class TestCancelling:
             cancel = client.send(post(server.url), answers.append)
             await came.wait()
             cancel()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await ended.wait()
         assert answers == []
 

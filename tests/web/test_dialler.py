@@ -13,6 +13,7 @@ from processor.errors import TransportError
 from processor.web.dialler import Dialler
 from processor.web.guard import Guard, own_rule
 from tests.endpoint import HOST, Endpoint, RawServer, plain, silent, unused_port
+from tests.patience import PATIENCE
 from tests.web.asking import settings
 
 
@@ -87,7 +88,7 @@ async def test_a_dial_that_is_called_off_leaves_nothing_open() -> None:
     async with RawServer(silent) as server:
         dials = dialler()
         task = asyncio.ensure_future(dials.dial(URL(server.url.replace("http", "https"))))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not server.connections:
                 await asyncio.sleep(0)
         task.cancel()

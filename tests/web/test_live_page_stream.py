@@ -13,6 +13,7 @@ import pytest
 from processor.core.live import Batch, Entry, Filter
 from processor.web import live_page
 from tests.endpoint import HOST
+from tests.patience import PATIENCE
 from tests.web.test_admin import Shown, listening, page
 
 
@@ -42,7 +43,7 @@ async def message(answer: aiohttp.ClientResponse) -> tuple[str, Any]:
 
 async def until(condition: Any) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -106,7 +107,7 @@ async def test_only_a_few_may_look_at_once_and_the_next_comes_when_one_has_gone(
             await message(answer)
             got = await page(port, "GET /live/events HTTP/1.1")
             assert (got.status, got.headers["Retry-After"]) == (503, "10")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 async with stream(port) as answer:
                     if answer.status == 200:
@@ -114,7 +115,7 @@ async def test_only_a_few_may_look_at_once_and_the_next_comes_when_one_has_gone(
 
 
 async def test_the_stream_ends_at_once_when_the_port_closes() -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         async with listening(live=True) as port:
             reader, writer = await asyncio.open_connection(HOST, port)
             writer.write(b"GET /live/events HTTP/1.1\r\nHost: x\r\n\r\n")

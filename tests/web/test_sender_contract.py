@@ -12,6 +12,7 @@ from processor.sections import DestinationSettings
 from processor.web.client import Client
 from tests.endpoint import Endpoint, Reply
 from tests.fakes import FakeSender, VirtualClock
+from tests.patience import PATIENCE
 
 
 class FakeRig:
@@ -56,7 +57,7 @@ class RealRig:
         await self._gates.put(status)
 
     async def open(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while self._endpoint.in_flight != count:
                 await asyncio.sleep(0.005)
 
@@ -80,7 +81,7 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.005)
 

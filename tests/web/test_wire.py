@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.endpoint import Behaviour, RawServer
+from tests.patience import PATIENCE
 from tests.web.asking import opened, post, response, send
 from tests.web.flooding import MIB, memory, pour
 
@@ -42,7 +43,7 @@ async def test_an_idle_connection_that_is_flooded_is_ended(kind: str, interim: b
     async with RawServer(behave) as server, opened(server.url) as client:
         with memory() as grown:
             assert response(await send(client, post(server.url, b""))).status == 200
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await ended.wait()
             assert grown() < 16 * MIB
 
