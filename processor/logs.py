@@ -41,13 +41,18 @@ def configure(
     struck = Struck(secrets)
     lines = LogLines(facts, lambda line: struck(None, "", line), as_text=as_text, colours=is_terminal)
     put = _writer(to, lines).put
+    route(level, lines, put)
+    _route_standard_logging(level, lambda record: put(lines.of_record(record)))
+
+
+def route(level: str, lines: LogLines, put: Callable[[bytes], None]) -> None:
+    """Give what is said from a level on, as these lines, to `put`; of structlog alone."""
     structlog.configure(
         processors=[lines],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: _Out(put),
         cache_logger_on_first_use=False,
     )
-    _route_standard_logging(level, lambda record: put(lines.of_record(record)))
 
 
 def tell_what_nobody_catches() -> None:

@@ -1,13 +1,8 @@
 """One history: a seed becomes a plan, the plan happens, and the account of it is checked to the end."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-
-import structlog
 
 from processor.model import Partition, Position
 from tests.simulation.clock import Call, World
@@ -15,6 +10,8 @@ from tests.simulation.endpoint import Endpoint, Weather
 from tests.simulation.group import Group, Trouble
 from tests.simulation.ledger import History, Lane
 from tests.simulation.letters import Ink, Topic
+from tests.simulation.log import Log as Lines
+from tests.simulation.log import Paper
 from tests.simulation.plan import Do, Event, Plan, Production, plan
 from tests.simulation.process import Process, Surroundings
 from tests.simulation.promises import ASKED, BrokenError, Demands, Promise
@@ -64,6 +61,7 @@ class Run:
             self.world, random, self._items, flaky=self._plan.flaky, slow=self._plan.latency
         )
         self._letters = Topic(random, self._items)
+        self.log = Lines()
         self._around = Surroundings(
             self.world,
             random,
@@ -119,7 +117,7 @@ class Run:
                 self._start(event.which)
             case Do.DISTURB:
                 self._group.disturb(self._partitions[event.which])
-            case Do.COORDINATOR | Do.WEATHER | Do.SLOW | Do.INK | Do.DAMAGE:
+            case Do.COORDINATOR | Do.WEATHER | Do.SLOW | Do.INK | Do.DAMAGE | Do.LOG:
                 self._disturb_world(event)
             case _ if process is not None and process.is_up:
                 self._disturb(process, event)
@@ -136,6 +134,9 @@ class Run:
             case Ink():
                 letters.ink = event.how
                 self._later(event.seconds, partial(setattr, letters, "ink", Ink.FLOWS))
+            case Paper():
+                self.log.becomes(event.how)
+                self._later(event.seconds, partial(self.log.becomes, Paper.BLANK))
             case _ if event.do is Do.SLOW:
                 endpoint.is_slow = True
                 self._later(event.seconds, partial(setattr, endpoint, "is_slow", False))
@@ -267,7 +268,7 @@ def happen(seed: int, demands: Demands = ASKED) -> Outcome:
     """The history of a seed."""
     run = Run(seed, demands)
     broken: BrokenError | None = None
-    with quiet():
+    with run.log.kept():
         try:
             run.happen()
         except BrokenError as error:
@@ -277,17 +278,6 @@ def happen(seed: int, demands: Demands = ASKED) -> Outcome:
             broken.__cause__ = error
     history = run.history
     return Outcome(seed, broken, history.timeline, history.counts, history.fingerprint(), run.world.now)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """The product writes no log lines."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
 
 
 def _never() -> bool:

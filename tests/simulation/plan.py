@@ -18,6 +18,7 @@ from processor.pipeline import PipelinePolicy
 from tests.simulation.endpoint import Weather
 from tests.simulation.group import Trouble
 from tests.simulation.letters import Ink
+from tests.simulation.log import Paper
 from tests.simulation.promises import Demands
 from tests.simulation.shape import Shape
 from tests.simulation.topic import Kind
@@ -39,6 +40,7 @@ class Do(Enum):
     INK = "ink"
     WALL_CLOCK = "wall clock"
     DAMAGE = "damage"
+    LOG = "log"
 
 
 class Event(NamedTuple):
@@ -52,7 +54,7 @@ class Event(NamedTuple):
     do: Do
     which: int
     seconds: float
-    how: Trouble | Weather | Ink | None = None
+    how: Trouble | Weather | Ink | Paper | None = None
     by: float = 0.0
     notices: bool = False
 
@@ -97,6 +99,7 @@ _WEIGHTS = {
     Do.INK: 2,
     Do.WALL_CLOCK: 1,
     Do.DAMAGE: 1,
+    Do.LOG: 2,
 }
 
 
@@ -198,7 +201,7 @@ def _event(random: Random, length: float, shape: Shape, partitions: int, process
     do = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
     seconds = random.choice((0.5, 3.0, 10.0, 30.0)) * random.uniform(0.5, 1.5)
     which = random.randrange(partitions if do is Do.DISTURB else processes)
-    how: Trouble | Weather | Ink | None = None
+    how: Trouble | Weather | Ink | Paper | None = None
     match do:
         case Do.FREEZE | Do.CUT:
             seconds = random.uniform(0.1, 2.5) * shape.session
@@ -209,6 +212,8 @@ def _event(random: Random, length: float, shape: Shape, partitions: int, process
             seconds = random.choice((seconds, seconds, 300.0, 900.0))
         case Do.INK:
             how = random.choice(list(Ink)[1:])
+        case Do.LOG:
+            how = random.choice(list(Paper)[1:])
         case _:
             pass
     by = random.choice((-3600.0, -5.0, 5.0, 3600.0))

@@ -1,5 +1,6 @@
 """Bugs that others had, planted into the product one at a time, to see that the simulation finds them."""
 
+import os
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from processor.core.retry import RetryPolicy
 from processor.delivery import Delivery
 from processor.errors import TransportError
 from processor.letters import Letter, Letters
+from processor.log_writer import LogWriter
 from processor.model import Answer, Partition, Position, Record, Sign
 from processor.pipeline import Pipeline
 from processor.run import Run
@@ -202,6 +204,10 @@ def _last_commit_forgotten(commits: Commits, partitions: Iterable[Partition]) ->
     return None
 
 
+def _written_at_once(writer: LogWriter, line: bytes) -> None:
+    os.write(writer._descriptor, line)
+
+
 _SEND = Letters._send
 _ASSIGNMENT_OF = Flow._assignment_of
 _ABANDON = Delivery.abandon
@@ -258,5 +264,6 @@ BUGS = (
         "what is given up counts as finished", "Parallel Consumer", ((Flow, "abandoned", _given_up_is_done),)
     ),
     Bug("a refused commit is taken for made", "common", ((Commits, "_came_back", _believed_acknowledged),)),
+    Bug("a line of the log is written where it is said", "0.1.0", ((LogWriter, "put", _written_at_once),)),
     Bug("intake is never held", "Lenses, Knative", ((Flow, "held", _never_held),)),
 )
