@@ -47,10 +47,11 @@ def configure(
 
 def route(level: str, lines: LogLines, put: Callable[[bytes], None]) -> None:
     """Give what is said from a level on, as these lines, to `put`; of structlog alone."""
+    out = _Out(put)
     structlog.configure(
         processors=[lines],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=lambda *_: _Out(put),
+        logger_factory=lambda *_: out,
         cache_logger_on_first_use=False,
     )
 

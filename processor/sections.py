@@ -38,6 +38,10 @@ def _fault_of_header(name: str, value: SecretStr) -> str:
     if belongs_to_connection(name) and name.lower() != "host":
         return f"{name} belongs to the connection and cannot be set"
     try:
+        value.get_secret_value().encode()
+    except UnicodeEncodeError:
+        return f"{name!r}: its value is no UTF-8 text"
+    try:
         Transform(RequestPolicy("http://localhost", headers=((name, value.get_secret_value()),)))
     except EventError as error:
         return f"{name!r}: {error.message}"

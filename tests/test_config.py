@@ -262,6 +262,11 @@ def test_a_header_without_a_value_is_named(write: Write, reference: str, message
     assert found == Problem("destination.headers.Authorization", message)
 
 
+def test_a_variable_that_is_no_text_is_refused_as_a_header() -> None:
+    environ = {**env(DESTINATION__HEADERS='{"A": {"from_env": "TOKEN"}}'), "TOKEN": "\udcff"}
+    assert problem(environ=environ).message == "'A': its value is no UTF-8 text"
+
+
 @pytest.mark.parametrize("name", sorted(FRAMING - {"host"}))
 def test_a_header_that_belongs_to_the_connection_is_refused(write: Write, name: str) -> None:
     found = problem(write(f"destination: {{headers: {{{name.title()}: x}}}}"))

@@ -81,6 +81,13 @@ def test_whatever_is_logged_is_one_whole_line(value: Any) -> None:
     assert "\x1b" not in text
 
 
+def test_what_happened_moves_no_cursor_either() -> None:
+    lines = LogLines({}, lambda line: line, as_text=True, colours=False)
+    text = lines(None, "info", {"event": HOSTILE["breaks and escapes"]}).decode()
+    assert text.count("\n") == 1
+    assert not {"\x1b", "\r", "\x00", "\x85"} & set(text)
+
+
 def test_a_text_that_is_cut_keeps_its_beginning_and_its_end() -> None:
     value = said("begin" + "x" * 10_000 + "end")["value"]
     assert value.startswith("beginx")

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,3 +149,16 @@ def test_a_line_may_be_put_while_another_is_put() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert {b"soon", b"late"} <= set(done.stdout.splitlines())
+
+
+def test_a_line_may_be_lost_while_another_is_counted() -> None:
+    writer = LogWriter(1, told)
+
+    def interrupted() -> None:
+        with writer._counting:
+            writer.lose(UNWRITABLE)
+
+    counting = threading.Thread(target=interrupted, daemon=True)
+    counting.start()
+    counting.join(PATIENCE / 10)
+    assert writer.lost[UNWRITABLE] == 1
