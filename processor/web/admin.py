@@ -150,7 +150,10 @@ async def _turn(request: web.Request, handler: Handler) -> web.StreamResponse:
     may_ask_again = connection.asks()
     connection.is_stream = request.path == EVENTS
     await asyncio.sleep(0)
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    finally:
+        connection.is_stream = False
     if not may_ask_again:
         response.force_close()
     return response

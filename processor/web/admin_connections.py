@@ -89,7 +89,7 @@ class Connections:
 
 
 class Connection(web.RequestHandler):
-    """One of them."""
+    """One of them; `is_stream`: events are shown on it now."""
 
     __slots__ = ("_among", "_head", "is_stream", "requests")
 

@@ -80,6 +80,16 @@ async def test_those_who_look_make_no_room() -> None:
         assert not answer.content.at_eof()
 
 
+async def test_those_who_may_not_look_make_room() -> None:
+    refused = b"GET /live/events HTTP/1.1\r\nHost: evil.example\r\n\r\n"
+    limits = LIMITS._replace(connections=8)
+    async with listening(live=True, limits=limits) as port, connected(port, 8, refused) as before:
+        for reader, _ in before:
+            assert (await reader.readline()).startswith(b"HTTP/1.1 403")
+        assert (await page(port, LIVEZ)).status == 200
+        await are_closed(before, 1)
+
+
 @pytest.mark.parametrize("said", [b"", HALF])
 async def test_a_first_request_has_so_much_time_to_come(said: bytes) -> None:
     limits = LIMITS._replace(head=0.05)
