@@ -255,6 +255,7 @@ class App:
             max_in_flight=self._settings.delivery.max_in_flight,
             retries_waiting=stages[Stage.RETRY],
             dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
+            withheld=self._delivery.withheld(),
             waiting_records=records,
             waiting_bytes=size,
             held=self._flow.held(),

@@ -26,3 +26,25 @@ class Clock(Protocol):
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call back after `delay` seconds."""
         ...
+
+
+class Alarm:
+    """One call to come, at the time that was set last."""
+
+    def __init__(self, clock: Clock, callback: Callable[[], None]) -> None:
+        self._clock = clock
+        self._callback = callback
+        self._at: float | None = None
+        self._timer: Timer | None = None
+
+    def set(self, at: float, now: float) -> None:
+        """Call then, and not when it was to be before."""
+        if self._at == at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._at, self._timer = at, self._clock.call_later(at - now, self._ring)
+
+    def _ring(self) -> None:
+        self._at = self._timer = None
+        self._callback()

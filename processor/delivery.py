@@ -5,7 +5,9 @@ Promises:
   stated rule, and never otherwise; a record given up by `abandon` is not settled;
 - a slot is held from when a request leaves to its answer, and by nothing else;
 - while the endpoint as a whole is down no attempt is held against a record, and no refusal becomes
-  a dead letter that is not paid for: the record waits, and is sent again.
+  a dead letter that is not paid for: the record waits, and is sent again;
+- an event that can be no request waits too while its dead letter is not paid for; others are looked for
+  behind those that wait, each of which goes on as deliveries pay for it.
 
 No task, no thread: what happens next is decided in callbacks on the event loop.
 """
@@ -13,56 +15,24 @@ No task, no thread: what happens next is decided in callbacks on the event loop.
 from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
-from processor.clock import Clock, Timer
+from processor.clock import Alarm, Clock, Timer
 from processor.core import dead_letter, retry
 from processor.core.admission import Admission, Outcome
 from processor.core.age import age
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
 from processor.core.preparation import Preparation, Skipped
-from processor.core.retry import Again, Effort, Never, RetryPolicy, judge
+from processor.core.retry import Again, Effort, Never, Reason, RetryPolicy, judge
 from processor.errors import EventError
 from processor.letters import Letters
 from processor.live import Live
-from processor.model import Answer, Partition, Record, Request, Sign
-from processor.run import Run, Stage, nothing
+from processor.model import Answer, Partition, Record, Request, Response, Sign
+from processor.run import Listener, Run, Sender, Stage, nothing
 from processor.telemetry import Telemetry
+from processor.withheld import Withheld
 
 _DELIVERED = Sign.DELIVERED
-
-
-class Sender(Protocol):
-    """Sends requests."""
-
-    def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
-        """Call `answered` once, later; the function returned cancels that."""
-        ...
-
-
-class Listener(Protocol):
-    """Who wants to know what becomes of records."""
-
-    def settled(self, record: Record) -> None:
-        """Nothing more has to be done for `record`, and there is room for another."""
-        ...
-
-    def blocked(self, record: Record) -> None:
-        """The dead letter of `record` could not be written; it will be tried again."""
-        ...
-
-    def delayed(self, record: Record) -> None:
-        """`record` waits for another attempt."""
-        ...
-
-    def freed(self) -> None:
-        """There is room for another record."""
-        ...
-
-    def offered(self) -> bool:
-        """One new record may start at once; whether one did."""
-        ...
 
 
 class Delivery:
@@ -95,12 +65,18 @@ class Delivery:
         self._circuit = admission.circuit()
         self._runs: dict[tuple[Partition, int], Run] = {}
         self._due: deque[Run] = deque()
-        self._alarm: tuple[float, Timer] | None = None
+        self._withheld = Withheld()
+        self._alarm = Alarm(clock, self._move)
+        self._knock: Timer | None = None
         self._circuit_was = State.CLOSED
 
     def stages(self) -> Counter[Stage]:
         """How many records wait for what."""
         return Counter(run.stage for run in self._runs.values())
+
+    def withheld(self) -> Counter[str]:
+        """How many records wait because their dead letters are not paid for, by reason."""
+        return self._withheld.counts()
 
     def attach(self, listener: Listener) -> None:
         """Tell `listener` from now on."""
@@ -121,7 +97,7 @@ class Delivery:
         try:
             prepared = self._preparation.prepare(record.value)
         except EventError as error:
-            self._fail(run, dead_letter.of_event(error))
+            self._reject(run, dead_letter.of_event(error))
             return
         if isinstance(prepared, Skipped):
             self._skip(run, prepared.reason)
@@ -141,7 +117,10 @@ class Delivery:
             return False
         del self._runs[record.partition, record.offset]
         run.cancel()
+        self._withheld.forget(run)
         if run.stage is Stage.ANSWER:
+            if run.is_reserved:
+                self._unreserve(run)
             self._admission.ended(run.leave, None, self._clock.time(), self._chance())
             self._move()
         elif run in self._due:
@@ -159,6 +138,8 @@ class Delivery:
 
     def _answered(self, run: Run, answer: Answer) -> None:
         now, wall = self._clock.time(), self._wall_clock()
+        if run.is_reserved:
+            self._unreserve(run)
         self._telemetry.attempted(answer, now - run.leave.at)
         sign = retry.sign_of(self._policy, answer)
         if sign is _DELIVERED:
@@ -169,7 +150,7 @@ class Delivery:
             self._declined(run, answer, sign, now, wall)
         if self._circuit.state() is not self._circuit_was:
             self._say_circuit(answer)
-        if sign is not _DELIVERED or self._due:
+        if sign is not _DELIVERED or self._due or self._withheld.count:
             self._move()
 
     def _delivered(self, run: Run, now: float, wall: float) -> None:
@@ -189,11 +170,14 @@ class Delivery:
                 self._telemetry.retried(run.record, answer, run.attempts, after)
                 self._live.retried(run, answer, after)
                 self._wait(run, after)
-            case Never(reason) if self._may_bury(run, now, chance):
+            case Never(reason) if self._may_bury(run, reason, answer, now, chance):
                 self._fail(run, run.refusal(answer, reason))
             case Never(reason):
-                self._telemetry.withheld(reason)
+                self._telemetry.withheld(
+                    run.record, run.refusal(answer, reason), is_first=not self._withheld.count
+                )
                 self._live.withheld(run, answer)
+                self._withheld.refused(run, reason)
                 self._put_off(run)
 
     def _outcome(self, run: Run, answer: Answer, sign: Sign, wall: float) -> Outcome | None:
@@ -208,9 +192,12 @@ class Delivery:
         downtime = self._circuit.downtime(now)
         return run.answered(now, wall, downtime, is_spared=is_down and not run.is_foreign)
 
-    def _may_bury(self, run: Run, now: float, chance: float) -> bool:
+    def _may_bury(self, run: Run, reason: Reason, answer: Answer, now: float, chance: float) -> bool:
         """Whether a refusal may become a dead letter now; else the record waits and is sent again."""
-        return run.is_foreign or self._admission.afford(now, chance)
+        status = answer.status if isinstance(answer, Response) else None
+        if run.is_foreign or self._admission.is_unpaid(reason, status):
+            return True
+        return self._admission.afford(now, chance)
 
     def _wait(self, run: Run, delay: float) -> None:
         run.cancel = self._clock.call_later(delay, partial(self._retry, run)).cancel
@@ -223,38 +210,63 @@ class Delivery:
 
     def _put_off(self, run: Run) -> None:
         run.cancel = nothing
-        self._due.append(run)
         self._listener.delayed(run.record)
 
     # Who goes next
 
     def _move(self) -> None:
-        """Let leave what may: retries that are due, then new records; of two probes one is a new record."""
-        if self._circuit.failed_probes() % 2 and self._circuit.state() is State.OPEN:
-            while self._room() > 0 and self._listener.offered():
+        """Let leave what may: retries that are due, then new records; of two probes one is a new record.
+
+        Where nearly everything is refused, three of four are, taken from anywhere: what is refused may be of
+        a kind and lie together, and what is accepted lie behind it.
+        """
+        is_open = self._circuit.state() is State.OPEN
+        is_refused = self._circuit.reason() is Sign.REFUSED
+        if is_open and self._circuit.failed_probes() % (4 if is_refused else 2):
+            further = self._chance() if is_refused else 0.0
+            while self._room() > 0 and self._listener.offered(further):
                 pass
         while self._due and self._room() > 0:
             self._attempt(self._due.popleft())
+        if self._withheld.count:
+            self._resume(is_open=is_open)
         self._listener.freed()
+
+    def _resume(self, *, is_open: bool) -> None:
+        """What is withheld goes on as far as it is paid for; while the circuit is open, as a probe."""
+        while self._withheld.has_unusable() and self._admission.afford_unusable():
+            self._fail(*self._withheld.next_unusable())
+        while self._withheld.has_refused() and self._room() > 0:
+            is_reserved = not is_open and self._admission.reserve()
+            if not (is_open or is_reserved):
+                break
+            self._send_again(is_reserved=is_reserved)
+        if self._knock is None and self._withheld.has_refused():
+            self._knock = self._clock.call_later(self._policy.max_backoff, self._knock_again)
+
+    def _knock_again(self) -> None:
+        """One that is not paid for is tried again now and then: nothing else may be left to send."""
+        self._knock = None
+        if self._withheld.has_refused() and self._room() > 0:
+            self._send_again(is_reserved=False)
+        self._move()
+
+    def _send_again(self, *, is_reserved: bool) -> None:
+        run = self._withheld.next_refused()
+        run.is_reserved = is_reserved
+        self._attempt(run)
+
+    def _unreserve(self, run: Run) -> None:
+        run.is_reserved = False
+        self._admission.give_back()
 
     def _room(self) -> int:
         """How many requests may leave now; when time alone will bring room, it is waited for."""
         now = self._clock.time()
         room = self._admission.room(now)
         if room < 1 and (at := self._admission.wakes_at(now)) is not None:
-            self._wake_at(at, now)
+            self._alarm.set(at, now)
         return room
-
-    def _wake_at(self, at: float, now: float) -> None:
-        if self._alarm and self._alarm[0] == at:
-            return
-        if self._alarm:
-            self._alarm[1].cancel()
-        self._alarm = (at, self._clock.call_later(at - now, self._wake))
-
-    def _wake(self) -> None:
-        self._alarm = None
-        self._move()
 
     def _say_circuit(self, answer: Answer) -> None:
         self._circuit_was = self._circuit.state()
@@ -267,6 +279,17 @@ class Delivery:
         if self._live.is_watched:
             self._live.skipped(run.record, reason)
         self._settle(run)
+
+    def _reject(self, run: Run, failure: Failure) -> None:
+        """It can be no request, which is paid for too, but for tombstones: for those there is a setting."""
+        is_unpaid = failure.code == "tombstone" or self._admission.is_unpaid(failure.code)
+        if is_unpaid or self._admission.afford_unusable():
+            self._fail(run, failure)
+            return
+        self._telemetry.withheld(run.record, failure, is_first=not self._withheld.count)
+        self._live.unusable(run.record, failure)
+        self._withheld.unusable(run, failure)
+        self._put_off(run)
 
     def _fail(self, run: Run, failure: Failure) -> None:
         run.letter = self._letters.write(

@@ -9,9 +9,20 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 
+from processor.core.dead_letter import CODES
 from processor.core.offset_codec import LIMIT
 from processor.core.start import PATTERN, policy_of
-from processor.setting_types import ClientOptions, Day, Hour, Limit, Seconds, Section, Texts
+from processor.setting_types import (
+    ClientOptions,
+    Day,
+    Failures,
+    Hour,
+    Limit,
+    Seconds,
+    Section,
+    Texts,
+    statuses_of,
+)
 
 OWNED = frozenset(
     (
@@ -182,18 +193,33 @@ class DeadLetterSettings(Section):
         30.0, description="How long to wait for the acknowledgement of all replicas."
     )
     budget: Limit = Field(
-        100,
-        description="Refusals that may become dead letters before one is delivered; then all wait until "
-        "the endpoint accepts one. null: no limit.",
+        20,
+        description="Refusals that may become dead letters before one is delivered, and as many events that "
+        "can be no request; then the others wait until one is delivered. null: no limit.",
     )
-    budget_per_delivery: int = Field(
-        10, ge=1, le=1_000_000, description="How many refusals each delivery pays for."
+    budget_per_delivery: float = Field(
+        1.0,
+        ge=0.001,
+        le=1_000_000,
+        description="How many of each a delivery pays for: 1 lets every second event fail in the long run.",
+    )
+    always: Failures = Field(
+        default_factory=list,
+        description="Failures that become dead letters at once and are not paid for, however many there are: "
+        "`refused`, `retries_exhausted`, `invalid_event`, `invalid_header`, `invalid_url`, "
+        "`endpoint_not_allowed`, or statuses such as `422` and `4xx`.",
     )
     client: ClientOptions = Field(
         default_factory=dict,
         repr=False,
         description="Further librdkafka options for the producer, over those of `kafka.client`.",
     )
+
+    def unpaid(self) -> frozenset[str]:
+        """What is in `always`: codes, and each status as text."""
+        codes = {item for item in self.always if item in CODES}
+        named = (statuses_of(item) for item in self.always if item not in CODES)
+        return frozenset(codes | {str(status) for statuses in named for status in statuses})
 
     @field_validator("client")
     @classmethod

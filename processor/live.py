@@ -109,6 +109,11 @@ class Live:
         told = partial(self._sight.attempt, run, answer, run.attempts)
         self._happened(Happening.HELD, run.record, told)
 
+    def unusable(self, record: Record, failure: Failure) -> None:
+        """An event that can be no request became no dead letter: the record waits."""
+        told = partial(self._sight.failure, failure, failure.message)
+        self._happened(Happening.HELD, record, told)
+
     def blocked(self, record: Record, failure: Failure) -> None:
         """The dead letter of a record cannot be written now."""
         told = partial(self._sight.failure, failure, "its dead letter cannot be written, and is tried again")

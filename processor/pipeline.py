@@ -227,8 +227,9 @@ class Pipeline:
             self._flow.abandoned(record)
             self._release_idle()
 
-    def offered(self) -> bool:
-        """One new record may start at once; whether one did."""
+    def offered(self, further: float) -> bool:
+        """One new record may start at once, a share `further` behind the first; whether one did."""
+        self._flow.look_further(further)
         records = self._flow.start(1) if self._is_running() else []
         for record in records:
             self._deliverer.deliver(record)

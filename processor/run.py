@@ -1,4 +1,4 @@
-"""One record under way: what it waits for, and what has been spent on it.
+"""One record under way: what it waits for, what has been spent on it, who sends it and who listens.
 
 Times are monotonic seconds, but for `wall` and `first_attempt` and `last_attempt`: timestamps.
 """
@@ -6,6 +6,7 @@ Times are monotonic seconds, but for `wall` and `first_attempt` and `last_attemp
 import math
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -28,6 +29,38 @@ class Stage(Enum):
     BLOCKED_LETTER = 4
 
 
+class Sender(Protocol):
+    """Sends requests."""
+
+    def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
+        """Call `answered` once, later; the function returned cancels that."""
+        ...
+
+
+class Listener(Protocol):
+    """Who wants to know what becomes of records."""
+
+    def settled(self, record: Record) -> None:
+        """Nothing more has to be done for `record`, and there is room for another."""
+        ...
+
+    def blocked(self, record: Record) -> None:
+        """The dead letter of `record` could not be written; it will be tried again."""
+        ...
+
+    def delayed(self, record: Record) -> None:
+        """`record` waits for another attempt."""
+        ...
+
+    def freed(self) -> None:
+        """There is room for another record."""
+        ...
+
+    def offered(self, further: float) -> bool:
+        """One new record may start at once, a share `further` of them behind the first; whether one did."""
+        ...
+
+
 def nothing() -> None:
     """There is nothing to call off."""
 
@@ -40,6 +73,7 @@ class Run(Struct, eq=False, gc=False):
     counted: int = 0
     delivered_before: int | None = None
     is_sent: bool = False
+    is_reserved: bool = False
     letter: Letter | None = None
     cancel: Callable[[], None] = nothing
     request: Request | None = None

@@ -6,6 +6,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from processor.core.address import network
+from processor.core.dead_letter import CODES
 from processor.core.endpoint import is_host
 
 
@@ -23,16 +24,31 @@ def mapping(value: Any) -> Any:
 
 def _statuses(value: Any) -> Any:
     """`[404, "5xx"]` as the statuses it names."""
-    named: set[int] = set()
-    for item in _items(value) if isinstance(value, (list, str)) else [value]:
-        text = str(item).lower()
-        if len(text) == 3 and text[0] in "12345" and text[1:] == "xx":
-            named.update(range(int(text[0]) * 100, int(text[0]) * 100 + 100))
-        elif text.isdecimal() and 100 <= int(text) <= 599:
-            named.add(int(text))
-        else:
-            raise ValueError(f"{text!r} is no status: write 404, or 5xx for all from 500 to 599")
-    return frozenset(named)
+    items = _items(value) if isinstance(value, (list, str)) else [value]
+    return frozenset().union(*(statuses_of(str(item)) for item in items))
+
+
+def statuses_of(item: str) -> frozenset[int]:
+    """The statuses that `404` or `5xx` names."""
+    text = item.lower()
+    if len(text) == 3 and text[0] in "12345" and text[1:] == "xx":
+        return frozenset(range(int(text[0]) * 100, int(text[0]) * 100 + 100))
+    if text.isdecimal() and 100 <= int(text) <= 599:
+        return frozenset((int(text),))
+    raise ValueError(f"{text!r} is no status: write 404, or 5xx for all from 500 to 599")
+
+
+def _failures(items: list[str]) -> list[str]:
+    for item in items:
+        try:
+            _ = item in CODES or statuses_of(item)
+        except ValueError as error:
+            raise ValueError(f"{error}; or a kind of failure: {', '.join(CODES)}") from None
+    return items
+
+
+def _texts(value: Any) -> Any:
+    return [str(item) if isinstance(item, int) else item for item in _items(value)]
 
 
 def _scalar(value: Any) -> Any:
@@ -63,6 +79,7 @@ def _nullable(value: Any) -> Any:
 Texts = Annotated[list[str], BeforeValidator(_items)]
 Hosts = Annotated[Texts, AfterValidator(_hosts)]
 Networks = Annotated[Texts, AfterValidator(_networks)]
+Failures = Annotated[list[str], BeforeValidator(_texts), AfterValidator(_failures)]
 Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
 Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
 ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(mapping)]

@@ -108,7 +108,9 @@ class Settings(BaseSettings):
             delivery.max_in_flight, delivery.min_in_flight, delivery.concurrency == "adaptive"
         )
         budget = letters.budget and BudgetPolicy(letters.budget, letters.budget_per_delivery)
-        return AdmissionPolicy(concurrency, self._circuit_policy(), self._rate_policy(), budget or None)
+        return AdmissionPolicy(
+            concurrency, self._circuit_policy(), self._rate_policy(), budget or None, letters.unpaid()
+        )
 
     def lease_policy(self) -> LeasePolicy:
         """How long a proof of our membership lasts."""

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from processor.core.age import age, known
 from processor.core.assignment import Hold, Standing
 from processor.core.circuit import State
+from processor.core.dead_letter import CODES
 from processor.core.stability import Stability
 from processor.model import Partition
 
@@ -31,6 +32,7 @@ class Snapshot(NamedTuple):
     dead_letters_blocked: int
     waiting_records: int
     waiting_bytes: int
+    withheld: Mapping[str, int]
     held: Mapping[Partition, Hold]
     ends: Mapping[Partition, int]
     high: Mapping[Partition, int]
@@ -86,7 +88,7 @@ class Standings(Collector):
             ("ready", "1 when /readyz says so.", int(snapshot.ready)),
             (
                 "dead_letter_budget",
-                "Refusals that may become dead letters before one is delivered.",
+                "Failures of one kind that may become dead letters before an event is delivered.",
                 math.inf if snapshot.dead_letter_budget is None else snapshot.dead_letter_budget,
             ),
             (
@@ -111,6 +113,14 @@ class Standings(Collector):
         for reason in Hold:
             count = sum(1 for hold in snapshot.held.values() if hold is reason)
             paused.add_metric([self._destination, reason.value], count)
+        withheld = self._family(
+            "withheld_records",
+            "Records that wait because too many would be dead letters, by what is wrong with them.",
+            "reason",
+        )
+        for code in CODES:
+            withheld.add_metric([self._destination, code], snapshot.withheld.get(code, 0))
+        yield withheld
         lag = self._family("lag_records", "Records between the position and the end.", "topic", "partition")
         late = self._family(
             "lag_seconds",

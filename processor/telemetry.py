@@ -78,7 +78,7 @@ class Telemetry:
         )
         self._withheld = self._counter(
             "dead_letters_withheld",
-            "Refusals that became no dead letter: the endpoint is down, or refuses nearly everything.",
+            "Failures that became no dead letter: the endpoint is down, or nearly everything fails.",
             "reason",
         )
         self._circuit_changes = self._counter("circuit_changes", "Changes of the circuit.", "state", "reason")
@@ -215,9 +215,18 @@ class Telemetry:
             message=error.message,
         )
 
-    def withheld(self, reason: str) -> None:
-        """A refusal became no dead letter; the record waits."""
-        self._withheld.labels(self._destination, reason).inc()
+    def withheld(self, record: Record, failure: Failure, *, is_first: bool) -> None:
+        """A failure became no dead letter, and the record waits; the first of many is said."""
+        self._withheld.labels(self._destination, failure.code).inc()
+        if is_first:
+            log.warning(
+                "too many events would be dead letters: they are held, nothing is lost",
+                **_where(record),
+                code=failure.code,
+                message=failure.message,
+                remedy=f"see to what writes to the topic, to the endpoint and our settings for it; "
+                f"dead_letter.always: [{failure.code}] lets such events pass",
+            )
 
     def circuit_changed(self, state: State, reason: Sign, answer: Answer) -> None:
         """The endpoint is `open`: left alone but for probes; `half_open`; or `closed`: as it should be."""

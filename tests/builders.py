@@ -60,6 +60,7 @@ def snapshot(**more: Any) -> Snapshot:
     """How a process stands that has nothing to do."""
     idle = Snapshot(
         *(0, 0, 0, 0, 0, 0, 0),
+        withheld={},
         held={},
         ends={},
         high={},

@@ -78,6 +78,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "dead_letter.write_timeout": ("2", 2.0),
     "dead_letter.budget": ("5", 5),
     "dead_letter.budget_per_delivery": ("2", 2),
+    "dead_letter.always": ("invalid_event, 422, 5xx", ["invalid_event", "422", "5xx"]),
     "dead_letter.client": ("linger.ms: 7", {"linger.ms": 7}),
     "destination.name": ("crm", "crm"),
     "destination.url": ("http://h.example:81/x?y=1", "http://h.example:81/x?y=1"),
@@ -382,6 +383,7 @@ BAD_VALUES = {
     "dead_letter.topic": "",
     "dead_letter.max_message_bytes": "10",
     "dead_letter.write_timeout": "-1",
+    "dead_letter.always": "refused, everything",
     "dead_letter.client": '{"acks": 0}',
     "destination.name": "with space",
     "destination.url": "h.example",
@@ -855,6 +857,7 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         CircuitPolicy(False, 20.0, 30, 0.8, 1.0, 2.0, 120.0, 3600.0),
         RatePolicy(12.5, 6),
         BudgetPolicy(5, 2),
+        frozenset(("invalid_event", "422", *map(str, range(500, 600)))),
     )
     assert settings.lease_policy() == LeasePolicy(settings.kafka.session_timeout)
     assert settings.retry_policy() == RetryPolicy(

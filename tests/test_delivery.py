@@ -47,7 +47,7 @@ class Listening:
     def freed(self) -> None:
         self.times_freed += 1
 
-    def offered(self) -> bool:
+    def offered(self, further: float) -> bool:
         self.times_offered += 1
         return False
 

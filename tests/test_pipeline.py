@@ -39,6 +39,7 @@ class House:
         rule: Callable[[Request], Answer] | None = None,
         source: FakeSource | None = None,
         clock: VirtualClock | None = None,
+        chance: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.source = source or FakeSource(self.clock)
@@ -58,7 +59,7 @@ class House:
             sender=self.sender,
             clock=self.clock,
             wall_clock=self.clock.time,
-            chance=lambda: 1.0,
+            chance=chance,
             telemetry=self.telemetry,
             live=Live(DisclosurePolicy(), self.clock.time, self.clock.time),
         )

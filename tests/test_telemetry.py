@@ -163,7 +163,10 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
         {("source_errors_total", "_ALL_BROKERS_DOWN"): 1},
     ),
     (lambda t: t.missed(FIRST, 100, 600), {("records_missed_total", "events"): 500}),
-    (lambda t: t.withheld("refused"), {("dead_letters_withheld_total", "refused"): 1}),
+    (
+        lambda t: t.withheld(record(), FAILURE, is_first=False),
+        {("dead_letters_withheld_total", "refused"): 1},
+    ),
     (
         lambda t: t.circuit_changed(State.OPEN, Sign.NO_ANSWER, TransportError("reset", "gone")),
         {("circuit_changes_total", "no_answer", "open"): 1},
@@ -226,6 +229,11 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         "lease_seconds",
     )
     assert [found[name,] for name in names] == [1, 2, 10, 3, 4, 5, 6, 1, 7, 8, 9]
+
+
+def test_withheld_records_are_counted_by_what_is_wrong_with_them() -> None:
+    found = watched(withheld={"refused": 3})
+    assert (found["withheld_records", "refused"], found["withheld_records", "invalid_event"]) == (3, 0)
 
 
 def test_a_budget_without_a_limit_is_infinite() -> None:
@@ -453,7 +461,7 @@ def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
         telemetry.dead_letter_failed(one, WriteError("broker", f"message {seed}"))
         telemetry.dropped_headers(seed)
         telemetry.came_late()
-        telemetry.withheld("refused")
+        telemetry.withheld(record(), FAILURE, is_first=False)
         telemetry.missed(FIRST, seed, seed + 1)
         telemetry.circuit_changed(State.OPEN, Sign.NO_ANSWER, response(503))
         telemetry.committed({FIRST: None, SECOND: f"error {seed}"})

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from processor.core.budget import Budget, BudgetPolicy
+from processor.core.budget import Budget, BudgetPolicy, Fault
 from processor.core.circuit import Circuit, CircuitPolicy, State
 from processor.core.concurrency import Concurrency, ConcurrencyPolicy
 from processor.core.rate import Rate, RatePolicy
@@ -36,6 +36,8 @@ class AdmissionPolicy:
     circuit: CircuitPolicy = field(default_factory=CircuitPolicy)
     rate: RatePolicy | None = None
     budget: BudgetPolicy | None = field(default_factory=BudgetPolicy)
+    unpaid: frozenset[str] = frozenset()
+    """Codes and statuses of failures that always become dead letters, and cost nothing."""
 
 
 class Leave(Struct, frozen=True, gc=False):
@@ -67,8 +69,12 @@ class Admission:
         self._circuit = Circuit(policy.circuit)
         self._rate = Rate(policy.rate) if policy.rate else None
         self._budget = Budget(policy.budget)
+        self._unpaid = policy.unpaid
+        self._minimum = policy.circuit.minimum
         self._in_flight = 0
         self._delivered = 0
+        self._unpaid_since = (0, 0)
+        """How many refusals were not paid for, since so many deliveries had been made."""
         self._paused_until = -math.inf
         self._lease_until = math.inf
 
@@ -108,14 +114,41 @@ class Admission:
         """Our partitions are ours until then."""
         self._lease_until = until
 
+    def is_unpaid(self, code: str, status: int | None = None) -> bool:
+        """Whether such a failure always becomes a dead letter, and costs nothing."""
+        return code in self._unpaid or str(status) in self._unpaid
+
     def afford(self, now: float, chance: float) -> bool:
-        """Whether a refusal may become a dead letter now; if it cannot be paid, the circuit opens."""
+        """Whether a refusal may become a dead letter now.
+
+        The circuit opens when as many cannot be paid for as it takes to judge, and nothing is delivered
+        among them: else those that are accepted go on between those that wait.
+        """
         if self._circuit.state() is State.OPEN and not self._circuit.is_overdue(now):
             return False
-        if self._budget.pay():
+        if self._budget.pay(Fault.REFUSED):
             return True
-        self._circuit.refused(now, chance)
+        count, delivered = self._unpaid_since
+        count = count + 1 if delivered == self._delivered else 1
+        self._unpaid_since = count, self._delivered
+        if count >= self._minimum:
+            self._circuit.refused(now, chance)
         return False
+
+    def afford_unusable(self) -> bool:
+        """Whether an event that can be no request may become a dead letter now.
+
+        The endpoint has no part in it, so that the circuit stays as it is.
+        """
+        return self._budget.pay(Fault.UNUSABLE)
+
+    def reserve(self) -> bool:
+        """Whether what was refused may be sent again, its dead letter being paid for beforehand."""
+        return self._circuit.state() is not State.OPEN and self._budget.pay(Fault.REFUSED)
+
+    def give_back(self) -> None:
+        """What was reserved for is answered, or given up."""
+        self._budget.give_back(Fault.REFUSED)
 
     # Questions
 

@@ -19,6 +19,16 @@ from processor.model import DeadLetter, Record, RecordHeaders, Request, Response
 
 CONNECT = "__connect.errors."
 OURS = "__webhook_processor."
+CODES = (
+    "refused",
+    "retries_exhausted",
+    "invalid_event",
+    "invalid_header",
+    "invalid_url",
+    "endpoint_not_allowed",
+    "tombstone",
+)
+"""What can be wrong with a record."""
 BODY_BYTES = 4096
 TEXT_BYTES = 1024
 NAME_BYTES = 256

@@ -169,6 +169,10 @@ class Flow:
             started.append(record)
         return started
 
+    def look_further(self, share: float) -> None:
+        """Leave a share of what may start for later; it is of different lanes, so that its order is free."""
+        self._ready.rotate(-int(share * len(self._ready)))
+
     def running(self, partitions: Iterable[Partition]) -> list[Record]:
         """What was started of these partitions and is neither finished nor abandoned."""
         known = (self._assignments.get(partition) for partition in partitions)

@@ -156,16 +156,46 @@ def test_a_record_that_fails_again_while_nothing_is_delivered_tells_of_the_endpo
     assert (admission.circuit().state(), admission.pause(NOW)) == (State.OPEN, 60.0)
 
 
-def test_refusals_are_paid_for_by_deliveries_and_open_the_circuit_when_they_cannot_be() -> None:
-    admission = Admission(AdmissionPolicy(static(10), budget=BudgetPolicy(2, 1)))
+def test_refusals_are_paid_for_by_deliveries_and_open_the_circuit_when_many_cannot_be() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=3), budget=BudgetPolicy(2)))
     assert [admission.afford(NOW, 1.0), admission.afford(NOW, 1.0)] == [True, True]
     answer(admission, Sign.DELIVERED)
-    assert (admission.budget_left(), admission.afford(NOW, 1.0), admission.afford(NOW, 1.0)) == (
-        1,
-        True,
-        False,
-    )
+    assert admission.budget_left() == 1
+    assert [admission.afford(NOW, 1.0) for _ in range(3)] == [True, False, False]
+    assert admission.circuit().state() is State.CLOSED
+    assert not admission.afford(NOW, 1.0)
     assert (admission.circuit().state(), admission.circuit().reason()) == (State.OPEN, Sign.REFUSED)
+
+
+def test_refusals_that_are_not_paid_for_open_no_circuit_while_others_are_delivered_among_them() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=3), budget=BudgetPolicy(1)))
+    for _ in range(20):
+        answer(admission, Sign.DELIVERED)
+        assert [admission.afford(NOW, 1.0) for _ in range(3)] == [True, False, False]
+    assert admission.circuit().state() is State.CLOSED
+
+
+def test_what_may_always_be_a_dead_letter_is_told_by_its_code_or_its_status() -> None:
+    admission = Admission(AdmissionPolicy(unpaid=frozenset(("invalid_event", "422"))))
+    told = [admission.is_unpaid(*each) for each in (("refused", 422), ("refused", 400), ("invalid_event",))]
+    assert told == [True, False, True]
+
+
+def test_what_is_sent_again_is_paid_for_beforehand_and_given_back_when_it_is_answered() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=1), budget=BudgetPolicy(1)))
+    assert (admission.reserve(), admission.reserve()) == (True, False)
+    admission.give_back()
+    assert admission.reserve()
+    assert not admission.afford(NOW, 1.0)
+    admission.give_back()
+    assert (admission.circuit().state(), admission.reserve()) == (State.OPEN, False)
+
+
+def test_events_that_can_be_no_request_are_paid_for_apart_and_say_nothing_of_the_endpoint() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=1), budget=BudgetPolicy(1)))
+    assert [admission.afford_unusable() for _ in range(3)] == [True, False, False]
+    assert admission.circuit().state() is State.CLOSED
+    assert admission.afford(NOW, 1.0)
 
 
 def test_an_adaptive_limit_begins_low_after_an_outage() -> None:

@@ -1009,3 +1009,17 @@ class FlowMachine(RuleBasedStateMachine):
 
 def test_no_order_of_events_breaks_a_promise() -> None:
     run_state_machine_as_test(FlowMachine, settings=settings(max_examples=300, stateful_step_count=50))
+
+
+def test_what_was_read_later_can_start_first_and_nothing_is_left_out() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned())
+    flow.received(records(range(10)))
+    order = []
+    for share in (0.0, 0.5, 1.0, 0.99):
+        flow.look_further(share)
+        order += [each.offset for each in flow.start(1)]
+    assert order == [0, 5, 6, 4]
+    assert sorted(order + [each.offset for each in flow.start(10)]) == list(range(10))
+    flow.look_further(0.5)
+    assert flow.start(1) == []

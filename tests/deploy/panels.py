@@ -141,7 +141,7 @@ ENDPOINT = Row(
         Panel("Retries", "Attempts that will be followed by another.", "reqps", rate("retries_total")),
         Panel("Retries waiting", "Records that wait for another attempt.", "short", (gauge("retries_waiting"),)),
         Panel("Retry-After pause", "For how long the endpoint asked to be left alone.", "s", (gauge("endpoint_pause_seconds"),)),
-        Panel("Dead-letter budget", "Refusals that may become dead letters before an event is delivered; at 0 everything waits.", "short", (gauge("dead_letter_budget", "min"),)),
+        Panel("Dead-letter budget", "Failures of one kind that may become dead letters before an event is delivered; at 0 they wait.", "short", (gauge("dead_letter_budget", "min"),)),
         Panel("Event headers dropped", "Headers of events that belong to the connection and were left out.", "cps", rate("event_headers_dropped_total")),
     ),
 )  # fmt: skip
@@ -150,7 +150,8 @@ DEAD_LETTERS = Row(
     "Dead letters",
     (
         Panel("Dead letters by reason", "Dead letters acknowledged by the broker.", "cps", rate("dead_letters_total", "reason"), width=6),
-        Panel("Dead letters withheld", "Refusals that became none: the endpoint is down, or refuses nearly everything.", "cps", rate("dead_letters_withheld_total", "reason"), width=6),
+        Panel("Dead letters withheld", "Failures that became none: the endpoint is down, or nearly everything fails.", "cps", rate("dead_letters_withheld_total", "reason"), width=6),
+        Panel("Records withheld", "What waits because too many would be dead letters; deliveries pay for it.", "short", (gauge("withheld_records", "sum", "by (destination, reason)", "{{destination}} {{reason}}"),), width=6),
         Panel("Dead letters that wait to be written", "Each holds its partition until it is written.", "short", (gauge("dead_letters_blocked"),), width=6),
         Panel("Dead-letter writes that failed", "By reason; they are tried again.", "cps", rate("dead_letter_write_failures_total", "reason"), width=6),
     ),

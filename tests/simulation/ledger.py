@@ -28,7 +28,7 @@ from tests.simulation.clock import World
 from tests.simulation.group import Errors, Positions
 from tests.simulation.promises import BrokenError, Demands, Promise
 from tests.simulation.shape import Shape
-from tests.simulation.topic import REFUSALS, Item, Kind, Log
+from tests.simulation.topic import REFUSALS, UNUSABLE, Item, Kind, Log
 
 LARGEST_RECORD = 600
 REFUSED_STATUSES = frozenset((400, 401, 403, 404, 410, 422, 301, 302, 307, 308))
@@ -177,6 +177,9 @@ class Account:
         self.lanes: dict[Lane, Item] = {}
         self.is_stopping = False
         self.busy_at = 0.0
+        self.deliveries = 0
+        self.paid: tuple[set[str], set[str]] = set(), set()
+        """Dead letters that have to be paid for: those of requests, and those that became none."""
         self.refused: set[str] = set()
         self.failing: set[str] = set()
         """Good records that became dead letters, and all that failed, since something was delivered last."""
@@ -356,6 +359,7 @@ class Account:
         self._note("is answered", (item.name, result))
         item.forbidden += result == 403
         if isinstance(result, int) and 200 <= result < 300:
+            self.deliveries += 1
             self.refused.clear()
             self.failing.clear()
             self._proves(item)
@@ -398,6 +402,17 @@ class Account:
         if before is not None and not before.is_terminal:
             self._fail(Promise.KEY_ORDER, f"letter of {item.name} before {before.name}")
         self._is_right(tenure, item, code)
+        self._is_paid_for(item, code)
+
+    def _is_paid_for(self, item: Item, code: str) -> None:
+        """Refused or unusable: each as many as the credit, and those that deliveries paid for."""
+        budget = self._history.shape.admission.budget
+        if budget is None or code == Kind.TOMBSTONE.value:
+            return
+        paid = self.paid[code in UNUSABLE]
+        paid.add(item.name)
+        if len(paid) > budget.credit + budget.per_delivery * self.deliveries:
+            self._fail(Promise.BUDGET, f"{item.name}: {len(paid)} letters, {self.deliveries} deliveries")
 
     def _is_right(self, tenure: Tenure, item: Item, code: str) -> None:
         """Records that nothing is wrong with may fail by the endpoint's fault only."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from processor.commits import Commits, Errors
 from processor.core import offset_codec, retry
 from processor.core.admission import Admission, Leave
+from processor.core.budget import Budget
 from processor.core.dead_letter import Failure
 from processor.core.flow import Flow
 from processor.core.lanes import Lanes
@@ -23,6 +24,7 @@ from processor.log_writer import LogWriter
 from processor.model import Answer, Partition, Position, Record, Sign
 from processor.pipeline import Pipeline
 from processor.run import Run
+from processor.withheld import Withheld
 from tests.simulation.history import happen
 from tests.simulation.promises import BrokenError
 
@@ -191,6 +193,14 @@ def _never_held(flow: Flow) -> Mapping[Partition, Any]:
     return {}
 
 
+def _forgotten(withheld: Withheld, run: Run, reason: str) -> None:
+    return None
+
+
+def _paid_by_nobody(budget: Budget, fault: object) -> bool:
+    return True
+
+
 def _buried(delivery: Delivery, run: Run, failure: Failure) -> None:
     """A dead letter for everything that failed once."""
     delivery._settle(run)
@@ -227,6 +237,8 @@ BUGS = (
     ),
     Bug("a dead letter counts when it is sent", "Kafka Connect", ((Letters, "_send", _done_when_sent),)),
     Bug("a dead letter that fails is dropped", "Knative, arroyo", ((Letters, "_send_later", _dropped),)),
+    Bug("dead letters cost nothing", "Knative", ((Budget, "pay", _paid_by_nobody),)),
+    Bug("what is withheld is forgotten", "our own", ((Withheld, "refused", _forgotten),)),
     Bug("a refused record is finished without a letter", "Vector", ((Delivery, "_fail", _buried),)),
     Bug(
         "results of an earlier assignment count",

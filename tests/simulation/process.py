@@ -15,13 +15,13 @@ from processor.core.flow import Flow
 from processor.core.preparation import Preparation, PreparationPolicy
 from processor.core.transform import RequestPolicy
 from processor.delivery import Delivery
-from processor.delivery import Sender as Sending
 from processor.letters import DeadLetters as Writing
 from processor.letters import Letters
 from processor.live import Live
 from processor.model import Position, Record
 from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline
 from processor.pipeline import Source as Reading
+from processor.run import Sender as Sending
 from processor.telemetry import Telemetry
 from tests.simulation.clock import Gate, World
 from tests.simulation.endpoint import EPOCH, Endpoint, Sender

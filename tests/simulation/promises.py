@@ -29,7 +29,7 @@ class Promise(StrEnum):
     NO_EXCEPTION = "no callback raises"
     LEASE = "no request of a partition leaves that the group has given to somebody else"
     OUTAGE = "no outage turns records into dead letters"
-    BUDGET = "an endpoint that refuses everything gets few dead letters out of us"
+    BUDGET = "dead letters are paid for: where nearly everything fails there are few"
 
 
 class BrokenError(AssertionError):

@@ -34,6 +34,8 @@ class Kind(Enum):
     TOMBSTONE = "tombstone"
 
 
+UNUSABLE = (Kind.BROKEN.value, Kind.FOREIGN.value)
+"""The codes of what becomes no request."""
 REFUSALS = {Kind.REFUSED: "refused", Kind.REDIRECTED: "refused"}
 
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from processor.delivery import Sender
 from processor.errors import TransportError
 from processor.model import Answer, Request, Response
+from processor.run import Sender
 from processor.sections import DestinationSettings
 from processor.web.client import Client
 from tests.endpoint import Endpoint, Reply

@@ -1,0 +1,59 @@
+"""Records whose dead letters are not paid for yet, by what is wrong with them.
+
+Promise: of each fault the one that waits longest goes on first. Cost: O(1) a record, however many wait.
+"""
+
+from collections import Counter
+
+from processor.core.dead_letter import Failure
+from processor.run import Run
+
+
+class Withheld:
+    """Those of one process."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many there are: looked at for every event, hence no question."""
+        self._refused: dict[Run, str] = {}
+        self._unusable: dict[Run, Failure] = {}
+
+    def refused(self, run: Run, reason: str) -> None:
+        """The endpoint did not take it: it may be sent again."""
+        self._refused[run] = reason
+        self.count += 1
+
+    def unusable(self, run: Run, failure: Failure) -> None:
+        """It can be no request: there is nothing to be done but to write it down."""
+        self._unusable[run] = failure
+        self.count += 1
+
+    def has_refused(self) -> bool:
+        """Whether some may be sent again."""
+        return bool(self._refused)
+
+    def has_unusable(self) -> bool:
+        """Whether some can be no request."""
+        return bool(self._unusable)
+
+    def next_refused(self) -> Run:
+        """Take the first that may be sent again; ask `has_refused` before."""
+        run = next(iter(self._refused))
+        self.forget(run)
+        return run
+
+    def next_unusable(self) -> tuple[Run, Failure]:
+        """Take the first that may be written down; ask `has_unusable` before."""
+        run, failure = next(iter(self._unusable.items()))
+        self.forget(run)
+        return run, failure
+
+    def forget(self, run: Run) -> None:
+        """It waits no more, if it did."""
+        self._refused.pop(run, None)
+        self._unusable.pop(run, None)
+        self.count = len(self._refused) + len(self._unusable)
+
+    def counts(self) -> Counter[str]:
+        """How many there are, by reason."""
+        return Counter([*self._refused.values(), *(failure.code for failure in self._unusable.values())])
