@@ -80,7 +80,7 @@ ALONGSIDE = {
     "core.flow": {"core.assignment", "core.lanes", "core.metadata_room", "core.offset_codec"},
     "core.offsets": {"core.offset_codec"},
     "core.filters": {"core.events"},
-    "core.preparation": {"core.endpoint", "core.events", "core.filters", "core.transform"},
+    "core.preparation": {"core.looks", "core.endpoint", "core.events", "core.filters", "core.transform"},
     "core.transform": {"core.endpoint", "core.events", "core.query"},
     "core.query": {"core.endpoint", "core.events"},
     "demo": {"demo_endpoint", "demo_screen", "demo_topics"},

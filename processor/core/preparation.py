@@ -9,7 +9,9 @@ from typing import NamedTuple
 from processor.core.endpoint import Origin
 from processor.core.events import parse
 from processor.core.filters import Integrations, keeps_back
+from processor.core.looks import looks_like
 from processor.core.transform import Prepared, RequestPolicy, Transform
+from processor.errors import EventError
 from processor.model import Request
 
 
@@ -45,7 +47,16 @@ class Preparation:
         """What becomes of `value`; a plain Request for what is passed on as it is. Raises EventError."""
         if value is None and self._skip_tombstones:
             return Skipped("tombstone")
-        event = parse(value)
+        try:
+            event = parse(value)
+        except EventError as error:
+            raise _explained(error, value) from None
         if keeps_back(self._integrations, event):
             return Skipped("integrations")
         return self._transform.unchanged(event) or self._transform.prepare(event)
+
+
+def _explained(error: EventError, value: bytes | None) -> EventError:
+    """With what the bytes look like, which tells more than the first byte that is wrong."""
+    guess = value is not None and looks_like(value)
+    return EventError(error.code, f"{error.message}; it looks like {guess}") if guess else error
