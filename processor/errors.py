@@ -63,8 +63,8 @@ class TransportError(Exception):
 class WriteError(Exception):
     """A record was not acknowledged by the broker.
 
-    `reason` is a word of a closed set (a metric label): `too_large`, `unknown_topic`,
-    `not_authorized`, `timed_out`, `queue_full`, `broker`.
+    `reason` is a word of a closed set (a metric label): `too_large`, `invalid_record`,
+    `invalid_timestamp`, `unknown_topic`, `not_authorized`, `timed_out`, `queue_full`, `broker`.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -189,6 +189,17 @@ class DeadLetterSettings(Section):
         le=1_000_000_000,
         description="The largest dead letter to send; the topic's own limit still counts.",
     )
+    when_unwritable: Literal["hold", "without_value"] = Field(
+        "hold",
+        description="A letter that is still too large with no headers of ours, or that a compacted topic "
+        "refuses for want of a key: `hold` it until that is mended, or write it `without_value` (with its "
+        "size and SHA-256), or with its coordinates as key.",
+    )
+    timestamp: Literal["record", "now"] = Field(
+        "record",
+        description="The letter's own time: that of the `record`, from which the topic's retention counts, "
+        "or `now`, when it is written.",
+    )
     write_timeout: Seconds = Field(
         30.0, description="How long to wait for the acknowledgement of all replicas."
     )

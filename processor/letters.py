@@ -1,14 +1,15 @@
 """Dead letters until they are acknowledged.
 
 Promise: a letter counts as written once all replicas have it; one that cannot be written is written
-again until it can be, and one that is given up is never told of again.
+again until it can be, with less where the broker takes no more and the policy lets it, and one that is
+given up is never told of again.
 """
 
 from collections.abc import Callable
 from typing import Protocol
 
 from processor.clock import Clock, Timer
-from processor.core.dead_letter import DeadLetterPolicy, Detail, Failure, write_down
+from processor.core.dead_letter import DeadLetterPolicy, Failure, Form, lesser, write_down
 from processor.core.retry import backoff
 from processor.errors import WriteError
 from processor.model import DeadLetter, Record
@@ -53,17 +54,17 @@ class Letters:
 
     def _send(self, letter: "Letter") -> None:
         letter.is_waiting = False
-        text = write_down(self._policy, letter.record, letter.failure, letter.detail)
+        text = write_down(self._policy, letter.record, letter.failure, letter.form)
         self._topic.write(text, lambda error: self._answered(letter, error))
 
     def _answered(self, letter: "Letter", error: WriteError | None) -> None:
         if letter.is_given_up:
             return
         if error is None:
-            self._telemetry.dead_lettered(letter.record, letter.failure)
+            self._telemetry.dead_lettered(letter.record, letter.failure, is_whole=letter.form.has_value)
             letter.written()
-        elif error.reason == "too_large" and letter.detail > Detail.COORDINATES:
-            letter.detail = Detail(letter.detail - 1)
+        elif form := lesser(self._policy, letter.record, letter.form, error.reason):
+            letter.form = form
             self._send(letter)
         else:
             self._send_later(letter, error)
@@ -87,7 +88,7 @@ class Letter:
         self.failure = failure
         self.written = written
         self.blocked = blocked
-        self.detail = Detail.FULL
+        self.form = Form()
         self.failures = 0
         self.is_waiting = False
         """Whether it could not be written and waits for its next try."""

@@ -178,11 +178,15 @@ class Response(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """A record to be written to the dead-letter topic: key, value and headers as Kafka takes them."""
+    """A record to be written to the dead-letter topic: key, value and headers as Kafka takes them.
+
+    `timestamp`: None is that of when it is written.
+    """
 
     key: bytes | None
     value: bytes | None
     headers: RecordHeaders
+    timestamp: float | None = None
 
 
 Answer = Response | TransportError

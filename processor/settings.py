@@ -155,7 +155,12 @@ class Settings(BaseSettings):
     def dead_letter_policy(self) -> DeadLetterPolicy:
         """Who writes dead letters, and what is struck out of them."""
         return DeadLetterPolicy(
-            self.destination.name, self.kafka.group_id, __version__, tuple(self.secrets())
+            self.destination.name,
+            self.kafka.group_id,
+            __version__,
+            tuple(self.secrets()),
+            may_reduce=self.dead_letter.when_unwritable == "without_value",
+            keeps_time=self.dead_letter.timestamp == "record",
         )
 
     def disclosure_policy(self) -> DisclosurePolicy:

@@ -193,17 +193,12 @@ class Telemetry:
         self._outcomes.counts["skipped"] += 1
         self._skipped.labels(self._destination, reason).inc()
 
-    def dead_lettered(self, record: Record, failure: Failure) -> None:
-        """A dead letter was acknowledged."""
+    def dead_lettered(self, record: Record, failure: Failure, *, is_whole: bool = True) -> None:
+        """A dead letter was acknowledged; not `is_whole`: without the record's value and headers."""
         self._outcomes.counts["dead_lettered"] += 1
         self._dead_letters.labels(self._destination, failure.code).inc()
-        self._warn(
-            "dead letter written",
-            record,
-            code=failure.code,
-            message=failure.message,
-            attempts=failure.attempts,
-        )
+        what = "dead letter written" if is_whole else "dead letter written without the record's value"
+        self._warn(what, record, code=failure.code, message=failure.message, attempts=failure.attempts)
 
     def dead_letter_failed(self, record: Record, error: WriteError) -> None:
         """A dead letter could not be written."""
@@ -224,8 +219,7 @@ class Telemetry:
                 **_where(record),
                 code=failure.code,
                 message=failure.message,
-                remedy=f"see to what writes to the topic, to the endpoint and our settings for it; "
-                f"dead_letter.always: [{failure.code}] lets such events pass",
+                remedy=f"mend the topic or the endpoint, or say dead_letter.always: [{failure.code}]",
             )
 
     def circuit_changed(self, state: State, reason: Sign, answer: Answer) -> None:

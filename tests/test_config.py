@@ -75,6 +75,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     ),
     "dead_letter.topic": ("other.dlq", "other.dlq"),
     "dead_letter.max_message_bytes": ("1000", 1000),
+    "dead_letter.when_unwritable": ("without_value", "without_value"),
+    "dead_letter.timestamp": ("now", "now"),
     "dead_letter.write_timeout": ("2", 2.0),
     "dead_letter.budget": ("5", 5),
     "dead_letter.budget_per_delivery": ("2", 2),
@@ -873,3 +875,4 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
     assert settings.preparation_policy().integrations is Integrations.ALL
     letters = settings.dead_letter_policy()
     assert (letters.destination, letters.group_id) == ("crm", "others")
+    assert (letters.may_reduce, letters.keeps_time) == (True, False)

@@ -1,16 +1,18 @@
 """What is written down of a failure, beside the record itself.
 
-Key, value and headers of the record stay as they are; of headers that could not be read nothing is
-left but word of it. Behind them stand the headers of Kafka
-Connect (KIP-298) and ours, each a UTF-8 string, together below 12 KiB. A record that was a dead
-letter before carries only the newest set. Nothing secret is written: no query, no user info, no
-header of the request, and configured secrets are struck out of what the endpoint answered.
+Key, value, headers and timestamp of the record stay as they are. Behind its headers stand those of Kafka
+Connect (KIP-298) and ours, each a UTF-8 string, together below 12 KiB. A record that was a dead letter
+before keeps the headers of Kafka Connect that it came with, whoever wrote them: they tell where it stood
+first, and why it failed; ours tell of the newest failure, and carry its coordinates. Nothing secret is
+written: no query, no user info, no header of the request, and configured secrets are struck out of what
+the endpoint answered.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from hashlib import sha256
 from typing import NamedTuple
 
 from processor.core.disclosure import bare, struck
@@ -32,6 +34,7 @@ CODES = (
 BODY_BYTES = 4096
 TEXT_BYTES = 1024
 NAME_BYTES = 256
+_ORIGIN = frozenset(CONNECT + name for name in ("topic", "partition", "offset"))
 
 
 class Detail(IntEnum):
@@ -52,6 +55,23 @@ class DeadLetterPolicy:
     group_id: str
     version: str
     secrets: tuple[str, ...] = ()
+    may_reduce: bool = False
+    """Whether a letter that can never be written may go without the value, or with a key of ours."""
+    keeps_time: bool = True
+    """Whether a letter has the record's timestamp, or that of when it is written."""
+
+
+class Form(NamedTuple):
+    """How much of a letter is written; less is tried only when the broker takes no more."""
+
+    detail: Detail = Detail.FULL
+    has_value: bool = True
+    """Whether value and headers of the record are there, or only what identifies them."""
+    has_made_key: bool = False
+    has_time: bool = True
+
+
+WHOLE = Form()
 
 
 class Failure(NamedTuple):
@@ -78,57 +98,116 @@ def of_event(error: EventError) -> Failure:
     return Failure(error.code, error.message, stage, "processor.errors.EventError")
 
 
-def write_down(
-    policy: DeadLetterPolicy, record: Record, failure: Failure, detail: Detail = Detail.FULL
-) -> DeadLetter:
+def lesser(policy: DeadLetterPolicy, record: Record, form: Form, reason: str) -> Form | None:
+    """What to write after `form` was refused for `reason`; None: the same again, later."""
+    if reason == "invalid_timestamp" and form.has_time:
+        return form._replace(has_time=False)
+    if reason == "too_large" and form.detail > Detail.COORDINATES:
+        return form._replace(detail=Detail(form.detail - 1))
+    if reason == "too_large" and policy.may_reduce and form.has_value:
+        return form._replace(has_value=False)
+    if reason == "invalid_record" and policy.may_reduce and record.key is None and not form.has_made_key:
+        return form._replace(has_made_key=True)
+    return None
+
+
+def write_down(policy: DeadLetterPolicy, record: Record, failure: Failure, form: Form = WHOLE) -> DeadLetter:
     """The dead letter for `record`."""
-    kept = [h for h in record.headers or () if not h[0].startswith((CONNECT, OURS))]
-    ours = _headers(_texts(policy, record, failure, detail))
-    return DeadLetter(record.key, record.value, (*kept, *ours))
+    before = record.headers or ()
+    is_again = any(name.startswith(CONNECT) for name, _ in before)
+    kept = [each for each in before if not each[0].startswith(OURS) and (form.has_value or _is_origin(each))]
+    beside = _again if is_again else _connect
+    ours = [*beside(policy, record, failure, form), *_ours(policy, record, failure, form)]
+    return DeadLetter(
+        _key(record, form),
+        record.value if form.has_value else None,
+        (*kept, *_headers(ours)),
+        record.timestamp if policy.keeps_time and form.has_time else None,
+    )
 
 
-def _texts(
-    policy: DeadLetterPolicy, record: Record, failure: Failure, detail: Detail
+def _is_origin(header: tuple[str, bytes | None]) -> bool:
+    name, value = header
+    return name in _ORIGIN and len(value or b"") <= NAME_BYTES
+
+
+def _key(record: Record, form: Form) -> bytes | None:
+    """The record's; its coordinates where none can be written, or one that takes much room of a letter."""
+    key = record.key
+    if form.has_made_key or (not form.has_value and len(key or b"") > TEXT_BYTES):
+        return f"{record.partition}/{record.offset}".encode()
+    return key
+
+
+def _connect(
+    policy: DeadLetterPolicy, record: Record, failure: Failure, form: Form
 ) -> Iterable[tuple[str, str | None]]:
-    for name, text in _coordinates(record, failure):
-        yield name, _cut(text, NAME_BYTES)
-    for name, short in _short(policy, record, failure) if detail >= Detail.SHORT else ():
-        yield name, short and _cut(short, NAME_BYTES)
-    for name, text, limit in _long(failure) if detail >= Detail.FULL else ():
-        yield name, _cut(struck(policy.secrets, text), limit)
-
-
-def _coordinates(record: Record, failure: Failure) -> Iterable[tuple[str, str]]:
-    yield CONNECT + "topic", record.partition.topic
+    """What Kafka Connect writes."""
+    yield CONNECT + "topic", record.partition.topic[:NAME_BYTES]
     yield CONNECT + "partition", str(record.partition.number)
     yield CONNECT + "offset", str(record.offset)
-    yield OURS + "error.code", failure.code
+    if form.detail >= Detail.SHORT:
+        yield CONNECT + "connector.name", _cut(policy.group_id, NAME_BYTES)
+        yield CONNECT + "task.id", "0"
+        yield CONNECT + "stage", _cut(failure.stage, NAME_BYTES)
+        yield CONNECT + "class.name", "processor.delivery.Delivery"
+        yield CONNECT + "exception.class.name", _cut(failure.error_class, NAME_BYTES)
+    if form.detail >= Detail.FULL:
+        yield CONNECT + "exception.message", _message(policy, failure)
+        yield CONNECT + "exception.stacktrace", ""
+
+
+def _again(
+    policy: DeadLetterPolicy, record: Record, failure: Failure, form: Form
+) -> Iterable[tuple[str, str | None]]:
+    """What the headers it came with do not tell, for they tell of the first time."""
+    before = dict(record.headers or ())
+    yield OURS + "topic", record.partition.topic[:NAME_BYTES]
+    yield OURS + "partition", str(record.partition.number)
+    yield OURS + "offset", str(record.offset)
+    first = before.get(OURS + "first.error.code") or before.get(OURS + "error.code") or b""
+    yield OURS + "first.error.code", _cut(first[:NAME_BYTES].decode(errors="replace"), NAME_BYTES) or None
+    if form.detail >= Detail.FULL:
+        yield OURS + "error.message", _message(policy, failure)
+
+
+def _ours(
+    policy: DeadLetterPolicy, record: Record, failure: Failure, form: Form
+) -> Iterable[tuple[str, str | None]]:
+    """What Kafka Connect has no headers for."""
+    yield OURS + "error.code", _cut(failure.code, NAME_BYTES)
+    if not form.has_value and record.value is not None:
+        yield OURS + "value.size", str(len(record.value))
+        yield OURS + "value.sha256", sha256(record.value).hexdigest()
+    if form.detail >= Detail.SHORT:
+        for name, short in _short(policy, record, failure):
+            yield OURS + name, short and _cut(short, NAME_BYTES)
+    if form.detail >= Detail.FULL:
+        for name, text, limit in _long(failure):
+            yield OURS + name, _cut(struck(policy.secrets, text), limit)
 
 
 def _short(policy: DeadLetterPolicy, record: Record, failure: Failure) -> Iterable[tuple[str, str | None]]:
-    yield CONNECT + "connector.name", policy.group_id
-    yield CONNECT + "task.id", "0"
-    yield CONNECT + "stage", failure.stage
-    yield CONNECT + "class.name", "processor.delivery.Delivery"
-    yield CONNECT + "exception.class.name", failure.error_class
-    yield OURS + "status", str(failure.response.status) if failure.response else None
-    yield OURS + "attempts", str(failure.attempts)
-    yield OURS + "first_attempt", _iso(failure.first_attempt)
-    yield OURS + "last_attempt", _iso(failure.last_attempt)
-    yield OURS + "timestamp", _iso(record.timestamp)
-    yield OURS + "record.headers", "unreadable" if record.headers is None else None
-    yield OURS + "destination", policy.destination
-    yield OURS + "version", policy.version
+    yield "status", str(failure.response.status) if failure.response else None
+    yield "attempts", str(failure.attempts)
+    yield "first_attempt", _iso(failure.first_attempt)
+    yield "last_attempt", _iso(failure.last_attempt)
+    yield "timestamp", _iso(record.timestamp)
+    yield "record.headers", "unreadable" if record.headers is None else None
+    yield "destination", policy.destination
+    yield "version", policy.version
 
 
 def _long(failure: Failure) -> Iterable[tuple[str, str, int]]:
-    yield CONNECT + "exception.message", f"{failure.code}: {failure.message}", TEXT_BYTES
-    yield CONNECT + "exception.stacktrace", "", 0
     if failure.request:
-        yield OURS + "method", failure.request.method, TEXT_BYTES
-        yield OURS + "url", bare(failure.request.url), TEXT_BYTES
+        yield "method", failure.request.method, TEXT_BYTES
+        yield "url", bare(failure.request.url), TEXT_BYTES
     if failure.response:
-        yield OURS + "response.body", failure.response.body.decode(errors="replace"), BODY_BYTES
+        yield "response.body", failure.response.body.decode(errors="replace"), BODY_BYTES
+
+
+def _message(policy: DeadLetterPolicy, failure: Failure) -> str:
+    return _cut(struck(policy.secrets, f"{failure.code}: {failure.message}"), TEXT_BYTES)
 
 
 def _headers(texts: Iterable[tuple[str, str | None]]) -> RecordHeaders:

@@ -28,6 +28,8 @@ _REASONS = {
     KafkaError.MSG_SIZE_TOO_LARGE: "too_large",
     KafkaError.RECORD_LIST_TOO_LARGE: "too_large",
     KafkaError.INVALID_MSG_SIZE: "too_large",
+    KafkaError.INVALID_RECORD: "invalid_record",
+    KafkaError.INVALID_TIMESTAMP: "invalid_timestamp",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "unknown_topic",
     KafkaError._UNKNOWN_TOPIC: "unknown_topic",  # noqa: SLF001
     KafkaError._UNKNOWN_PARTITION: "unknown_topic",  # noqa: SLF001
@@ -40,11 +42,18 @@ _REASONS = {
 }
 
 
+_REMEDIES = {
+    "too_large": " (max.message.bytes of the dead-letter topic, or message.max.bytes of its broker)",
+    "invalid_record": " (a compacted dead-letter topic takes none without a key: set cleanup.policy=delete)",
+}
+
+
 class Producer:
     """Writes to the dead-letter topic, from `open` to `close`."""
 
     def __init__(self, kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> None:
         self._topic = dead_letter.topic
+        self._max_bytes = dead_letter.max_message_bytes
         self._options = producer_options(kafka, dead_letter)
         self._closing = False
 
@@ -64,10 +73,11 @@ class Producer:
                 key=letter.key,
                 value=letter.value,
                 headers=list(letter.headers),
+                timestamp=_milliseconds(letter.timestamp),
                 on_delivery=lambda error, _: self._answered(error, written),
             )
         except KafkaException as error:
-            self._loop.call_soon(written, _write_error(error.args[0]))
+            self._loop.call_soon(written, self._refused(error.args[0]))
         except BufferError:
             self._loop.call_soon(
                 written, WriteError("queue_full", "too many dead letters wait to be written")
@@ -86,12 +96,33 @@ class Producer:
         except Exception as error:  # noqa: BLE001 - whatever ends the thread has to end the process
             self._call(self._fatal, f"the dead-letter producer ended: {error}")
 
+    def _refused(self, error: KafkaError) -> WriteError:
+        """Before it was sent, so that the limit is ours."""
+        refused = _write_error(error)
+        limit = (
+            f" (dead_letter.max_message_bytes: {self._max_bytes})" if refused.reason == "too_large" else ""
+        )
+        return WriteError(refused.reason, refused.message + limit)
+
     def _answered(self, error: KafkaError | None, written: Written) -> None:
-        self._call(written, _write_error(error) if error else None)
+        self._call(written, _answer(error) if error else None)
 
     def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
             self._loop.call_soon_threadsafe(function, *args)
+
+
+def _answer(error: KafkaError) -> WriteError:
+    """Of the broker, so that the limit is the topic's."""
+    told = _write_error(error)
+    return WriteError(told.reason, told.message + _REMEDIES.get(told.reason, ""))
+
+
+def _milliseconds(timestamp: float | None) -> int:
+    """As Kafka has it; 0 stands for now, as for what lies beyond what it can hold."""
+    if timestamp is None or not 0 <= timestamp * 1000 < 2**63:
+        return 0
+    return round(timestamp * 1000)
 
 
 def _write_error(error: KafkaError) -> WriteError:

@@ -1,12 +1,14 @@
 """What is written of a failure is complete, bounded, readable and holds no secret."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.dead_letter import DeadLetterPolicy, Detail, Failure, of_event, write_down
+from processor.core.dead_letter import DeadLetterPolicy, Detail, Failure, Form, lesser, of_event, write_down
 from processor.errors import EventError
 from processor.model import Partition, Record, RecordHeaders
 from tests.builders import FIRST, record, request, response
@@ -69,7 +71,7 @@ def written(
     detail: Detail = Detail.FULL,
     policy: DeadLetterPolicy = POLICY,
 ) -> dict[str, str]:
-    return ours(write_down(policy, subject, failure, detail).headers)
+    return ours(write_down(policy, subject, failure, Form(detail)).headers)
 
 
 @pytest.mark.parametrize(
@@ -97,26 +99,121 @@ def test_key_value_and_headers_of_the_record_stay_as_they_are(
     detail: Detail, key: bytes | None, value: bytes | None
 ) -> None:
     headers: RecordHeaders = (("own", b"\xff"), ("own", None), ("", b""), ("x__connect.errors.topic", b"t"))
-    letter = write_down(POLICY, record(0, key, value, headers=headers), FAILURE, detail)
+    letter = write_down(POLICY, record(0, key, value, headers=headers), FAILURE, Form(detail))
     assert (letter.key, letter.value) == (key, value)
     assert letter.headers[:4] == headers
     assert len(letter.headers) > 4
 
 
 @pytest.mark.parametrize("detail", list(Detail))
-def test_a_dead_letter_that_fails_again_carries_only_the_newest_set(detail: Detail) -> None:
+def test_a_dead_letter_that_fails_again_keeps_where_it_stood_first_and_why_it_failed(detail: Detail) -> None:
     first = write_down(POLICY, SUBJECT, FAILURE)
-    again = record(3, partition=Partition("retries", 5), headers=first.headers)
-    letter = write_down(POLICY, again, FAILURE._replace(code="other"), detail)
-    assert letter.headers[:2] == SUBJECT.headers
-    assert ours(letter.headers)["__webhook_processor.error.code"] == "other"
-    assert ours(letter.headers)["__connect.errors.topic"] == "retries"
-    assert len(letter.headers) - 2 == len(written(detail=detail))
+    letter = write_down(POLICY, headed(first.headers), FAILURE._replace(code="other"), Form(detail))
+    connect = [each for each in first.headers if each[0].startswith("__connect.errors.")]
+    assert list(letter.headers[: 2 + len(connect)]) == [*(SUBJECT.headers or ()), *connect]
+    told = ours(letter.headers)
+    assert told["__webhook_processor.error.code"] == "other"
+    assert told["__webhook_processor.first.error.code"] == "refused"
+    where = [told[f"__webhook_processor.{name}"] for name in ("topic", "partition", "offset")]
+    assert where == ["retries", "5", "3"]
+    third = write_down(POLICY, headed(letter.headers), FAILURE._replace(code="third"), Form(detail))
+    assert len(third.headers) == len(letter.headers)
+    assert ours(third.headers)["__webhook_processor.first.error.code"] == "refused"
+    assert ours(third.headers)["__connect.errors.topic"] == "events"
 
 
-def test_headers_of_an_older_version_are_taken_off_too() -> None:
-    old: RecordHeaders = (("__connect.errors.gone", b"1"), ("__webhook_processor.gone", None))
+def headed(headers: RecordHeaders) -> Record:
+    """A letter that is read again."""
+    return record(3, b"key", b'{"a":1}', partition=Partition("retries", 5), headers=headers)
+
+
+def test_the_newest_message_of_a_letter_that_failed_again_stands_in_a_header_of_ours() -> None:
+    first = write_down(POLICY, SUBJECT, FAILURE)
+    told = written(FAILURE._replace(message="the endpoint answered 422"), headed(first.headers))
+    assert told["__webhook_processor.error.message"] == "refused: the endpoint answered 422"
+    assert told["__connect.errors.exception.message"] == "refused: the endpoint answered 400"
+
+
+def test_what_another_connector_wrote_is_kept_byte_for_byte() -> None:
+    foreign: RecordHeaders = (
+        ("__connect.errors.topic", b"t"),
+        ("__connect.errors.exception.stacktrace", b"\xff" * 20_000),
+        ("__connect.errors.own", None),
+        ("__connect.errors.own", b"2"),
+    )
+    letter = write_down(POLICY, headed(foreign), FAILURE)
+    assert letter.headers[:4] == foreign
+    assert not [name for name, _ in letter.headers[4:] if name.startswith("__connect.errors.")]
+    assert "__webhook_processor.first.error.code" not in dict(letter.headers)
+
+
+def test_headers_of_ours_that_an_older_version_wrote_are_replaced() -> None:
+    old: RecordHeaders = (("__webhook_processor.gone", None), ("__webhook_processor.status", b"500"))
     assert written(subject=record(headers=old)).keys() == FULL.keys()
+
+
+def test_a_letter_has_the_time_of_its_record_unless_that_is_not_wanted_or_not_taken() -> None:
+    assert write_down(POLICY, SUBJECT, FAILURE).timestamp == SUBJECT.timestamp
+    assert write_down(POLICY, SUBJECT, FAILURE, Form(has_time=False)).timestamp is None
+    assert write_down(replace(POLICY, keeps_time=False), SUBJECT, FAILURE).timestamp is None
+
+
+# What can never be written
+
+MAY = replace(POLICY, may_reduce=True)
+LARGE = record(7, b"key", b"x" * 5000, headers=(("own", b"y" * 5000),))
+
+
+def forms(policy: DeadLetterPolicy, subject: Record, reason: str) -> list[Form]:
+    """All that is tried while the broker refuses for one reason."""
+    found = [Form()]
+    while (form := lesser(policy, subject, found[-1], reason)) is not None:
+        found.append(form)
+    return found
+
+
+def test_a_letter_that_is_too_large_loses_our_headers_and_its_value_only_where_the_policy_says_so() -> None:
+    details = [Form(Detail.FULL), Form(Detail.SHORT), Form(Detail.COORDINATES)]
+    assert forms(POLICY, LARGE, "too_large") == details
+    assert forms(MAY, LARGE, "too_large") == [*details, Form(Detail.COORDINATES, has_value=False)]
+
+
+def test_a_letter_without_its_value_tells_where_it_lies_and_what_it_was() -> None:
+    letter = write_down(MAY, LARGE, FAILURE, Form(Detail.COORDINATES, has_value=False))
+    assert (letter.key, letter.value) == (b"key", None)
+    assert ours(letter.headers) == COORDINATES | {
+        "__webhook_processor.value.size": "5000",
+        "__webhook_processor.value.sha256": sha256(b"x" * 5000).hexdigest(),
+    }
+    assert len(letter.headers) == len(ours(letter.headers))
+
+
+def test_a_letter_without_its_value_keeps_where_it_stood_first() -> None:
+    subject = headed(write_down(POLICY, SUBJECT, FAILURE).headers)
+    told = ours(write_down(MAY, subject, FAILURE, Form(Detail.COORDINATES, has_value=False)).headers)
+    assert (told["__connect.errors.topic"], told["__webhook_processor.topic"]) == ("events", "retries")
+    nothing = write_down(MAY, record(value=None), FAILURE, Form(has_value=False)).headers
+    assert "__webhook_processor.value.size" not in dict(nothing)
+
+
+@pytest.mark.parametrize("key", [b"k" * 5000, None])
+def test_a_key_is_made_of_coordinates_where_there_is_none_or_no_room_for_it(key: bytes | None) -> None:
+    assert write_down(MAY, record(7, key), FAILURE, Form(has_made_key=True)).key == b"events/0/7"
+    reduced = write_down(MAY, record(7, key), FAILURE, Form(has_value=False))
+    assert reduced.key == (key and b"events/0/7")
+
+
+def test_for_want_of_a_key_one_is_made_only_where_the_policy_says_so_and_the_value_is_kept() -> None:
+    keyless = record(7, None, b"{}")
+    assert forms(POLICY, keyless, "invalid_record") == [Form()]
+    assert forms(MAY, keyless, "invalid_record") == [Form(), Form(has_made_key=True)]
+    assert forms(MAY, LARGE, "invalid_record") == [Form()]
+    assert write_down(MAY, keyless, FAILURE, Form(has_made_key=True)).value == b"{}"
+
+
+def test_a_time_that_the_topic_does_not_take_is_left_to_it() -> None:
+    assert forms(POLICY, SUBJECT, "invalid_timestamp") == [Form(), Form(has_time=False)]
+    assert forms(MAY, SUBJECT, "timed_out") == [Form()]
 
 
 # Failures of several kinds
@@ -247,7 +344,7 @@ def test_what_we_write_is_text_and_stays_below_12_kib(
 ) -> None:
     subject = record(2**63, partition=Partition("t" * 249, 2**31))
     policy = DeadLetterPolicy("d" * 249, "g" * 255, "1.2.3.dev4+abcdef", struck)
-    letter = write_down(policy, subject, failure, detail)
+    letter = write_down(policy, subject, failure, Form(detail))
     assert sum(len(name) + len(value or b"") for name, value in letter.headers) < 12 * 1024
     assert ours(letter.headers).keys() >= COORDINATES.keys()
 
@@ -259,7 +356,7 @@ def test_not_even_names_without_end_make_it_longer(detail: Detail) -> None:
     failure = Failure(
         endless, endless, endless, endless, 1, 0.0, 0.0, request(), response(body=b"x" * 100_000)
     )
-    letter = write_down(policy, record(), failure, detail)
+    letter = write_down(policy, record(), failure, Form(detail))
     assert sum(len(name) + len(value or b"") for name, value in letter.headers) < 12 * 1024
     assert ours(letter.headers)["__connect.errors.topic"] == FIRST.topic
 

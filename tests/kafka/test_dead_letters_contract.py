@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from hashlib import sha256
 from uuid import uuid4
 
 import confluent_kafka
 import pytest
 
+from processor.core.dead_letter import DeadLetterPolicy, Failure
 from processor.errors import WriteError
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.producer import Producer
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
-from processor.letters import DeadLetters
-from processor.model import DeadLetter
+from processor.letters import DeadLetters, Letters
+from processor.model import DeadLetter, Record
+from processor.telemetry import Telemetry
+from tests.builders import record
 from tests.fakes import FakeDeadLetters, VirtualClock
 from tests.patience import PATIENCE
 
@@ -54,15 +59,25 @@ class RealRig:
         await asyncio.sleep(0.005)
 
     def read(self) -> list[DeadLetter]:
+        return [
+            DeadLetter(message.key(), message.value(), tuple(message.headers() or ()))  # type: ignore[arg-type]
+            for message in self._messages()
+        ]
+
+    def times(self) -> list[int]:
+        """When they were, in milliseconds."""
+        return [message.timestamp()[1] for message in self._messages()]
+
+    def _messages(self) -> list[confluent_kafka.Message]:
         reader = confluent_kafka.Consumer(
             {"bootstrap.servers": self._servers, "group.id": "r", "enable.partition.eof": True}
         )
         reader.assign([confluent_kafka.TopicPartition(self._topic, 0, 0)])
-        letters = []
+        messages = []
         while (message := reader.poll(20)) is not None and message.error() is None:
-            letters.append(DeadLetter(message.key(), message.value(), tuple(message.headers() or ())))  # type: ignore[arg-type]
+            messages.append(message)
         reader.close()
-        return letters
+        return messages
 
     async def close(self) -> None:
         await self.writer.close(10)
@@ -129,6 +144,7 @@ async def test_a_letter_larger_than_the_limit_is_refused_as_too_large() -> None:
         (error,) = await write(rig, LETTER._replace(value=b"x" * 3000))
         assert error is not None
         assert error.reason == "too_large"
+        assert "dead_letter.max_message_bytes: 2000" in error.message
         await rig.close()
 
 
@@ -143,6 +159,7 @@ async def test_a_letter_that_the_topic_finds_too_large_is_refused_as_too_large(
     (error,) = await write(rig, LETTER._replace(value=uuid4().bytes * 1000))
     assert error is not None
     assert error.reason == "too_large"
+    assert "max.message.bytes of the dead-letter topic" in error.message
     await rig.close()
 
 
@@ -189,3 +206,84 @@ async def test_a_producer_that_can_write_no_more_says_so() -> None:
                 await rig.work()
         assert "OUT_OF_ORDER_SEQUENCE" in rig.fatal[0]
         await rig.close()
+
+
+COMPACTED = {"cleanup.policy": "compact"}
+SMALL = {"max.message.bytes": "2000", "compression.type": "uncompressed"}
+NOISE = b"".join(sha256(bytes([n])).digest() for n in range(200))
+LARGE = record(7, b"k", NOISE, timestamp=1_600_000_000.123)
+KEYLESS = record(7, None, b"{}", timestamp=1_600_000_000.123)
+FAILURE = Failure("refused", "the endpoint answered 400", "TASK_PUT", "x")
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(
+    ("config", "ours", "subject", "reason", "found"),
+    [
+        (SMALL, 10_000, LARGE, "too_large", (b"k", None)),
+        ({}, 2_000, LARGE, "too_large", (b"k", None)),
+        (COMPACTED, 10_000, KEYLESS, "invalid_record", (b"events/0/7", b"{}")),
+    ],
+    ids=["the topic's limit", "our limit", "compacted"],
+)
+async def test_a_letter_that_can_never_be_written_is_held_or_by_setting_written_with_less(
+    request: pytest.FixtureRequest,
+    config: dict[str, str],
+    ours: int,
+    subject: Record,
+    reason: str,
+    found: tuple[bytes | None, bytes | None],
+) -> None:
+    broker = request.getfixturevalue("apache_kafka")
+    topic = f"letters-{uuid4()}"
+    broker.create_topic(topic, config=config)
+    rig = RealRig(broker.bootstrap_servers, topic, max_message_bytes=ours)
+    for may_reduce in (False, True):
+        telemetry, ends = Telemetry("test"), list[str]()
+        letters = Letters(
+            DeadLetterPolicy("crm", "g", "1", may_reduce=may_reduce),
+            rig.writer,
+            asyncio.get_running_loop(),
+            lambda: 0.5,
+            telemetry,
+        )
+        letter = letters.write(
+            subject, FAILURE, partial(ends.append, "written"), partial(ends.append, "held")
+        )
+        async with asyncio.timeout(30):
+            while not ends:
+                await rig.work()
+        letter.give_up()
+        assert ends == ["written" if may_reduce else "held"]
+        failed = telemetry.registry.get_sample_value(
+            "webhook_processor_dead_letter_write_failures_total", {"destination": "test", "reason": reason}
+        )
+        assert (failed or 0) == (not may_reduce)
+    (one,) = broker.read_all(topic)
+    assert ((one.key(), one.value()), one.timestamp()[1]) == (found, 1_600_000_000_123)
+    await rig.close()
+
+
+async def test_a_letter_has_its_own_time_or_that_of_the_write() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic("letters")
+        rig = RealRig(broker.bootstrap_servers, "letters")
+        for timestamp in (1_600_000_000.123, None, -1.0, 1e18):
+            assert await write(rig, LETTER._replace(timestamp=timestamp)) == [None]
+        times = rig.times()
+        assert times[0] == 1_600_000_000_123
+        assert min(times[1:]) > 1_700_000_000_000
+        await rig.close()
+
+
+@pytest.mark.kafka
+async def test_a_time_that_the_topic_does_not_take_is_told_as_such(request: pytest.FixtureRequest) -> None:
+    broker = request.getfixturevalue("apache_kafka")
+    topic = f"letters-{uuid4()}"
+    broker.create_topic(topic, config={"message.timestamp.before.max.ms": "1000"})
+    rig = RealRig(broker.bootstrap_servers, topic)
+    (error,) = await write(rig, LETTER._replace(timestamp=1_600_000_000.0))
+    assert error is not None
+    assert error.reason == "invalid_timestamp"
+    assert await write(rig, LETTER) == [None]
+    await rig.close()
