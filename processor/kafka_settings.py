@@ -204,7 +204,7 @@ class DeadLetterSettings(Section):
         30.0, description="How long to wait for the acknowledgement of all replicas."
     )
     budget: Limit = Field(
-        20,
+        100,
         description="Refusals that may become dead letters before one is delivered, and as many events that "
         "can be no request; then the others wait until one is delivered. null: no limit.",
     )

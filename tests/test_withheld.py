@@ -184,7 +184,7 @@ def test_a_restart_has_the_credit_anew_and_no_more() -> None:
 @pytest.mark.parametrize("bad", [BAD, NOTHING], ids=["refused", "unusable"])
 def test_a_revoked_partition_goes_at_once_and_what_is_held_of_it_is_not_committed(bad: bytes) -> None:
     leaving = house()
-    write(leaving, *[bad] * 100)
+    write(leaving, *[bad] * 300)
     work(leaving, 1.0)
     leaving.source.revoke(FIRST)
     leaving.clock.run()

@@ -26,7 +26,7 @@ class Fault(StrEnum):
 class BudgetPolicy:
     """`credit`: dead letters that need no delivery. `per_delivery`: how many each delivery pays for."""
 
-    credit: int = 20
+    credit: int = 100
     per_delivery: float = 1.0
 
 
