@@ -20,13 +20,15 @@ from processor.core.stability import Stability
 from processor.core.transform import Transform
 from processor.delivery import Delivery
 from processor.errors import FatalError
+from processor.group import Group
 from processor.kafka.consumer import Consumer
 from processor.kafka.ends import Ends
+from processor.kafka.inquiry import Inquiry
 from processor.kafka.options import refuse_unknown
 from processor.kafka.producer import Producer
 from processor.letters import Letters
 from processor.live import Live
-from processor.model import About, Partition, Report
+from processor.model import About, Partition, Report, SourceEvent
 from processor.pipeline import Pipeline, PipelinePolicy
 from processor.reading import Reading
 from processor.run import Stage
@@ -111,20 +113,29 @@ class App:
         """Open every room; `rooms` closes them in reverse."""
         await self._client.open()
         rooms.push_async_callback(self._client.close)
-        self._producer.open(self._fail)
+        self._producer.open(self._fail, self._telemetry.troubled)
         rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
         self._delivery = self._build_delivery(loop)
         self._pipeline = self._build_pipeline(loop)
         self._delivery.attach(self._pipeline)
+        self._group = Group(
+            self._flow,
+            Inquiry(self._settings.kafka),
+            self._telemetry.client_log,
+            loop.time,
+            self._is_leased,
+            is_classic=self._settings.kafka.group_protocol == "classic",
+        )
         self._reading = Reading(self._pipeline.take)
         self._telemetry.watch(self._snapshot)
         self.admin_port = await self._admin.open()
         rooms.push_async_callback(self._admin.close)
-        self._consumer.open(self._reading.take)
+        self._consumer.open(self._take)
         rooms.push_async_callback(self._leave)
         self._pipeline.start()
         rooms.push_async_callback(self._drain)
         rooms.callback(loop.create_task(self._measure()).cancel)
+        rooms.callback(loop.create_task(self._group.watch()).cancel)
         self._say_started()
 
     def _say_started(self) -> None:
@@ -176,6 +187,10 @@ class App:
         )
         return Pipeline(policy, self._flow, self._consumer, self._delivery, loop, self._telemetry, self._fail)
 
+    def _take(self, event: SourceEvent) -> None:
+        self._group.take(event)
+        self._reading.take(event)
+
     def _fail(self, error: str) -> None:
         if not self._failure.done():
             self._failure.set_result(error)
@@ -184,10 +199,12 @@ class App:
         ends = Ends(self._settings.kafka)
         while True:
             self._consumer.identify()
-            self._ends = await ends.measure(self._flow.assignment())
-            self._high = await ends.high(self._ends)
-            self._stability.measured(self._ends, self._high, self._loop.time())
-            is_complete = bool(self._ends) and self._ends.keys() >= self._flow.assignment()
+            found = await ends.measure(self._flow.assignment())
+            self._high = await ends.high(found)
+            self._stability.measured(found, self._high, self._loop.time())
+            shown = self._flow.assignment() | self._group.lost().keys()
+            self._ends = {p: end for p, end in {**self._ends, **found}.items() if p in shown}
+            is_complete = bool(found) and found.keys() >= self._flow.assignment()
             await asyncio.sleep(MEASURE_SECONDS if is_complete else REMEASURE_SECONDS)
 
     # Pages
@@ -203,13 +220,15 @@ class App:
         return Report(ok, {"poll_thread": "ok" if ok else f"silent for {silence:.0f} s"})
 
     def ready(self) -> Report:
-        """Whether we are in the group, dead letters can be written, and no stop is under way.
+        """Whether we are proven to be in the group, its topics can be read, dead letters be written, and
+        no stop is under way.
 
         A dead endpoint only counts where `circuit.unready` says so, a partition that cannot be read where
         `kafka.unready` does.
         """
         checks = {
-            "group": self._membership(),
+            "group": self._group.fault() or "ok",
+            "topics": self._group.topics_fault() or "ok",
             "partitions": "ok",
             "dead_letters": "ok",
             "draining": "stopping" if self._draining else "ok",
@@ -239,12 +258,6 @@ class App:
     def _is_leased(self) -> bool:
         return self._admission.lease(self._loop.time()) > 0
 
-    def _membership(self) -> str:
-        if not self._pipeline.joined:
-            return "not joined yet"
-        is_proven = self._admission.lease(self._loop.time()) > 0 or not self._flow.assignment()
-        return "ok" if is_proven else "membership not proven: commits are not acknowledged"
-
     def _snapshot(self) -> Snapshot:
         stages = self._delivery.stages()
         records, size = self._flow.waiting()
@@ -264,6 +277,8 @@ class App:
             stability=self._stability,
             unreadable=self._reading.unreadable(),
             standings=self._flow.standings(),
+            lost=self._group.lost(),
+            is_member=self._group.fault() is None,
             ready=self.ready().ok,
             circuit=self._admission.circuit().state(),
             dead_letter_budget=self._admission.budget_left(),

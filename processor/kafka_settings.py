@@ -43,6 +43,7 @@ OWNED = frozenset(
         "metadata.broker.list",
         "partition.assignment.strategy",
         "session.timeout.ms",
+        "statistics.interval.ms",
         "transactional.id",
     )
 )

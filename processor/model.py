@@ -6,7 +6,7 @@ this process; `timestamp` times are seconds since 1970 UTC.
 A `Record` is made and looked into for every event, hence a `Struct`: that is much cheaper.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -131,10 +131,30 @@ class Missed(NamedTuple):
 
 
 class Troubled(NamedTuple):
-    """The source reports something that it goes on from; `error` is a short name, `message` a sentence."""
+    """The source reports something that it goes on from; `error` is a short name, `message` a sentence.
+
+    `topic`: what it is about, where it is about one.
+    """
 
     error: str
     message: str
+    topic: str | None = None
+
+
+class Acknowledged(NamedTuple):
+    """The broker took positions of these partitions."""
+
+    partitions: Collection[Partition]
+
+
+class MemberState(NamedTuple):
+    """What the client says of itself now and then: a word in place of a proof.
+
+    `is_settled`: its coordinator takes it for a member, and it is not about to join anew.
+    """
+
+    has_coordinator: bool
+    is_settled: bool
 
 
 class Unreadable(NamedTuple):
@@ -156,7 +176,18 @@ class Stopped(NamedTuple):
 
 
 SourceEvent = (
-    Assigned | Identified | MadeAnew | Received | Revoked | Lost | Missed | Troubled | Unreadable | Stopped
+    Assigned
+    | Identified
+    | MadeAnew
+    | Received
+    | Revoked
+    | Lost
+    | Missed
+    | Troubled
+    | Unreadable
+    | Acknowledged
+    | MemberState
+    | Stopped
 )
 
 

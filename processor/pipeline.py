@@ -40,7 +40,6 @@ from processor.model import (
     SourceEvent,
     Stopped,
     Troubled,
-    Unreadable,
 )
 from processor.telemetry import Telemetry
 
@@ -110,12 +109,6 @@ class Pipeline:
         self._intake = Intake(flow, source)
         self._pump_is_due = False
         self._phase = _Phase.RUNNING
-        self._joined = False
-
-    @property
-    def joined(self) -> bool:
-        """Whether the group has given us an assignment, be it an empty one."""
-        return self._joined
 
     def start(self) -> None:
         """Begin to commit; records start as they come."""
@@ -157,17 +150,16 @@ class Pipeline:
                 self._heard(event)
         self._pump_soon()
 
-    def _heard(self, event: Missed | Troubled | Unreadable | Stopped) -> None:
+    def _heard(self, event: SourceEvent) -> None:
         match event:
             case Missed(partition, first, end):
                 self._telemetry.missed(partition, first, end)
-            case Troubled(error, message):
-                self._telemetry.troubled(error, message)
+            case Troubled(error, message, topic):
+                self._telemetry.troubled(error, message, topic)
             case Stopped(error):
                 self._failed(error)
 
     def _assigned(self, assigned: Assigned) -> None:
-        self._joined = True
         self._intake.forgotten()
         self._telemetry.rebalanced("assigned", assigned.positions)
         self._flow.assigned(assigned)

@@ -21,8 +21,8 @@ class Snapshot(NamedTuple):
     """How the process stands: counts of records or requests, bytes, seconds, and every assigned partition.
 
     `endpoint_pause`: for how long the endpoint asked to be left alone; `lease`: for how long our
-    membership in the group is proven. `ends` are those of what may be read, `high` the high watermarks.
-    `at` is the time by the loop's clock.
+    membership in the group is proven; `lost`: how partitions stood that we were taken to have left. `ends`
+    are those of what may be read, `high` the high watermarks. `at` is the time by the loop's clock.
     """
 
     in_flight: int
@@ -39,6 +39,8 @@ class Snapshot(NamedTuple):
     stability: Stability
     unreadable: Container[Partition]
     standings: Iterable[tuple[Partition, Standing]]
+    lost: Mapping[Partition, Standing]
+    is_member: bool
     ready: bool
     circuit: State
     dead_letter_budget: int | None
@@ -60,7 +62,9 @@ class Standings(Collector):
         snapshot = self._snapshot()
         standings = list(snapshot.standings)
         yield from self._of_process(snapshot, standings)
-        yield from self._of_partitions(snapshot, standings)
+        ours = {partition for partition, _ in standings}
+        kept = [(p, standing) for p, standing in snapshot.lost.items() if p not in ours]
+        yield from self._of_partitions(snapshot, standings + kept)
         circuit = self._family("circuit_state", "1 for how the circuit stands, 0 for the others.", "state")
         for state in State:
             circuit.add_metric([self._destination, state.value], int(snapshot.circuit is state))
@@ -86,6 +90,7 @@ class Standings(Collector):
             ("oldest_unsettled_age_seconds", "Age of the oldest record read and not settled.", eldest),
             ("assigned_partitions", "Partitions that are read.", len(standings)),
             ("ready", "1 when /readyz says so.", int(snapshot.ready)),
+            ("member", "1 while our membership in the group is proven.", int(snapshot.is_member)),
             (
                 "dead_letter_budget",
                 "Failures of one kind that may become dead letters before an event is delivered.",

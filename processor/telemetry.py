@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from prometheus_client.exposition import choose_encoder
 
 from processor import __version__, logs
+from processor.client_log import ClientLog
 from processor.core.age import Age, Unknown
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
@@ -50,6 +51,7 @@ class Telemetry:
         self._now = now
         self._quota = Quota(LINES_PER_SECOND)
         self._source_log = SourceLog()
+        self.client_log = ClientLog(now)
         ProcessCollector(registry=self.registry)
         self._consumed = self._counter("records_consumed", "Records read from Kafka.", "topic")
         self._missed = self._counter(
@@ -269,11 +271,10 @@ class Telemetry:
         self._rebalances.labels(self._destination, kind).inc()
         log.info("rebalanced", kind=kind, partitions=[str(partition) for partition in sorted(partitions)])
 
-    def troubled(self, error: str, message: str) -> None:
-        """The Kafka client reported something."""
+    def troubled(self, error: str, message: str, topic: str | None = None) -> None:
+        """The Kafka client reported something: the first of a kind is told, the rest is summed up."""
         self._errors.labels(self._destination, error).inc()
-        if self._quota.allows(self._now()):
-            log.warning("kafka client", error=error, message=message)
+        self.client_log.troubled(error, message, topic)
 
     # Pages
 

@@ -67,6 +67,8 @@ def snapshot(**more: Any) -> Snapshot:
         stability=Stability(),
         unreadable=(),
         standings=(),
+        lost={},
+        is_member=False,
         ready=False,
         circuit=State.CLOSED,
         dead_letter_budget=None,

@@ -498,13 +498,6 @@ def test_a_source_that_cannot_go_on_is_reported(house: House) -> None:
     assert house.failures == ["fenced"]
 
 
-def test_the_group_is_joined_with_the_first_assignment() -> None:
-    house = House()
-    assert not house.pipeline.joined
-    house.source.assign()
-    assert house.pipeline.joined
-
-
 @pytest.mark.parametrize("order", list(Order))
 def test_every_record_of_a_mixed_run_ends_delivered_or_dead_lettered_and_is_committed(order: Order) -> None:
     tries: dict[int, int] = {}

@@ -639,11 +639,32 @@ def test_a_flood_of_failures_is_so_many_lines_a_second_and_counted_all_the_same(
         for _ in range(100):
             telemetry.dead_lettered(record(), FAILURE)
             telemetry.dead_letter_failed(record(), WriteError("broker", "x"))
-            telemetry.troubled("_TRANSPORT", "x")
         assert len(lines) == LINES_PER_SECOND
         clock.now += 1
         for _ in range(100):
             telemetry.dead_lettered(record(), FAILURE)
         assert len(lines) == 2 * LINES_PER_SECOND
     assert series(telemetry)["dead_letters_total", "refused"] == 200
+
+
+def test_what_the_kafka_client_reports_is_told_once_then_summed_up_and_all_of_it_counted() -> None:
+    clock = Clock()
+    telemetry = Telemetry("crm", clock)
+    with capture_logs() as lines:
+        for _ in range(100):
+            telemetry.troubled("_TRANSPORT", "refused")
+        telemetry.troubled("UNKNOWN_TOPIC_OR_PART", "not there", "orders")
+        telemetry.client_log.sum_up()
+        told = [(line["event"], line["error"], line.get("topic")) for line in lines]
+        assert told == [
+            ("kafka client", "_TRANSPORT", None),
+            ("kafka client", "UNKNOWN_TOPIC_OR_PART", "orders"),
+        ]
+        for _ in range(3):
+            clock.now += 60
+            telemetry.client_log.sum_up()
+    assert [(line["event"], line["times"], line["last"]) for line in lines[2:]] == [
+        ("kafka client: the same again", 99, "refused"),
+        ("kafka client: it is over", 100, "refused"),
+    ]
     assert series(telemetry)["source_errors_total", "_TRANSPORT"] == 100

@@ -13,7 +13,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processor.kafka.beginnings import partition_of
-from processor.model import Partition, Position
+from processor.model import Acknowledged, Partition, Position
 
 GONE_MEANWHILE = "_STATE"
 
@@ -22,10 +22,16 @@ Done = Callable[[Errors], None]
 
 
 class Committer:
-    """The commits of one consumer; to be called in its thread. `tell` calls `Done` on the event loop."""
+    """The commits of one consumer; to be called in its thread.
 
-    def __init__(self, tell: Callable[[Done, Errors], None]) -> None:
+    `tell` calls `Done` on the event loop; `acknowledged` is told which partitions the broker took.
+    """
+
+    def __init__(
+        self, tell: Callable[[Done, Errors], None], acknowledged: Callable[[Acknowledged], None]
+    ) -> None:
         self._tell = tell
+        self._acknowledged = acknowledged
         self._owned: dict[Partition, int] = {}
         """The assignments that commits may be made for, those that are being handed back included."""
         self._unanswered: deque[Done] = deque()
@@ -66,4 +72,5 @@ class Committer:
     def answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         """The library's callback."""
         errors = {partition_of(each): each.error or error for each in offsets}
+        self._acknowledged(Acknowledged([partition for partition, e in errors.items() if not e]))
         self._tell(self._unanswered.popleft(), {p: e.name() if e else None for p, e in errors.items()})

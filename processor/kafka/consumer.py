@@ -39,6 +39,7 @@ from processor.kafka.holds import Holds
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka.records import Records
 from processor.kafka.topic_ids import ANSWER_SECONDS, Registry
+from processor.kafka.words import member_state, trouble
 from processor.kafka_settings import KafkaSettings
 from processor.model import (
     Assigned,
@@ -75,7 +76,7 @@ class Consumer:
         self._dead_letter_topic = dead_letter_topic
         self._max_wait = max_wait
         self._commands: SimpleQueue[Callable[[], object]] = SimpleQueue()
-        self._committer = Committer(self._call)
+        self._committer = Committer(self._call, self._tell)
         self._seen: dict[Partition, int] = {}
         """The assignments that the loop has heard of."""
         self._epoch = 0
@@ -95,6 +96,7 @@ class Consumer:
         self._ended = self._loop.create_future()
         options = consumer_options(self._kafka, self._dead_letter_topic)
         options |= {"on_commit": self._committer.answered, "error_cb": self._on_error}
+        options |= {"stats_cb": self._on_statistics}
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
         self._holds = Holds(self._client)
         reset = self._kafka.auto_offset_reset
@@ -174,11 +176,12 @@ class Consumer:
             self._ahead += 1
             self._tell(received)
 
-    def _on_error(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
-            self._tell(Stopped(f"{error.name()}: {error.str()}"))
-        else:
-            self._tell(Troubled(error.name(), error.str()))
+    def _on_error(self, error: KafkaError, topic: str | None = None) -> None:
+        self._tell(trouble(error, topic))
+
+    def _on_statistics(self, statistics: str) -> None:
+        if state := member_state(self._client, self._kafka.group_protocol, statistics):
+            self._tell(state)
 
     # Rebalances: callbacks only record and wait, and never raise
 

@@ -10,12 +10,15 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
+from processor.core.membership import WORD_SECONDS
 from processor.errors import ConfigError, Problem
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 
 Options = dict[str, Any]
 
 LOGGER = logging.getLogger("librdkafka")
+"""Where its lines go, but for those that it also tells by a callback: failures are told once."""
+LOGGER.addFilter(lambda line: not line.getMessage().startswith(("FAIL [", "ERROR [", "FATAL [")))
 _TOPIC = re.compile("[A-Za-z0-9._-]+")
 """A topic's name; there is none with other characters, which could mean something in a pattern."""
 _FAILED = re.compile("^Failed to create (consumer|producer): ")
@@ -67,6 +70,7 @@ def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None)
         "allow.auto.create.topics": False,
         # A producer's; here it would only forbid fetches below it.
         "message.max.bytes": 1000,
+        "statistics.interval.ms": round(WORD_SECONDS / 3 * 1000),
     }
     if kafka.group_protocol == "classic":
         options["partition.assignment.strategy"] = "cooperative-sticky"

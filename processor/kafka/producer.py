@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from processor.errors import WriteError
 from processor.kafka.options import LOGGER, producer_options
+from processor.kafka.remedies import in_words
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import DeadLetter
 
@@ -48,6 +49,10 @@ _REMEDIES = {
 }
 
 
+def _untold(_name: str, _text: str) -> None:
+    """Nobody wants to know."""
+
+
 class Producer:
     """Writes to the dead-letter topic, from `open` to `close`."""
 
@@ -57,11 +62,16 @@ class Producer:
         self._options = producer_options(kafka, dead_letter)
         self._closing = False
 
-    def open(self, fatal: Callable[[str], None]) -> None:
-        """Connect; answers come on the running loop. `fatal`: no write can succeed any more."""
+    def open(self, fatal: Callable[[str], None], troubled: Callable[[str, str], object] = _untold) -> None:
+        """Connect; answers come on the running loop. `fatal`: no write can succeed any more.
+
+        `troubled` is told what the client goes on from: the name of an error, and a sentence.
+        """
         self._loop = asyncio.get_running_loop()
         self._fatal = fatal
-        self._client = confluent_kafka.Producer(self._options, logger=LOGGER)
+        self._troubled = troubled
+        options = {**self._options, "error_cb": self._on_error}
+        self._client = confluent_kafka.Producer(options, logger=LOGGER)
         self._thread = threading.Thread(target=self._run, name="kafka-producer", daemon=True)
         self._thread.start()
 
@@ -94,7 +104,11 @@ class Producer:
             while not self._closing:
                 self._client.poll(POLL_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever ends the thread has to end the process
-            self._call(self._fatal, f"the dead-letter producer ended: {error}")
+            self._call(self._fatal, f"the dead-letter producer ended: {_said(error)}")
+
+    def _on_error(self, error: KafkaError) -> None:
+        if not error.fatal():
+            self._call(self._troubled, error.name(), in_words(error))
 
     def _refused(self, error: KafkaError) -> WriteError:
         """Before it was sent, so that the limit is ours."""
@@ -123,6 +137,12 @@ def _milliseconds(timestamp: float | None) -> int:
     if timestamp is None or not 0 <= timestamp * 1000 < 2**63:
         return 0
     return round(timestamp * 1000)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, KafkaException):
+        return f"{error.args[0].name()}: {in_words(error.args[0])}"
+    return str(error)
 
 
 def _write_error(error: KafkaError) -> WriteError:

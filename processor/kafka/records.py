@@ -52,7 +52,7 @@ class Records:
         client: confluent_kafka.Consumer,
         holds: Holds,
         beginnings: Beginnings,
-        failed: Callable[[KafkaError], None],
+        failed: Callable[[KafkaError, str | None], None],
         is_made_anew: Callable[[Partition], bool],
         unreadable: Callable[[Unreadable], None],
     ) -> None:
@@ -195,7 +195,7 @@ class Records:
         else:
             if error.code() in UNREADABLE and partition is not None:  # type: ignore[union-attr]
                 self._unreadable(Unreadable(partition, message.offset() or 0, error.name(), error.str()))  # type: ignore[union-attr]
-            self._failed(error)  # type: ignore[arg-type]
+            self._failed(error, message.topic())  # type: ignore[arg-type]
 
     def _restart(self, partition: Partition, offset: int | None) -> None:
         """The topic does not hold `offset`, or (None) the group has none."""

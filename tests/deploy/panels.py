@@ -121,6 +121,7 @@ KAFKA = Row(
         Panel("Commits by result", "Positions committed, per partition. Failures during a rebalance are usual.", "cps", rate("commits_total", "result")),
         Panel("Since the last commit", "Time since a commit was acknowledged; positions that do not move are committed again now and then.", "s", (("time() - max by (destination, instance, worker) (@last_commit_timestamp_seconds)", PROCESS),)),
         Panel("Membership proven for", "For how long the process may believe that its partitions are its own; at 0 nothing is sent.", "s", (gauge("lease_seconds", "min"),)),
+        Panel("Members", "Processes that can prove that they are members of their group.", "short", (gauge("member", "sum", *DESTINATION),)),
         Panel("Rebalances by kind", "Changes of the assignment in a minute. `lost`: thrown out of the group.", "short", (("sum by (destination, kind) (increase(@rebalances_total[1m]))", "{{destination}} {{kind}}"),)),
         Panel("Partitions assigned", "Partitions that each process reads.", "short", (gauge("assigned_partitions"),)),
         Panel("Partitions paused", "Partitions of which nothing is taken for now, by reason.", "short", (gauge("paused_partitions", "sum", *REASON),)),

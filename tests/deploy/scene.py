@@ -91,6 +91,8 @@ WELL: Mapping[str, Values | float] = {
     "up": 1,
     'build_info{version="1"}': 1,
     "ready": 1,
+    "member": 1,
+    "assigned_partitions": 1,
     'circuit_state{state="closed"}': 1,
     'circuit_state{state="open"}': 0,
     'circuit_state{state="half_open"}': 0,

@@ -33,7 +33,10 @@ ERP = Process("erp", "pod-9:8080")
 """Another destination, which works well: it has to be left out of everything."""
 SILENT: Mapping[str, None] = dict.fromkeys(WELL)
 """No series at all."""
-NO_PARTITION: Mapping[str, None] = dict.fromkeys((LAG, LATE, COMMITTED, UNREADABLE, OPEN_SINCE))
+NO_PARTITION: Mapping[str, float | None] = {
+    **dict.fromkeys((LAG, LATE, COMMITTED, UNREADABLE, OPEN_SINCE)),
+    "assigned_partitions": 0,
+}
 FIRST = {"topic": "events", "partition": "0"}
 POD = {"instance": "pod-0:8080"}
 NEVER = dict.fromkeys(range(5, 76, 5), ())
@@ -49,6 +52,8 @@ STUCK = alert("PartitionStuck", "warning", **CRM, **FIRST)
 TORN = alert("PartitionUnreadable", "critical", **CRM, **FIRST)
 HELD_BACK = alert("TransactionOpen", "warning", **CRM, **FIRST)
 GROWING = alert("LagGrowing", "warning", **CRM)
+NOT_A_MEMBER = alert("NoMember", "critical", **CRM)
+UNKNOWN = alert("LagUnknown", "warning", **CRM)
 DEAD_LETTERS = alert("DeadLetterRate", "warning", **CRM)
 LOSS = alert("RecordsMissed", "critical", topic="events", **CRM)
 BLOCKED = alert("DeadLetterWriteFailing", "critical", **CRM)
@@ -58,6 +63,9 @@ BURN = {
     "3": alert("ErrorBudgetBurn", "warning", burn="3", **CRM),
     "1": alert("ErrorBudgetBurn", "warning", burn="1", **CRM),
 }
+
+
+NO_MEMBER: Courses = {"member": steps((0, 1), (10, 0), (40, 1)), "ready": steps((0, 1), (10, 0), (40, 1))}
 
 
 def backlog(since: int, until: int) -> dict[str, Values | float]:
@@ -194,6 +202,33 @@ PROCESSES = [
         [Process(but={**NO_PARTITION, "ready": 0}), ERP],
         {6: [alert("NotReady", "warning", **CRM, **POD)]},
         says=["NotReady"],
+    ),
+    Scene(
+        "brokers that are away for half an hour: what was read last is still shown",
+        [Process(but={**backlog(10, 40), **NO_MEMBER}), Process(instance="pod-1:8080", but={**NO_PARTITION, **NO_MEMBER}), ERP],
+        {12: (), 14: [NOT_A_MEMBER], 24: [NOT_A_MEMBER], 26: [NOT_A_MEMBER, LATE_EVENTS], 39: [NOT_A_MEMBER, LATE_EVENTS], 75: ()},
+    ),
+    Scene(
+        "a group that nobody can join, in words",
+        [Process(but={**NO_PARTITION, "ready": 0, "member": 0}), ERP],
+        {2: (), 4: [NOT_A_MEMBER]},
+        says=["NoMember"],
+    ),
+    Scene(
+        "a process that was thrown out while another took its partition over",
+        [Process(but={**REST, "member": 0, "ready": 0, "assigned_partitions": 0, LAG: 500, LATE: rising(60)}), Process(instance="pod-1:8080"), ERP],
+        {4: (), 6: [alert("NotReady", "warning", **CRM, **POD)], 60: [alert("NotReady", "warning", **CRM, **POD)]},
+    ),
+    Scene(
+        "brokers that do not tell where a partition ends",
+        [Process(but={LAG: steps((0, 4), (10, lambda _: None), (40, 4)), "assigned_partitions": 1}), ERP],
+        {19: (), 21: [UNKNOWN], 39: [UNKNOWN], 41: ()},
+    ),
+    Scene(
+        "one of three partitions of which the end is not told, in words",
+        [Process(but={"assigned_partitions": 2}), Process(instance="pod-1:8080", but={'lag_records{topic="events",partition="1"}': 4, LAG: None}), ERP],
+        {9: (), 11: [UNKNOWN]},
+        says=["LagUnknown"],
     ),
     Scene(
         "a process that says by its readiness that the endpoint is down",

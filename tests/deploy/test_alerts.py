@@ -23,6 +23,7 @@ FIRING = [rule for rule in RULES if "alert" in rule]
 NAMES = {rule["alert"] for rule in FIRING}
 RUNBOOK = (scene.ROOT / "deploy" / "runbook.md").read_text(encoding="utf-8")
 BY_NAME = {one.name: one for one in scenes.ALL}
+MEMBER = "unless on (namespace, job, destination) destination:webhook_processor_member:max == 0"
 CIRCUIT = "unless on (namespace, job, destination) destination:webhook_processor_endpoint_down:max == 1"
 
 
@@ -119,6 +120,11 @@ def test_each_alert_that_fires_at_once_is_found(tmp_path: Path) -> None:
     [
         ("NotReady", 'webhook_processor_circuit_state{state="closed"} == 0', "vector(0) > 1", "a process that says by its readiness that the endpoint is down"),
         ("NotReady", "webhook_processor_dead_letters_blocked > 0", "vector(0) > 1", "dead letters that cannot be written"),
+        ("NotReady", MEMBER, "", "brokers that are away for half an hour: what was read last is still shown"),
+        ("NoProgress", MEMBER, "", "brokers that are away for half an hour: what was read last is still shown"),
+        ("LagGrowing", MEMBER, "", "brokers that are away for half an hour: what was read last is still shown"),
+        ("PartitionStuck", MEMBER, "", "brokers that are away for half an hour: what was read last is still shown"),
+        ("LagUnknown", "or sum by (namespace, job, destination) (webhook_processor_assigned_partitions) * 0", "", "brokers that do not tell where a partition ends"),
         ("NoProgress", CIRCUIT, "", "an endpoint that is down for an hour and comes back"),
         ("NoProgress", "sum by (namespace, job, destination) (increase(webhook_processor_deliveries_total[10m])) > 0", "vector(0) > 1", "what is settled beyond a slow event is progress, though no position moves"),
         ("NoProgress", "(changes(partition:webhook_processor_committed_offset:max[10m])) > 0", "(vector(0)) > 1", "positions move over what was settled in another process"),

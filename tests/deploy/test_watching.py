@@ -80,7 +80,7 @@ def test_what_is_exposed_is_what_is_documented(live: tuple[Prometheus, float]) -
     assert all(name.startswith(("scrape_", "ALERTS")) for name in rest), rest
 
 
-@pytest.mark.parametrize("name", ["EndpointDown", "DeadLetterWriteFailing", "Down"])
+@pytest.mark.parametrize("name", ["EndpointDown", "NoMember", "DeadLetterWriteFailing", "Down"])
 def test_alerts_were_seen_to_fire(live: tuple[Prometheus, float], name: str) -> None:
     prometheus, since = live
     query = f'ALERTS{{alertname="WebhookProcessor{name}", alertstate="firing"}}'

@@ -1,14 +1,16 @@
 """Brokers that are killed, paused, cut off and slow while events are delivered; a ledger is kept."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from tests import apache_kafka as kafka
 from tests.apache_kafka import Cluster
+from tests.faults.ledger import EVERYONE, Fault
 from tests.faults.proxy import ProxiedCluster, Proxy, Wire
-from tests.faults.scene import RETURN_SECONDS, SESSION_SECONDS, Scene
+from tests.faults.scene import RETURN_SECONDS, SESSION_SECONDS, Member, Scene
 from tests.faults.test_processors import STEADY, assert_clean
 
 pytestmark = pytest.mark.kafka
@@ -65,6 +67,48 @@ async def test_a_processor_cut_off_from_the_broker_beyond_its_session_makes_noth
         await run.broker_fault("black hole", begin, 1.5 * SESSION_SECONDS, end)
         verdict = await run.finish()
     assert_clean(run, verdict)
+
+
+@pytest.mark.parametrize("seconds", [1.5 * SESSION_SECONDS, pytest.param(60.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+async def test_a_process_is_not_ready_from_the_loss_of_the_broker_until_its_membership_is_proven_again(
+    scene: Build, lone_broker: ProxiedCluster, wire: Proxy, protocol: str, seconds: float
+) -> None:
+    more = {"partitions": 1, "kafka": {"group_protocol": protocol}}
+    async with scene(400, **through(wire, lone_broker) | more) as run:
+        members = [await run.join(), await run.join()]
+        for member in members:
+            await run.until(is_ready, member)
+        at = run.now_ms()
+        await asyncio.to_thread(lone_broker.kill)
+        for member in members:
+            await run.until(is_unready, member)
+        gone = time.monotonic() + seconds
+        while time.monotonic() < gone:
+            assert not any([await is_ready(member) for member in members])
+            await asyncio.sleep(0.25)
+        metrics = [await member.metrics() for member in members]
+        assert [each["member",] for each in metrics] == [0, 0]
+        assert [each.get(("lag_records", "0", run.topic)) is not None for each in metrics].count(True) == 1
+        for member in members:
+            lines = [line for line in member.log() if line["event"] == "kafka client"]
+            assert len(lines) == len({(line["error"]) for line in lines})
+        await asyncio.to_thread(lone_broker.restart)
+        run.ledger.fault(Fault("broker SIGKILL", EVERYONE, at, run.now_ms() + 15_000, excuses=True))
+        for member in members:
+            await run.until(is_ready, member)
+        verdict = await run.finish()
+    assert_clean(run, verdict)
+
+
+async def is_ready(member: Member) -> bool:
+    """Whether it says so."""
+    return (await member.page("/readyz"))[0] == 200
+
+
+async def is_unready(member: Member) -> bool:
+    """Whether it says so."""
+    return not await is_ready(member)
 
 
 @pytest.mark.long

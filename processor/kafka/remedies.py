@@ -1,0 +1,31 @@
+"""What to do about errors of the brokers and the client, where their own words do not say it."""
+
+from confluent_kafka import KafkaError
+
+REMEDIES = {
+    "GROUP_AUTHORIZATION_FAILED": "grant Read on the group of kafka.group_id",
+    "TOPIC_AUTHORIZATION_FAILED": "grant Read on the topic",
+    "CLUSTER_AUTHORIZATION_FAILED": "grant Write on the dead-letter topic (before Kafka 2.8 also "
+    "IdempotentWrite on the cluster)",
+    "INCONSISTENT_GROUP_PROTOCOL": "members that do not know cooperative-sticky hold the group: stop them, "
+    "or choose another kafka.group_id; `check --connect` names them",
+    "UNSUPPORTED_VERSION": "the brokers are too old for it, or it is switched off",
+    "_AUTHENTICATION": "look at kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password",
+    "_SSL": "look at kafka.ssl_ca_file, and at whether kafka.security_protocol is that of the listener",
+    "_RESOLVE": "look at the host names in kafka.bootstrap_servers",
+}
+_WRONG_PROTOCOL = ("Disconnected while requesting ApiVersion", "connection closed by peer")
+_PROTOCOL = "is kafka.security_protocol that of the listener?"
+
+
+def in_words(error: KafkaError) -> str:
+    """What the error says, and what to do."""
+    return advised(error.name(), error.str())
+
+
+def advised(name: str, text: str) -> str:
+    """The same for an error that is known by name."""
+    remedy = REMEDIES.get(name)
+    if name == "_TRANSPORT" and any(words in text for words in _WRONG_PROTOCOL):
+        remedy = _PROTOCOL
+    return f"{text}: {remedy}" if remedy else text

@@ -1,0 +1,62 @@
+"""Rights that are taken away from a running process and given back: it says which, and nothing is lost."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._resource import ResourceType
+
+from tests.apache_kafka import GuardedBroker
+from tests.faults.scene import Member, Scene
+from tests.faults.test_processors import assert_clean
+
+pytestmark = pytest.mark.kafka
+
+Build = Callable[..., Scene]
+
+
+async def checks(member: Member) -> dict[str, str]:
+    """What `/readyz` says of each."""
+    found: dict[str, str] = json.loads((await member.page("/readyz"))[1])["checks"]
+    return found
+
+
+async def test_a_right_that_is_taken_away_is_named_until_it_is_given_back(
+    scene: Build, guarded_kafka: GuardedBroker
+) -> None:
+    login = {
+        "security_protocol": "sasl_plaintext",
+        "sasl_mechanism": "PLAIN",
+        "sasl_username": guarded_kafka.username,
+        "sasl_password": guarded_kafka.password,
+    }
+    where = {"broker": guarded_kafka, "bootstrap_servers": guarded_kafka.guest_settings["bootstrap.servers"]}
+    async with scene(100, kafka=login, **where) as run:
+        of_topic, of_group = (
+            (AclOperation.READ, ResourceType.TOPIC, run.topic),
+            (AclOperation.READ, ResourceType.GROUP, run.group),
+        )
+        for right in (of_topic, of_group, (AclOperation.WRITE, ResourceType.TOPIC, run.dead_letters)):
+            await asyncio.to_thread(guarded_kafka.allow, *right)
+        member = await run.join()
+
+        async def says(check: str, words: str) -> bool:
+            return words in (await checks(member))[check]
+
+        async def is_ready() -> bool:
+            return set((await checks(member)).values()) == {"ok"}
+
+        await run.until(is_ready)
+        await asyncio.to_thread(guarded_kafka.forbid, *of_topic)
+        await run.until(says, "topics", f"{run.topic} may not be read")
+        await run.until(says, "group", "ok")
+        await asyncio.to_thread(guarded_kafka.allow, *of_topic)
+        await run.until(is_ready)
+        await asyncio.to_thread(guarded_kafka.forbid, *of_group)
+        await run.until(says, "group", "GROUP_AUTHORIZATION_FAILED")
+        await asyncio.to_thread(guarded_kafka.allow, *of_group)
+        await run.until(is_ready)
+        verdict = await run.finish()
+    assert_clean(run, verdict)
