@@ -124,6 +124,8 @@ class App:
             self._telemetry.client_log,
             loop.time,
             self._is_leased,
+            self._telemetry.foreign,
+            destination=self._settings.destination.name,
             is_classic=self._settings.kafka.group_protocol == "classic",
         )
         self._reading = Reading(self._pipeline.take)

@@ -291,7 +291,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     from processor.model import Finding
     from processor.web.probe import probe as probe_endpoint
 
-    yield from probe_kafka(settings.kafka, settings.dead_letter)
+    yield from probe_kafka(settings.kafka, settings.dead_letter, settings.destination.name)
     what = "endpoint " + str(Transform(settings.request_policy()).origin)
     try:
         yield Finding(what, True, asyncio.run(probe_endpoint(settings.destination)))

@@ -33,6 +33,16 @@ class ClientLog:
             event = "kafka client: it is over" if is_over else "kafka client: the same again"
             log.warning(event, error=kind, times=times, seconds=round(seconds), last=last)
 
+    def foreign(self, destination: str, partitions: int) -> None:
+        """Another destination has committed positions in our group."""
+        if self._repeats.is_first(f"destination {destination}", destination, self._now()):
+            log.error(
+                "another destination commits in this group: events are split between the two. Give each a "
+                "kafka.group_id of its own; after a change of destination.name it passes by itself",
+                other=destination,
+                partitions=partitions,
+            )
+
     def membership_unproven(self, why: str) -> None:
         """That we are a member of the group has not been proven for some time."""
         log.warning("membership in the group is not proven: nothing is sent, nothing is lost", reason=why)

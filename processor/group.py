@@ -2,20 +2,23 @@
 
 Promises:
 - a membership that is not proven is told: by `fault`, and by a line once it lasts;
+- another destination that commits in our group is told;
 - how partitions stood that were taken for lost is kept until we are given others, so that what waits in
   them is still shown while nobody can ask.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from processor.client_log import ClientLog
+from processor.core import offset_codec
 from processor.core.assignment import Standing
 from processor.core.denied import Denied
 from processor.core.flow import Flow
 from processor.core.membership import Membership
-from processor.model import Assigned, Lost, MemberState, Partition, SourceEvent
+from processor.model import Assigned, Lost, MemberState, Partition, Position, SourceEvent
 
 TICK_SECONDS = 1.0
 ASK_SECONDS = 5.0
@@ -45,15 +48,20 @@ class Group:
         log: ClientLog,
         now: Callable[[], float],
         is_leased: Callable[[], bool],
+        foreign: Callable[[str, int], None],
         *,
+        destination: str,
         is_classic: bool,
     ) -> None:
+        """`foreign` is told which other destination has committed how many of the partitions assigned."""
         self._flow = flow
         self._inquiry = inquiry
         self._log = log
         self._now = now
         self._is_leased = is_leased
         self._is_classic = is_classic
+        self._foreign = foreign
+        self._own = destination
         self._membership = Membership()
         self._denied = Denied()
         self._doubt: str | None = "" if is_classic else None
@@ -69,9 +77,10 @@ class Group:
         match event:
             case MemberState(is_settled=True):
                 self._has_been_member = True
-            case Assigned():
+            case Assigned(_, positions):
                 self._has_been_member = True
                 self._lost.clear()
+                self._look_for_others(positions.values())
             case Lost(partitions):
                 self._lost.update((p, s) for p, s in self._flow.standings() if p in partitions)
             case _:
@@ -93,6 +102,11 @@ class Group:
     def lost(self) -> Mapping[Partition, Standing]:
         """How the partitions stood that were lost, until we are given others."""
         return self._lost
+
+    def _look_for_others(self, positions: Iterable[Position | None]) -> None:
+        named = (offset_codec.read(*position).marks.destination for position in positions if position)
+        for name, partitions in Counter(name for name in named if name not in (None, self._own)).items():
+            self._foreign(str(name), partitions)
 
     async def watch(self) -> None:
         """Ask and tell, for ever."""

@@ -98,6 +98,7 @@ class Telemetry:
         )
         self._rebalances = self._counter("rebalances", "Changes of the assignment.", "kind")
         self._errors = self._counter("source_errors", "What the Kafka client reported.", "error")
+        self._foreign = self._counter("foreign_positions", "Partitions that another destination committed.")
         self._last_commit = self._gauge(
             "last_commit_timestamp_seconds", "When a commit was last acknowledged."
         )
@@ -275,6 +276,11 @@ class Telemetry:
         """The Kafka client reported something: the first of a kind is told, the rest is summed up."""
         self._errors.labels(self._destination, error).inc()
         self.client_log.troubled(error, message, topic)
+
+    def foreign(self, destination: str, partitions: int) -> None:
+        """Another destination has committed the positions of partitions that were assigned to us."""
+        self._foreign.labels(self._destination).inc(partitions)
+        self.client_log.foreign(destination, partitions)
 
     # Pages
 

@@ -165,6 +165,7 @@ COVERED_BY = {
     "exchange": "pool",
     "remedies": "inquiry",
     "words": "consumer",
+    "rights": "probe",
     "failures": "probe",
     "consumer": "source_contract",
     "records": "source_contract",

@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from processor.client_log import ClientLog
 from processor.core.flow import Flow, FlowPolicy
 from processor.core.membership import LOST, UNACKNOWLEDGED
+from processor.core.offset_codec import Marks, encode
 from processor.group import PROTOCOL_MAY_BE_OFF, Group
-from processor.model import Assigned, Lost, MemberState, Troubled
+from processor.model import Assigned, Lost, MemberState, Position, Troubled
 from tests.builders import FIRST, SECOND, assigned, records
 
 DENIED = Troubled("TOPIC_AUTHORIZATION_FAILED", "no", FIRST.topic)
@@ -46,6 +47,7 @@ class House:
     def __init__(self, *, is_classic: bool = True) -> None:
         self.now = 5000.0
         self.leased = False
+        self.foreign: list[tuple[str, int]] = []
         self.flow = Flow(FlowPolicy())
         self.inquiry = FakeInquiry()
         self.group = Group(
@@ -54,6 +56,8 @@ class House:
             ClientLog(lambda: self.now),
             lambda: self.now,
             lambda: self.leased,
+            lambda name, partitions: self.foreign.append((name, partitions)),
+            destination="crm",
             is_classic=is_classic,
         )
 
@@ -97,6 +101,15 @@ def test_how_lost_partitions_stood_is_kept_until_there_is_another_assignment() -
     assert str(house.group.fault()).startswith(LOST)
     house.assign(assigned(SECOND, epoch=2))
     assert house.group.lost() == {}
+
+
+def test_another_destination_that_has_committed_in_our_group_is_told() -> None:
+    house = House()
+    for name in ("crm", "erp"):
+        metadata, _ = encode(7, [], marks=Marks(destination=name))
+        house.assign(assigned(FIRST, SECOND, committed=Position(7, metadata)))
+    house.assign(assigned(FIRST, committed=Position(7, "written by somebody else")))
+    assert house.foreign == [("erp", 2)]
 
 
 def test_partitions_of_a_topic_that_may_not_be_read_are_no_reason_to_doubt_the_membership() -> None:

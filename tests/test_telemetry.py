@@ -468,6 +468,7 @@ def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
         telemetry.commit_unanswered(seed)
         telemetry.rebalanced("assigned", [FIRST._replace(number=seed)])
         telemetry.troubled("_TRANSPORT", f"message {seed}")
+        telemetry.foreign("erp", seed)
 
 
 def busy() -> Telemetry:

@@ -65,7 +65,7 @@ def doubt_of_protocol(kafka: KafkaSettings) -> str | None:
     """
     if kafka.group_protocol == "classic":
         return ""
-    lines = _Lines()
+    lines = Lines()
     client = AdminClient(client_options(kafka) | {"debug": "feature"}, logger=lines)
     if topics_of(client) is None:
         return None
@@ -78,7 +78,7 @@ def doubt_of_protocol(kafka: KafkaSettings) -> str | None:
     return "" if min(versions) > 0 else PREVIEW_OF_CONSUMER_PROTOCOL
 
 
-class _Lines(logging.Logger):
+class Lines(logging.Logger):
     """Keeps what the library says."""
 
     def __init__(self) -> None:

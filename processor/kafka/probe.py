@@ -1,42 +1,65 @@
-"""A look at the broker before anything is read: can it be reached, are the topics there."""
+"""A look at the broker before anything is read: can it be reached, is what we need there and allowed."""
 
 import re
 from collections.abc import Iterator
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
 
-from processor.kafka.options import LOGGER, client_options
+from processor.kafka import rights
+from processor.kafka.inquiry import Lines
+from processor.kafka.options import client_options
+from processor.kafka.remedies import in_words, of_cut_off
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import Finding
 
 ANSWER_SECONDS = 10.0
 
 
-def probe(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> list[Finding]:
-    """The brokers, every topic to read and the dead-letter topic, each with what was found."""
+def probe(
+    kafka: KafkaSettings, dead_letter: DeadLetterSettings, destination: str | None = None
+) -> list[Finding]:
+    """The brokers, every topic to read, the group and the dead-letter topic, each with what was found.
+
+    With a `destination` also whether another one commits in the group.
+    """
     brokers = f"brokers {kafka.bootstrap_servers}"
-    errors: list[str] = []
-    options = client_options(kafka) | {"error_cb": lambda error: errors.append(error.str())}
-    client = AdminClient(options, logger=LOGGER)
+    errors: list[KafkaError] = []
+    options = client_options(kafka) | {"error_cb": errors.append}
+    lines = Lines()
+    client = AdminClient(options, logger=lines)
     try:
         cluster = client.list_topics(timeout=ANSWER_SECONDS)
     except KafkaException as error:
         client.poll(0)
-        return [Finding(brokers, False, errors[0] if errors else error.args[0].str())]
+        why = of_cut_off(lines.said) or in_words(_telling([*errors, error.args[0]]))
+        return [Finding(brokers, False, why)]
+    readable = {name: cluster.topics[name] for name in kafka.topics if name in cluster.topics}
+    facts = rights.ask(client, kafka, dead_letter, readable)
     return [
         Finding(brokers, True, f"{len(cluster.brokers)} in the cluster"),
-        *_topics(cluster, kafka.topics, dead_letter.topic),
-        _dead_letter_topic(cluster, dead_letter.topic),
+        *_topics(cluster, kafka.topics, dead_letter.topic, facts),
+        *rights.of_fetches(kafka, {name: topic.partitions for name, topic in readable.items()}),
+        *rights.of_group(facts, kafka),
+        *rights.of_protocol(kafka),
+        *(rights.of_positions(client, kafka, destination) if destination else ()),
+        _dead_letter_topic(cluster, dead_letter, facts),
     ]
 
 
-def _topics(cluster: ClusterMetadata, topics: list[str], dead_letter_topic: str) -> Iterator[Finding]:
+def _telling(errors: list[KafkaError]) -> KafkaError:
+    """The first that says more than that nobody answers."""
+    return next((error for error in errors if error.code() != KafkaError._ALL_BROKERS_DOWN), errors[0])  # noqa: SLF001
+
+
+def _topics(
+    cluster: ClusterMetadata, topics: list[str], dead_letter_topic: str, facts: rights.Facts
+) -> Iterator[Finding]:
     for topic in topics:
         if topic.startswith("^"):
             yield _pattern(cluster, topic, dead_letter_topic)
         elif topic in cluster.topics:
-            yield Finding(f"topic {topic}", True, f"{len(cluster.topics[topic].partitions)} partitions")
+            yield rights.of_topic(facts, topic, len(cluster.topics[topic].partitions))
         else:
             yield Finding(f"topic {topic}", False, "is not there, or may not be seen with this login")
 
@@ -49,10 +72,12 @@ def _pattern(cluster: ClusterMetadata, pattern: str, dead_letter_topic: str) -> 
     return Finding(f"topics {pattern}", bool(found), f"{len(found)} match")
 
 
-def _dead_letter_topic(cluster: ClusterMetadata, topic: str) -> Finding:
-    if topic in cluster.topics:
-        return Finding(
-            f"dead-letter topic {topic}", True, f"{len(cluster.topics[topic].partitions)} partitions"
-        )
-    remedy = "is not there: create it, or events that cannot be delivered will be held"
-    return Finding(f"dead-letter topic {topic}", False, remedy)
+def _dead_letter_topic(
+    cluster: ClusterMetadata, dead_letter: DeadLetterSettings, facts: rights.Facts
+) -> Finding:
+    if dead_letter.topic in cluster.topics:
+        return rights.of_dead_letters(facts, dead_letter, len(cluster.topics[dead_letter.topic].partitions))
+    remedy = "create it, or grant Write on it; until then what cannot be delivered is held"
+    return Finding(
+        f"dead-letter topic {dead_letter.topic}", False, f"is not there, or may not be seen: {remedy}"
+    )

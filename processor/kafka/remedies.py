@@ -1,5 +1,7 @@
 """What to do about errors of the brokers and the client, where their own words do not say it."""
 
+from collections.abc import Iterable
+
 from confluent_kafka import KafkaError
 
 REMEDIES = {
@@ -10,12 +12,20 @@ REMEDIES = {
     "INCONSISTENT_GROUP_PROTOCOL": "members that do not know cooperative-sticky hold the group: stop them, "
     "or choose another kafka.group_id; `check --connect` names them",
     "UNSUPPORTED_VERSION": "the brokers are too old for it, or it is switched off",
+    "_ALL_BROKERS_DOWN": "are they up, and is kafka.security_protocol that of the listener?",
     "_AUTHENTICATION": "look at kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password",
     "_SSL": "look at kafka.ssl_ca_file, and at whether kafka.security_protocol is that of the listener",
     "_RESOLVE": "look at the host names in kafka.bootstrap_servers",
 }
-_WRONG_PROTOCOL = ("Disconnected while requesting ApiVersion", "connection closed by peer")
+_WRONG_PROTOCOL = ("Disconnected while requesting ApiVersion", "in state APIVERSION_QUERY")
 _PROTOCOL = "is kafka.security_protocol that of the listener?"
+_CUT_OFF = "the broker ends connections before a word was understood"
+
+
+def of_cut_off(lines: Iterable[str]) -> str | None:
+    """What it means where the library's lines tell of connections that end at the first question."""
+    is_cut_off = any(words in line for line in lines for words in _WRONG_PROTOCOL)
+    return f"{_CUT_OFF}: {_PROTOCOL}" if is_cut_off else None
 
 
 def in_words(error: KafkaError) -> str:

@@ -122,6 +122,7 @@ KAFKA = Row(
         Panel("Since the last commit", "Time since a commit was acknowledged; positions that do not move are committed again now and then.", "s", (("time() - max by (destination, instance, worker) (@last_commit_timestamp_seconds)", PROCESS),)),
         Panel("Membership proven for", "For how long the process may believe that its partitions are its own; at 0 nothing is sent.", "s", (gauge("lease_seconds", "min"),)),
         Panel("Members", "Processes that can prove that they are members of their group.", "short", (gauge("member", "sum", *DESTINATION),)),
+        Panel("Positions of other destinations", "Partitions assigned whose position another destination committed, in an hour: above 0 two destinations share the group.", "short", (("sum by (destination) (increase(@foreign_positions_total[1h]))", "{{destination}}"),)),
         Panel("Rebalances by kind", "Changes of the assignment in a minute. `lost`: thrown out of the group.", "short", (("sum by (destination, kind) (increase(@rebalances_total[1m]))", "{{destination}} {{kind}}"),)),
         Panel("Partitions assigned", "Partitions that each process reads.", "short", (gauge("assigned_partitions"),)),
         Panel("Partitions paused", "Partitions of which nothing is taken for now, by reason.", "short", (gauge("paused_partitions", "sum", *REASON),)),

@@ -38,9 +38,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def look(bootstrap_servers: str, topics: list[str], dead_letters: str, **more: Any) -> list[Finding]:
-    """What is found for the brokers, every topic and the dead-letter topic."""
+    """What is found for the brokers, every topic and the dead-letter topic, the group aside."""
     least = {"bootstrap_servers": bootstrap_servers, "group_id": "g", "topics": topics}
-    return probe(KafkaSettings.model_validate(least | more), DeadLetterSettings(topic=dead_letters))
+    letters = DeadLetterSettings(topic=dead_letters, max_message_bytes=1_000_000)
+    return [
+        each for each in probe(KafkaSettings.model_validate(least | more), letters) if each.what != "group g"
+    ]
 
 
 def found(bootstrap_servers: str, topics: list[str], dead_letters: str) -> list[tuple[bool, str]]:
