@@ -148,9 +148,8 @@ class Beginnings:
 
     def _offsets(self, wanted: Mapping[Partition, Begin]) -> dict[Partition, int]:
         """As offsets; the ends first, so that what comes meanwhile lies behind them."""
-        if self._policy.word == "earliest":
-            return dict.fromkeys(wanted, OFFSET_BEGINNING)
-        ends = self._at({p: Edge.END.value for p, at in wanted.items() if at is not None})
+        behind = [p for p, at in wanted.items() if at is not None and at is not Edge.START]
+        ends = self._at(dict.fromkeys(behind, Edge.END.value))
         found = self._at({p: _asked(at) for p, at in wanted.items() if at is not None and at is not Edge.END})
         offsets = {}
         for partition, at in wanted.items():
