@@ -1,0 +1,147 @@
+"""Documents: the YAML (and JSON, which is YAML) that settings are written in.
+
+Promise: a scalar means the text that stands there, whether it looks like a number, a date or a yes:
+`1.10`, `007`, `0x1F`, `12:30:45` and `on` are not turned into something else. `null`, `~` and nothing
+mean none. A key given twice is refused wherever it stands, and so are tags, and aliases that would
+make much of little. Numbers and switches are read by the settings that want them.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+LARGEST = 100_000
+"""Scalars, lists and mappings of a document with all its aliases written out."""
+
+_NULL, _MERGE, _TEXT = (f"tag:yaml.org,2002:{name}" for name in ("null", "merge", "str"))
+_LIST, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("seq", "map"))
+
+
+class Fault(NamedTuple):
+    """What is wrong with a document, and in which line, counted from 1; 0 where that is not known."""
+
+    line: int
+    message: str
+
+
+class DocumentError(ValueError):
+    """A document that cannot be used; `faults` holds everything that is wrong with it."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(fault.message for fault in faults))
+
+
+class _Loader(yaml.SafeLoader):
+    """Tells null and merge keys from text, and nothing else."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - as the parent class has it
+
+
+_Loader.add_implicit_resolver(_NULL, re.compile("^(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(_MERGE, re.compile("^<<$"), ["<"])
+
+
+def read(text: str) -> Any:
+    """What stands in the document: None, text, lists and mappings of text. Raises DocumentError."""
+    try:
+        root = yaml.compose(text, _Loader)
+        return None if root is None else _Reading().of(root)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise DocumentError([Fault(line, f"is not YAML: {error.problem}")]) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, DocumentError):
+            raise
+        raise DocumentError([Fault(0, "is not YAML: it holds something that cannot be read")]) from None
+
+
+class _Reading:
+    """One document on its way from nodes to values."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._values: dict[int, Any] = {}
+        self._sizes: dict[int, int] = {}
+
+    def of(self, root: Node) -> Any:
+        """The value of the whole document."""
+        self._measure(root)
+        value = self._value(root)
+        if self._faults:
+            raise DocumentError(sorted(set(self._faults)))
+        return value
+
+    def _measure(self, node: Node) -> int:
+        """How many values a node stands for; a node inside itself would be without end."""
+        if id(node) in self._sizes:
+            return self._sizes[id(node)]
+        self._sizes[id(node)] = LARGEST + 1
+        size = min(1 + sum(map(self._measure, _inside(node))), LARGEST + 1)
+        if size > LARGEST:
+            line = node.start_mark.line + 1
+            raise DocumentError([Fault(line, f"its aliases make it larger than {LARGEST} values")])
+        self._sizes[id(node)] = size
+        return size
+
+    def _value(self, node: Node) -> Any:
+        if id(node) not in self._values:
+            self._values[id(node)] = self._made(node)
+        return self._values[id(node)]
+
+    def _made(self, node: Node) -> Any:
+        if isinstance(node, ScalarNode):
+            if node.tag not in (_NULL, _MERGE, _TEXT):
+                self._say(node, "holds a tag (`!`), which is not read: leave it out, all scalars are text")
+            return None if node.tag == _NULL else node.value
+        if node.tag not in (_LIST, _MAPPING):
+            self._say(node, "holds a tag (`!`), which is not read: leave it out")
+        if isinstance(node, MappingNode):
+            return self._mapping(node)
+        return [self._value(each) for each in node.value]
+
+    def _mapping(self, node: MappingNode) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        below: dict[str, Any] = {}
+        seen: set[str] = set()
+        for key, content in node.value:
+            name = self._name(key)
+            if name in seen:
+                self._say(key, f"the key {name} is given twice")
+            seen.add(name)
+            if key.tag == _MERGE:
+                below = self._merged(content)
+            else:
+                own[name] = self._value(content)
+        return below | own
+
+    def _name(self, key: Node) -> str:
+        if isinstance(key, ScalarNode) and key.tag in (_TEXT, _MERGE):
+            return str(key.value)
+        self._say(key, "holds a key that is no text")
+        return ""
+
+    def _merged(self, node: Node) -> dict[str, Any]:
+        """What `<<` brings in: a mapping, or several of which the first wins."""
+        value = self._value(node)
+        both: dict[str, Any] = {}
+        for each in reversed(value if isinstance(value, list) else [value]):
+            if not isinstance(each, dict):
+                self._say(node, "`<<` wants a mapping, or a list of some")
+                return {}
+            both |= each
+        return both
+
+    def _say(self, node: Node, message: str) -> None:
+        self._faults.append(Fault(node.start_mark.line + 1, message))
+
+
+def _inside(node: Node) -> Iterator[Node]:
+    if isinstance(node, SequenceNode):
+        yield from node.value
+    elif isinstance(node, MappingNode):
+        for pair in node.value:
+            yield from pair
