@@ -24,7 +24,7 @@ from processor.group import Group
 from processor.kafka.consumer import Consumer
 from processor.kafka.ends import Ends
 from processor.kafka.inquiry import Inquiry
-from processor.kafka.options import refuse_unknown
+from processor.kafka.options import refuse_unknown, write_debug
 from processor.kafka.producer import Producer
 from processor.letters import Letters
 from processor.live import Live
@@ -75,6 +75,7 @@ class App:
         Raises ConfigError.
         """
         refuse_unknown(settings.kafka, settings.dead_letter)
+        write_debug(settings.kafka, settings.dead_letter)
         self._settings = settings
         self._telemetry = Telemetry(settings.destination.name)
         self._admission = Admission(settings.admission_policy())

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from processor.core.preparation import Preparation
+    from processor.core.redaction import Secrets
     from processor.errors import ConfigError
     from processor.model import Finding
     from processor.settings import Settings
@@ -86,13 +87,13 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
     count = 1 if worker is not None else _count(workers)
     settings = _settings(file)
     facts = {} if worker is None else {"worker": worker}
-    logs.configure(settings.log.level, settings.log.format, settings.secrets(), facts)
+    logs.configure(settings.log.level, settings.log.format, settings.secrets, facts)
     logs.tell_what_nobody_catches()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
             status = loop.run(_running(settings, worker, count))
     except ConfigError as error:
-        _refuse(error)
+        _refuse(error, settings.secrets)
     except FatalError as error:
         structlog.get_logger().error("ended", error=str(error))
         logs.leave(1)
@@ -255,14 +256,15 @@ def _settings(file: Path | None) -> Settings:
         except ConfigError as error:
             problems += error.problems
     if problems:
-        _refuse(ConfigError(problems))
+        _refuse(ConfigError(problems), settings.secrets)
     return settings
 
 
-def _refuse(error: ConfigError) -> NoReturn:
+def _refuse(error: ConfigError, secrets: Secrets | None = None) -> NoReturn:
     with contextlib.suppress(OSError):  # the status says it all the same
         for problem in error.problems:
-            typer.echo(f"error {problem}", err=True)
+            told = secrets.strike(str(problem)) if secrets else str(problem)
+            typer.echo(f"error {told}", err=True)
     raise typer.Exit(2) from None
 
 

@@ -1,32 +1,32 @@
 """What the operator said: one YAML file and the environment, brought together and judged at once.
 
 `WEBHOOK_PROCESSOR__SECTION__NAME` holds the value of `section.name`, and
-`WEBHOOK_PROCESSOR__SECTION__NAME_FILE` the path of a file that holds it. A header's value may also
-be `{from_env: NAME}` or `{from_file: PATH}`, so that the YAML file itself holds no secret.
+`WEBHOOK_PROCESSOR__SECTION__NAME_FILE` the path of a file that holds it; white space around either is
+no part of it. The URL, a password, and each header and option of the Kafka client may also be
+`{from_env: NAME}` or `{from_file: PATH}`: what comes so is a secret, and so is a URL that does not
+stand in the settings file.
 """
 
-import errno
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
+from processor.documents import DocumentError, read
 from processor.errors import ConfigError, Problem
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings, letters_read_again
+from processor.references import References, text_in
 from processor.sections import DeliverySettings
-from processor.setting_types import Section, mapping
+from processor.setting_types import Section, items, mapping
 from processor.settings import PREFIX, Settings, misfits
 
 FILE_SUFFIX = "_FILE"
-LARGEST_FILE = 1024 * 1024
-"""Bytes of a file with settings, or with one of them."""
+URL, HEADERS = "destination.url", "destination.headers"
 
 Raw = dict[str, Any]
 
@@ -74,17 +74,14 @@ def variable(name: str) -> str:
 def read_yaml(file: Path) -> Raw:
     """The mapping in `file`; an empty file is an empty mapping."""
     try:
-        content = yaml.safe_load(_text_in(file))
+        content = read(text_in(file))
     except OSError as error:
         raise ConfigError([Problem(str(file), error.strerror or "cannot be read")]) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem(str(file), "is not UTF-8 text")]) from None
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError([Problem(f"{file}{line}", f"is not YAML: {error.problem}")]) from None
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except DocumentError as error:
         raise ConfigError(
-            [Problem(str(file), "is not YAML: it holds something that cannot be read")]
+            [Problem(f"{file}:{line}" if line else str(file), message) for line, message in error.faults]
         ) from None
     if content is not None and not isinstance(content, dict):
         raise ConfigError([Problem(str(file), "must be a mapping of sections", "start with `kafka:`")])
@@ -113,16 +110,78 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]) -> Raw:
     """All that was said, the environment over the file."""
-    variables = _variables({variable(name) for name, _ in fields()}, environ, problems)
+    references = References(environ, problems)
+    variables, mounted = _variables(environ, references, problems)
     try:
         below = read_yaml(file) if file else {}
     except ConfigError as error:
         raise ConfigError([*error.problems, *problems]) from None
     said = _without_empty_sections(merged(below, _Environment(Settings, variables)()), Settings)
+    _resolve(said, references)
     destination = said.get("destination")
-    if isinstance(destination, dict) and "headers" in destination:
-        destination["headers"] = _resolved(destination["headers"], environ, problems)
+    if isinstance(destination, dict):
+        _mark_secrets(destination, variables, mounted)
+        _resolve_headers(destination, references)
+    for section in ("kafka", "dead_letter"):
+        _resolve_options(said.get(section), f"{section}.client", references)
     return said
+
+
+def _resolve(said: Raw, references: References) -> None:
+    """Put in what stands elsewhere, for settings that hold one text."""
+    for name, field in fields():
+        *sections, leaf = name.split(".")
+        place: Any = said
+        for each in sections:
+            place = place.get(each) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or not isinstance(place.get(leaf), dict):
+            continue
+        if name == URL:
+            place.setdefault("url_is_secret", "true")
+        if name == URL or field.annotation == SecretStr | None:
+            place[leaf] = references.resolve(place[leaf], name)
+
+
+def _mark_secrets(destination: Raw, variables: Mapping[str, str], mounted: set[str]) -> None:
+    """What does not stand in the settings file is a secret: a URL, and headers that a file holds."""
+    if variable(URL) in variables:
+        destination.setdefault("url_is_secret", "true")
+    if variable(HEADERS) in mounted:
+        _mark_headers(destination, _mapping(destination["headers"]) or ())
+
+
+def _resolve_headers(destination: Raw, references: References) -> None:
+    headers = _mapping(destination.get("headers"))
+    if headers is None:
+        return
+    elsewhere = [name for name, value in headers.items() if isinstance(value, dict)]
+    resolved = {name: references.resolve(headers[name], f"{HEADERS}.{name}") for name in elsewhere}
+    destination["headers"] = headers | resolved
+    _mark_headers(destination, elsewhere)
+
+
+def _mark_headers(destination: Raw, names: Iterable[str]) -> None:
+    said = items(destination.get("secret_headers") or [])
+    if isinstance(said, list):
+        destination["secret_headers"] = [*said, *names]
+
+
+def _resolve_options(section: Any, path: str, references: References) -> None:
+    options = _mapping(section.get("client")) if isinstance(section, dict) else None
+    if options is not None:
+        section["client"] = {
+            name: SecretStr(references.resolve(value, f"{path}.{name}")) if isinstance(value, dict) else value
+            for name, value in options.items()
+        }
+
+
+def _mapping(said: Any) -> Raw | None:
+    """A mapping, also one written as one text; None for what is none: it is left to be judged."""
+    try:
+        found = mapping(said)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _without_empty_sections(said: Raw, section: type[BaseModel]) -> Raw:
@@ -182,66 +241,21 @@ def _names() -> list[str]:
     return names + sorted({name.rpartition(".")[0] for name in names} - {""})
 
 
-def _variables(known: set[str], environ: Mapping[str, str], problems: list[Problem]) -> dict[str, str]:
-    """The variables that name settings, those of `_FILE` with the content of their files."""
-    found = {}
+def _variables(
+    environ: Mapping[str, str], references: References, problems: list[Problem]
+) -> tuple[dict[str, str], set[str]]:
+    """The variables that name settings, and which of them hold what stands in a file."""
+    known = {variable(name) for name, _ in fields()}
+    found, mounted = {}, set()
     for key, value in environ.items():
         name = key.upper()
         if not name.startswith(PREFIX):
             continue
         if name in known:
-            found[name] = value
+            found[name] = value.strip()
         elif name.endswith(FILE_SUFFIX) and name.removesuffix(FILE_SUFFIX) in known:
-            content = _file_content(value, key, problems)
-            found[name.removesuffix(FILE_SUFFIX)] = content
+            found[name.removesuffix(FILE_SUFFIX)] = references.content(value, key)
+            mounted.add(name.removesuffix(FILE_SUFFIX))
         else:
             problems.append(Problem(key, "is no setting", nearest(name, known)))
-    return found
-
-
-def _resolved(headers: Any, environ: Mapping[str, str], problems: list[Problem]) -> Any:
-    """The headers with references replaced; what is no mapping is left to be judged."""
-    try:
-        said = mapping(headers)
-    except ValueError:
-        return headers
-    if not isinstance(said, dict):
-        return headers
-    return {
-        name: _reference(value, f"destination.headers.{name}", environ, problems)
-        if isinstance(value, dict)
-        else value
-        for name, value in said.items()
-    }
-
-
-def _reference(value: Raw, path: str, environ: Mapping[str, str], problems: list[Problem]) -> str:
-    match value:
-        case {"from_env": str(name), **rest} if not rest:
-            if name not in environ:
-                problems.append(Problem(path, f"the environment variable {name} is not set"))
-            return environ.get(name, "")
-        case {"from_file": str(file), **rest} if not rest:
-            return _file_content(file, path, problems)
-    problems.append(Problem(path, "must be text, {from_env: NAME} or {from_file: PATH}"))
-    return ""
-
-
-def _file_content(file: str, path: str, problems: list[Problem]) -> str:
-    try:
-        return _text_in(Path(file)).strip()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        problems.append(Problem(path, f"the file {file} cannot be read: {reason}"))
-        return ""
-
-
-def _text_in(file: Path) -> str:
-    """What a file holds; a device or a pipe, which may never end or begin, and what is huge are refused."""
-    if not stat.S_ISREG(mode := file.stat().st_mode) and not stat.S_ISDIR(mode):
-        raise OSError(errno.EINVAL, "it is no regular file")
-    with file.open("rb") as opened:
-        content = opened.read(LARGEST_FILE + 1)
-    if len(content) > LARGEST_FILE:
-        raise OSError(errno.EFBIG, f"it holds more than {LARGEST_FILE} bytes")
-    return content.decode()
+    return found, mounted

@@ -192,6 +192,7 @@ def _settings(bootstrap_servers: str, url: str) -> Settings:
         "KAFKA__CLIENT": '{"fetch.wait.max.ms": 5}',  # the embedded broker answers a fetch no sooner
         "DEAD_LETTER__TOPIC": DEAD_LETTER_TOPIC,
         "DESTINATION__URL": url,
+        "DESTINATION__URL_IS_SECRET": "false",
         "DELIVERY__DRAIN_TIMEOUT": "5",
         "RETRY__INITIAL_BACKOFF": "0.2",
         "ADMIN__HOST": "127.0.0.1",

@@ -4,11 +4,12 @@ Times are seconds, sizes bytes.
 """
 
 import re
-from datetime import date
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 
+from processor.client_options import OWNED, OWNED_BY_PRODUCER, not_owned
 from processor.core.dead_letter import CODES
 from processor.core.offset_codec import LIMIT
 from processor.core.start import PATTERN, policy_of
@@ -20,59 +21,16 @@ from processor.setting_types import (
     Limit,
     Seconds,
     Section,
-    Texts,
+    Topics,
+    or_reference,
     statuses_of,
+    topic_name,
 )
 
-OWNED = frozenset(
-    (
-        "allow.auto.create.topics",
-        "auto.offset.reset",
-        "bootstrap.servers",
-        "client.id",
-        "default.topic.config",
-        "enable.auto.commit",
-        "enable.auto.offset.store",
-        "enable.partition.eof",
-        "group.id",
-        "group.instance.id",
-        "group.protocol",
-        "heartbeat.interval.ms",
-        "isolation.level",
-        "max.poll.interval.ms",
-        "metadata.broker.list",
-        "partition.assignment.strategy",
-        "session.timeout.ms",
-        "statistics.interval.ms",
-        "transactional.id",
-    )
+_OAUTHBEARER = (
+    "sasl_mechanism OAUTHBEARER needs sasl.oauthbearer.method: oidc in kafka.client, with "
+    "sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id and sasl.oauthbearer.client.secret"
 )
-"""librdkafka options that are settings of their own, or that our promises rest on."""
-
-OWNED_BY_PRODUCER = frozenset(
-    (
-        "acks",
-        "allow.auto.create.topics",
-        "bootstrap.servers",
-        "default.topic.config",
-        "delivery.timeout.ms",
-        "enable.idempotence",
-        "message.max.bytes",
-        "message.timeout.ms",
-        "metadata.broker.list",
-        "request.required.acks",
-        "topic.metadata.propagation.max.ms",
-        "transactional.id",
-    )
-)
-
-
-def _not_owned(client: dict[str, Any], owned: frozenset[str]) -> dict[str, Any]:
-    if taken := sorted(owned.intersection(client)):
-        raise ValueError(
-            f"{', '.join(taken)} cannot be set here: it has a setting of its own or is needed as it is"
-        )
-    return client
 
 
 def _matches(pattern: str, topic: str) -> bool:
@@ -80,6 +38,14 @@ def _matches(pattern: str, topic: str) -> bool:
         return re.match(pattern, topic) is not None
     except re.error:
         return False
+
+
+def in_clear(client: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as librdkafka takes them, secrets in clear."""
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in client.items()
+    }
 
 
 class KafkaSettings(Section):
@@ -91,7 +57,7 @@ class KafkaSettings(Section):
     group_id: str = Field(
         min_length=1, description="The consumer group. All processes of one destination share it."
     )
-    topics: Texts = Field(
+    topics: Topics = Field(
         min_length=1, description="Topics to read; a name that starts with `^` is a regular expression."
     )
     client_id: str = Field(
@@ -140,16 +106,21 @@ class KafkaSettings(Section):
     ssl_ca_file: FilePath | None = Field(None, description="Certificates of the authorities to trust, PEM.")
     ssl_certificate_file: FilePath | None = Field(None, description="The client's certificate, PEM.")
     ssl_key_file: FilePath | None = Field(None, description="The client's private key, PEM.")
-    ssl_key_password: SecretStr | None = Field(None, description="The password of the private key.")
+    ssl_key_password: SecretStr | None = Field(
+        None, description="The password of the private key.", json_schema_extra=or_reference
+    )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = Field(
         None, description="How to log in; what OAUTHBEARER needs goes into `kafka.client`."
     )
     sasl_username: str | None = Field(None, description="The user's name.")
-    sasl_password: SecretStr | None = Field(None, description="The user's password.")
+    sasl_password: SecretStr | None = Field(
+        None, description="The user's password.", json_schema_extra=or_reference
+    )
     client: ClientOptions = Field(
         default_factory=dict,
         repr=False,
-        description="Further librdkafka options for every client, such as `client.rack`.",
+        description="Further librdkafka options for every client, such as `client.rack`; values may be "
+        "`{from_env: NAME}` or `{from_file: PATH}`.",
     )
 
     def patterns_for(self, topic: str) -> list[str]:
@@ -159,25 +130,45 @@ class KafkaSettings(Section):
     @field_validator("auto_offset_reset", mode="before")
     @classmethod
     def _says_where_to_start(cls, reset: Any) -> Any:
-        """YAML takes a time without quotes for one."""
-        text = reset.isoformat() if isinstance(reset, date) else reset
-        if isinstance(text, str):
-            policy_of(text)
-        return text
+        if isinstance(reset, str):
+            policy_of(reset)
+        return reset
 
     @field_validator("client")
     @classmethod
     def _leaves_owned_options_alone(cls, client: dict[str, Any]) -> dict[str, Any]:
-        return _not_owned(client, OWNED)
+        return not_owned(client, OWNED)
 
     @model_validator(mode="after")
-    def _names_a_user_where_one_is_needed(self) -> Self:
-        if self.security_protocol.startswith("sasl") and self.sasl_mechanism is None:
-            raise ValueError(f"security_protocol {self.security_protocol} needs sasl_mechanism")
-        needs_user = self.sasl_mechanism not in (None, "OAUTHBEARER")
-        if needs_user and not (self.sasl_username and self.sasl_password):
-            raise ValueError(f"sasl_mechanism {self.sasl_mechanism} needs sasl_username and sasl_password")
+    def _logs_in_as_it_says(self) -> Self:
+        if found := [*self._missing_for_login(), *self._unused()]:
+            raise ValueError("; ".join(found))
         return self
+
+    def _missing_for_login(self) -> Iterator[str]:
+        if self.security_protocol.startswith("sasl") and self.sasl_mechanism is None:
+            yield f"security_protocol {self.security_protocol} needs sasl_mechanism"
+        if self.sasl_mechanism == "OAUTHBEARER":
+            said = in_clear(self.client)
+            is_unsigned = str(said.get("enable.sasl.oauthbearer.unsecure.jwt")).lower() == "true"
+            if said.get("sasl.oauthbearer.method") != "oidc" and not is_unsigned:
+                yield _OAUTHBEARER
+        elif self.sasl_mechanism and not (self.sasl_username and self.sasl_password):
+            yield f"sasl_mechanism {self.sasl_mechanism} needs sasl_username and sasl_password"
+
+    def _unused(self) -> Iterator[str]:
+        """What was said of a login or of TLS that the protocol leaves out: it would be believed in vain."""
+        for kind, remedy in (("sasl", "sasl_ssl, or sasl_plaintext"), ("ssl", "ssl, or sasl_ssl")):
+            if kind in self.security_protocol.split("_"):
+                continue
+            said = [f"client.{name}" for name in self.client if name.startswith(f"{kind}.")]
+            said += [name for name, value in self if name.startswith(f"{kind}_") and value]
+            if said:
+                verb = "is" if len(said) == 1 else "are"
+                yield (
+                    f"{', '.join(sorted(said))} {verb} not used with security_protocol "
+                    f"{self.security_protocol}: set that to {remedy}"
+                )
 
 
 class DeadLetterSettings(Section):
@@ -227,6 +218,11 @@ class DeadLetterSettings(Section):
         description="Further librdkafka options for the producer, over those of `kafka.client`.",
     )
 
+    @field_validator("topic")
+    @classmethod
+    def _is_a_topic(cls, topic: str) -> str:
+        return topic_name(topic)
+
     def unpaid(self) -> frozenset[str]:
         """What is in `always`: codes, and each status as text."""
         codes = {item for item in self.always if item in CODES}
@@ -236,7 +232,7 @@ class DeadLetterSettings(Section):
     @field_validator("client")
     @classmethod
     def _leaves_owned_options_alone(cls, client: dict[str, Any]) -> dict[str, Any]:
-        return _not_owned(client, OWNED_BY_PRODUCER)
+        return not_owned(client, OWNED_BY_PRODUCER)
 
 
 def letters_read_again(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> list[str]:

@@ -20,7 +20,6 @@ from processor.core.disclosure import (
     DisclosurePolicy,
     cut,
     redacted,
-    struck,
 )
 from processor.core.live import FAILURES, Allowance, Batch, Entry, Filter, Happening, Watch
 from processor.errors import EventError, TransportError
@@ -184,7 +183,7 @@ class _Sight:
     def _request(self, request: Request | None) -> Told:
         if request is None:
             return Told()
-        url = self._text(disclosure.bare(request.url), BODY_LIMIT)
+        url = self._text(self._policy.secrets.url(request.url), BODY_LIMIT)
         headers = tuple((name, self._text(value, BODY_LIMIT)) for name, value in redacted(request.headers))
         return Told(method=request.method, url=url, request_headers=headers)
 
@@ -204,7 +203,7 @@ class _Sight:
 
     def _text(self, text: str, limit: int) -> str:
         """Without secrets; halves of surrogates, which UTF-8 cannot hold, as U+FFFD."""
-        shown = cut(struck(self._policy.secrets, text), limit)
+        shown = cut(self._policy.secrets.excerpt(text, limit + 1), limit)
         return shown.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

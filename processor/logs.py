@@ -1,7 +1,7 @@
 """What is written to standard error: one line an event, as JSON or as text, without secrets.
 
-Every text in a line is searched for the configured secrets, whichever library wrote it. A log call
-raises nothing and waits for nothing: lines are made in it, and written apart (`log_writer`).
+Every text in a line is searched for secrets, whichever library wrote it. A log call raises nothing and
+waits for nothing: lines are made in it, and written apart (`log_writer`).
 """
 
 import atexit
@@ -9,13 +9,14 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn
 
 import structlog
 from structlog.typing import EventDict
 
+from processor.core.redaction import NOTHING_SECRET, Secrets
 from processor.log_lines import LogLines
 from processor.log_writer import FLUSH_SECONDS, REASONS, LogWriter, Lost
 
@@ -28,7 +29,7 @@ _writers: dict[int, LogWriter] = {}
 def configure(
     level: str,
     form: Literal["auto", "json", "text"],
-    secrets: Sequence[str] = (),
+    secrets: Secrets = NOTHING_SECRET,
     facts: Mapping[str, object] = MappingProxyType({}),
     to: int = STDERR,
 ) -> None:
@@ -137,7 +138,7 @@ def _route_standard_logging(level: str, put: Callable[[logging.LogRecord], None]
 class Struck:
     """Strikes secrets out of every text of a line."""
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
 
     def __call__(self, _: Any, __: str, line: EventDict) -> EventDict:
@@ -151,7 +152,4 @@ class Struck:
             return {self._strike(name): self._strike(item) for name, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._strike(item) for item in value]
-        text = value if isinstance(value, str) else repr(value)
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return self._secrets.strike(value if isinstance(value, str) else repr(value))

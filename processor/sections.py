@@ -14,9 +14,10 @@ from processor.core.filters import Integrations
 from processor.core.host_names import NAME
 from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
-from processor.core.transform import Envelope, Method, RequestPolicy, Transform, belongs_to_connection
+from processor.core.transform import Envelope, Method
 from processor.errors import EventError
 from processor.setting_types import (
+    Header,
     Hosts,
     Limit,
     Networks,
@@ -27,25 +28,13 @@ from processor.setting_types import (
     Statuses,
     Texts,
     TimeLimit,
+    Url,
     mapping,
+    or_reference,
 )
+from processor.static_headers import faults
 
 _TOKEN = re.compile(r"[!-~]{16,}")
-
-
-def _fault_of_header(name: str, value: SecretStr) -> str:
-    """What keeps a header from being sent, or nothing."""
-    if belongs_to_connection(name) and name.lower() != "host":
-        return f"{name} belongs to the connection and cannot be set"
-    try:
-        value.get_secret_value().encode()
-    except UnicodeEncodeError:
-        return f"{name!r}: its value is no UTF-8 text"
-    try:
-        Transform(RequestPolicy("http://localhost", headers=((name, value.get_secret_value()),)))
-    except EventError as error:
-        return f"{name!r}: {error.message}"
-    return ""
 
 
 def _off(value: Any) -> Any:
@@ -64,7 +53,9 @@ class TlsSettings(Section):
     ca_file: FilePath | None = Field(None, description="Authorities to trust instead of the system's, PEM.")
     certificate_file: FilePath | None = Field(None, description="Our client certificate with its chain, PEM.")
     key_file: FilePath | None = Field(None, description="The private key of our certificate, PEM.")
-    key_password: SecretStr | None = Field(None, description="The password of the private key.")
+    key_password: SecretStr | None = Field(
+        None, description="The password of the private key.", json_schema_extra=or_reference
+    )
 
 
 class DestinationSettings(Section):
@@ -73,11 +64,20 @@ class DestinationSettings(Section):
     name: str = Field(
         "webhook", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Its name in metrics and dead letters."
     )
-    url: str = Field(description="The endpoint, `https://…` or `http://…`.")
+    url: Url = Field(
+        repr=False,
+        description="The endpoint, `https://…` or `http://…`; may be `{from_env: NAME}` or "
+        "`{from_file: PATH}`.",
+    )
+    url_is_secret: bool | None = Field(
+        None,
+        description="Whether whoever knows the URL may use it: then only its host is shown anywhere. null: "
+        "where it comes from a variable or a file, or looks like such a URL.",
+    )
     method: Method = Field(
         Method.POST, description="POST, PUT, PATCH (a JSON body), GET or DELETE (a query)."
     )
-    headers: Annotated[dict[str, SecretStr], BeforeValidator(mapping)] = Field(
+    headers: Annotated[dict[str, Header], BeforeValidator(mapping)] = Field(
         default_factory=dict,
         description="Sent with every request; values may be `{from_env: NAME}` or `{from_file: PATH}`.",
     )
@@ -85,6 +85,11 @@ class DestinationSettings(Section):
         Envelope.RUDDERSTACK,
         description="`rudderstack`: members of an event (`header`, `fullPath`, `appendPath`, `request_ip`) "
         "say how it is sent, and top-level nulls are left out; `none`: its bytes are sent as they are.",
+    )
+    secret_headers: Texts = Field(
+        default_factory=list,
+        description="Headers whose values are secrets, beside those that refer to a variable or a file and "
+        "those named like `Authorization` or `X-Api-Key`.",
     )
     allowed_hosts: Hosts = Field(
         default_factory=list,
@@ -113,6 +118,11 @@ class DestinationSettings(Section):
     @field_validator("url")
     @classmethod
     def _is_a_sendable_url(cls, url: str) -> str:
+        if re.search("[{}<>]", url):
+            raise ValueError(
+                "holds braces or angle brackets, which no URL has, and nothing fills them in: write the "
+                "URL as it is to be asked; an event names a path of its own in `appendPath`"
+            )
         try:
             Endpoint(url)
         except EventError as error:
@@ -127,7 +137,7 @@ class DestinationSettings(Section):
     @field_validator("headers")
     @classmethod
     def _are_sendable_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        if wrong := [fault for each in headers.items() if (fault := _fault_of_header(*each))]:
+        if wrong := faults({name: value.get_secret_value() for name, value in headers.items()}):
             raise ValueError("; ".join(wrong))
         return headers
 
@@ -240,6 +250,7 @@ class AdminSettings(Section):
     port: int = Field(8080, ge=0, le=65535, description="The port; 0: any free one, named in the log.")
     token: SecretStr | None = Field(
         None,
+        json_schema_extra=or_reference,
         description="If set, `/metrics` and what `/live` shows are given to those who send it as a bearer "
         "token; probes need none. At least 16 visible characters.",
     )

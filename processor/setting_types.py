@@ -1,31 +1,79 @@
-"""What settings are made of: how lists, mappings, hosts, networks, statuses and seconds are written."""
+"""What settings are made of: how lists, mappings, topics, hosts, networks, statuses and seconds are written.
 
+Promise: no text holds a control character, and none a placeholder that somebody was to fill in.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from processor.core.address import network
 from processor.core.dead_letter import CODES
 from processor.core.endpoint import is_host
+from processor.documents import DocumentError, read
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_PLACEHOLDER = re.compile(
+    r"(?P<braces>\{\{.*?\}\})|(?P<dollar>\$\{[A-Za-z_][\w.:-]*\}|\$\([A-Za-z_]\w*\))"
+    r"|(?<!\S)<[A-Za-z][A-Za-z0-9 _-]*>(?!\S)",
+    re.DOTALL,
+)
+_TOPIC = re.compile("[A-Za-z0-9._-]{1,249}")
 
 
-def _items(value: Any) -> Any:
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+def fault_of_text(text: str, *, may_have_lines: bool = False) -> str:
+    """What keeps a text from being meant as it stands, or nothing; the text is not repeated."""
+    control = _CONTROL.search(text)
+    if control and not (may_have_lines and control[0] in "\r\n\t"):
+        place = f"U+{ord(control[0]):04X} at character {control.start() + 1}"
+        return f"holds a control character, {place}: take it out"
+    placeholder = _PLACEHOLDER.search(text)
+    if placeholder is None:
+        return ""
+    shape = "{{…}}" if placeholder["braces"] else "${…}" if placeholder["dollar"] else "<…>"
+    return (
+        f"holds the placeholder {shape}, which nothing fills in: write what it stands for, or take the "
+        "value from a variable or a file"
+    )
+
+
+def items(value: Any) -> Any:
+    """A list written as one text: with commas, or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        with suppress(ValueError, RecursionError):
+            return [item if isinstance(item, str) else json.dumps(item) for item in json.loads(value)]
+    return [item.strip() for item in value.split(",") if item.strip()]
 
 
 def mapping(value: Any) -> Any:
     """A mapping written as one text, as an environment variable holds it."""
     try:
-        return yaml.safe_load(value) if isinstance(value, str) else value
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ValueError("must be a mapping, as JSON or YAML") from None
+        return read(value) if isinstance(value, str) else value
+    except DocumentError as error:
+        named = [fault.message for fault in error.faults if not fault.message.startswith("is not YAML")]
+        raise ValueError("; ".join(named) or "must be a mapping, as JSON or YAML") from None
 
 
 def _statuses(value: Any) -> Any:
     """`[404, "5xx"]` as the statuses it names."""
-    items = _items(value) if isinstance(value, (list, str)) else [value]
-    return frozenset().union(*(statuses_of(str(item)) for item in items))
+    said = items(value) if isinstance(value, (list, str)) else [value]
+    return frozenset().union(*(statuses_of(str(item)) for item in said))
 
 
 def statuses_of(item: str) -> frozenset[int]:
@@ -38,23 +86,50 @@ def statuses_of(item: str) -> frozenset[int]:
     raise ValueError(f"{text!r} is no status: write 404, or 5xx for all from 500 to 599")
 
 
-def _failures(items: list[str]) -> list[str]:
-    for item in items:
+def _failures(failures: list[str]) -> list[str]:
+    for item in failures:
         try:
             _ = item in CODES or statuses_of(item)
         except ValueError as error:
             raise ValueError(f"{error}; or a kind of failure: {', '.join(CODES)}") from None
-    return items
+    return failures
 
 
-def _texts(value: Any) -> Any:
-    return [str(item) if isinstance(item, int) else item for item in _items(value)]
+def _statuses_as_text(value: Any) -> Any:
+    return [str(item) if isinstance(item, int) else item for item in items(value)]
 
 
 def _scalar(value: Any) -> Any:
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float | SecretStr):
         raise ValueError("must be text, a number, true or false")  # noqa: TRY004 - pydantic wants ValueError
     return value
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    for name, value in options.items():
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        if fault := fault_of_text(text, may_have_lines=name.endswith(".pem") or "jaas" in name):
+            raise ValueError(f"{name} {fault}")
+    return options
+
+
+def _topics(topics: list[str]) -> list[str]:
+    for topic in topics:
+        if not topic.startswith("^"):
+            topic_name(topic)
+    if twice := [topic for topic in dict.fromkeys(topics) if topics.count(topic) > 1]:
+        raise ValueError(f"{', '.join(twice)} is given twice: name each topic once")
+    return topics
+
+
+def topic_name(topic: str) -> str:
+    """A topic that Kafka can have."""
+    if not _TOPIC.fullmatch(topic) or topic in (".", ".."):
+        raise ValueError(
+            f"{topic[:249]!r} is no topic: its name has 1 to 249 letters, digits, dots, - and _; several are "
+            'written a, b or as the list ["a", "b"]'
+        )
+    return topic
 
 
 def _hosts(hosts: list[str]) -> list[str]:
@@ -76,13 +151,35 @@ def _nullable(value: Any) -> Any:
     return None if value == "null" else value
 
 
-Texts = Annotated[list[str], BeforeValidator(_items)]
+REFERENCE = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
+    "properties": {way: {"type": "string", "minLength": 1} for way in ("from_env", "from_file")},
+}
+"""A value that stands elsewhere, as the schema for editors knows it."""
+
+
+def or_reference(schema: dict[str, Any]) -> None:
+    """The schema of a secret may also be that of a reference."""
+    schema["anyOf"] = [*schema["anyOf"], REFERENCE]
+
+
+Texts = Annotated[list[str], BeforeValidator(items)]
+Topics = Annotated[Texts, AfterValidator(_topics)]
 Hosts = Annotated[Texts, AfterValidator(_hosts)]
 Networks = Annotated[Texts, AfterValidator(_networks)]
-Failures = Annotated[list[str], BeforeValidator(_texts), AfterValidator(_failures)]
+Failures = Annotated[list[str], BeforeValidator(_statuses_as_text), AfterValidator(_failures)]
 Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
-Scalar = Annotated[str | int | float | bool, BeforeValidator(_scalar)]
-ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(mapping)]
+Scalar = Annotated[
+    str | int | float | bool | SecretStr,
+    BeforeValidator(_scalar),
+    WithJsonSchema({"anyOf": [{"type": ["string", "number", "boolean"]}, REFERENCE]}),
+]
+ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(mapping), AfterValidator(_options)]
+Header = Annotated[SecretStr, WithJsonSchema({"anyOf": [{"type": "string"}, REFERENCE]})]
+Url = Annotated[str, WithJsonSchema({"anyOf": [{"type": "string"}, REFERENCE]})]
 Seconds = Annotated[float, Field(ge=0.001, le=7 * 24 * 3600)]
 Hour = Annotated[float, Field(ge=0.001, le=3600)]
 Day = Annotated[float, Field(ge=0.001, le=24 * 3600)]
@@ -98,3 +195,22 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_meant_as_it_stands(cls, value: Any, info: ValidationInfo) -> Any:
+        """Mappings are judged member by member, where their members are known."""
+        if fault := next(filter(None, map(fault_of_text, _texts(value))), ""):
+            raise ValueError(fault)
+        if value == "" and cls.model_fields[info.field_name or ""].annotation == SecretStr | None:
+            raise ValueError("is empty: give the secret, or leave the setting out")
+        return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (each for each in value if isinstance(each, str))

@@ -1,24 +1,27 @@
 """All settings together, and the policies that are made of them."""
 
-import re
+from functools import cached_property
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from processor import __version__
+from processor.core import credentials
 from processor.core.admission import AdmissionPolicy
 from processor.core.budget import BudgetPolicy
 from processor.core.circuit import CircuitPolicy
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import DeadLetterPolicy
-from processor.core.disclosure import HARMLESS_HEADERS, DisclosurePolicy
+from processor.core.disclosure import DisclosurePolicy
+from processor.core.endpoint import Endpoint
 from processor.core.flow import PLENTY, FlowPolicy
 from processor.core.lease import LeasePolicy
 from processor.core.preparation import PreparationPolicy
 from processor.core.rate import RatePolicy
+from processor.core.redaction import Secrets
 from processor.core.retry import RetryPolicy
 from processor.core.transform import RequestPolicy
-from processor.kafka_settings import DeadLetterSettings, KafkaSettings
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings, in_clear
 from processor.sections import (
     AdminSettings,
     CircuitSettings,
@@ -32,10 +35,6 @@ from processor.sections import (
 
 PREFIX = "WEBHOOK_PROCESSOR__"
 """How the environment variables of settings begin."""
-
-_SECRET_OPTION = re.compile("password|secret|token|jaas|key.pem")
-SHORTEST_SECRET = 6
-"""A header's value, and a word of it (the token behind `Bearer`), is a secret from this length on."""
 
 
 class Settings(BaseSettings):
@@ -158,24 +157,44 @@ class Settings(BaseSettings):
             self.destination.name,
             self.kafka.group_id,
             __version__,
-            tuple(self.secrets()),
+            self.secrets,
             may_reduce=self.dead_letter.when_unwritable == "without_value",
             keeps_time=self.dead_letter.timestamp == "record",
         )
 
     def disclosure_policy(self) -> DisclosurePolicy:
         """What those see who look at the live page."""
-        return DisclosurePolicy(self.live.payloads, tuple(self.secrets()))
+        return DisclosurePolicy(self.live.payloads, self.secrets)
 
-    def secrets(self) -> list[str]:
-        """The texts that may stand nowhere but in a request or a login, the longest first."""
-        kafka, tls, headers = self.kafka, self.destination.tls, self.destination.headers
-        passwords = _texts(kafka.ssl_key_password, kafka.sasl_password, tls.key_password, self.admin.token)
-        options = kafka.client | self.dead_letter.client
-        passwords |= {str(value) for name, value in options.items() if _SECRET_OPTION.search(name)}
-        values = _texts(*(value for name, value in headers.items() if name.lower() not in HARMLESS_HEADERS))
-        words = {word for text in values for word in (text, *text.split()) if len(word) >= SHORTEST_SECRET}
-        return sorted(passwords | words, key=len, reverse=True)
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The texts that may stand nowhere but in a request or a login: one object for all who strike."""
+        url = self.destination.url
+        if not self._is_url_secret():
+            return Secrets(self._secret_texts())
+        return Secrets(
+            {*self._secret_texts(), *credentials.parts_of_url(url)}, hidden_origin=str(Endpoint(url).origin)
+        )
+
+    def _is_url_secret(self) -> bool:
+        said = self.destination.url_is_secret
+        return credentials.is_secret_url(self.destination.url) if said is None else said
+
+    def _secret_texts(self) -> set[str]:
+        kafka, tls = self.kafka, self.destination.tls
+        found = _texts(kafka.ssl_key_password, kafka.sasl_password, tls.key_password, self.admin.token)
+        for client in (kafka.client, self.dead_letter.client):
+            found |= {
+                str(value)
+                for name, value in in_clear(client).items()
+                if isinstance(client[name], SecretStr) or credentials.is_secret_option(name)
+            }
+        marked = {name.lower() for name in self.destination.secret_headers}
+        for name, header in self.destination.headers.items():
+            text = header.get_secret_value()
+            if name.lower() in marked or credentials.is_secret_header(name, text):
+                found.update(credentials.parts(text))
+        return found
 
 
 def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:

@@ -393,7 +393,7 @@ def test_settings_come_from_a_file_named_by_a_variable_or_from_variables_alone(s
 
 def test_what_is_wrong_is_told_without_the_secrets(tmp_path: Path) -> None:
     destination = {"url": "ftp://h.example", "headers": {"Authorization": "hunter2\n", "X Y": "hunter2"}}
-    kafka = BASE["kafka"] | {"client": {"ssl.key.pem": "hunter2", "security.protocol": "ssl"}}
+    kafka = BASE["kafka"] | {"client": {"ssl.key.pem": "hunter2"}, "security_protocol": "ssl"}
     first = asked("check", "-c", str(written(tmp_path, destination, kafka=kafka)))
     second = asked("check", "-c", str(written(tmp_path, {"url": "http://h.example"}, kafka=kafka)))
     assert (first.returncode, second.returncode) == (2, 2)

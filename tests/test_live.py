@@ -13,6 +13,7 @@ from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import Failure
 from processor.core.disclosure import DisclosurePolicy, Payloads
 from processor.core.live import SHOWN, WINDOW_SECONDS, Entry, Filter, Happening
+from processor.core.redaction import Secrets
 from processor.core.retry import RetryPolicy
 from processor.errors import TransportError, WriteError
 from processor.live import IDLE_SECONDS, RECENT, Live
@@ -49,7 +50,7 @@ def clock() -> VirtualClock:
 
 
 def a_live(clock: VirtualClock, *secrets: str, payloads: Payloads = Payloads.NONE) -> Live:
-    return Live(DisclosurePolicy(payloads, secrets), clock.time, lambda: clock.time() + 1e9)
+    return Live(DisclosurePolicy(payloads, Secrets(secrets)), clock.time, lambda: clock.time() + 1e9)
 
 
 def a_failure(**more: Any) -> Failure:

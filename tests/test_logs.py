@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 from processor import logs
+from processor.core.redaction import Secrets
 from tests.terminal import open_terminal
 
 SECRET = "hunter2-correct-horse"
@@ -202,7 +203,7 @@ PLACES = [
 def test_a_secret_is_struck_out_wherever_it_stands(
     form: Any, write: Callable[[], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    logs.configure("info", form, [SECRET])
+    logs.configure("info", form, Secrets([SECRET]))
     write()
     text = text_of(capfd)
     assert "***" in text
@@ -214,7 +215,7 @@ def test_a_secret_is_struck_out_also_where_writing_it_would_change_it(
     form: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     awkward = 'pä"ss\\wörd\n'
-    logs.configure("info", form, [awkward])
+    logs.configure("info", form, Secrets([awkward]))
     structlog.get_logger().info("x", text=f"a{awkward}b", deep={"k": awkward})
     text = text_of(capfd)
     assert "a***b" in text
@@ -222,14 +223,14 @@ def test_a_secret_is_struck_out_also_where_writing_it_would_change_it(
 
 
 def test_the_longer_secret_goes_first_so_that_nothing_of_it_stays(capfd: pytest.CaptureFixture[str]) -> None:
-    logs.configure("info", "json", [f"Bearer {SECRET}", SECRET])
+    logs.configure("info", "json", Secrets([f"Bearer {SECRET}", SECRET]))
     structlog.get_logger().info("x", sent=f"Bearer {SECRET}", known=SECRET)
     (line,) = told(capfd)
     assert (line["sent"], line["known"]) == ("***", "***")
 
 
 def test_what_is_no_text_keeps_its_type(capfd: pytest.CaptureFixture[str]) -> None:
-    logs.configure("info", "json", [SECRET])
+    logs.configure("info", "json", Secrets([SECRET]))
     structlog.get_logger().info("x", n=1, f=0.5, yes=True, none=None, some=[1, "a"], deep={"k": 2})
     (line,) = told(capfd)
     assert [line[name] for name in ("n", "f", "yes", "none", "some", "deep")] == [
@@ -245,22 +246,23 @@ def test_what_is_no_text_keeps_its_type(capfd: pytest.CaptureFixture[str]) -> No
 def test_severity_and_time_are_ours_and_stay_readable_whatever_a_secret_is(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    logs.configure("info", "json", ["info", "2", "0"])
+    logs.configure("info", "json", Secrets(["info", "2", "0"]))
     structlog.get_logger().info("information 2")
     (line,) = told(capfd)
     assert line["level"] == "info"
     assert datetime.fromisoformat(line["timestamp"]).tzinfo is UTC
-    assert line["event"] == "***rmation ***"
+    assert line["event"] == "information ***"
 
 
 def test_what_nobody_catches_is_a_line_without_secrets_as_well() -> None:
     code = (
         "import threading, warnings; from processor import logs\n"
+        "from processor.core.redaction import Secrets\n"
         f"secret = {SECRET!r}\n"
         "def fail(*_): raise ValueError(secret)\n"
         "class Falls:\n"
         "    __del__ = fail\n"
-        "logs.configure('info', 'json', [secret]); logs.tell_what_nobody_catches()\n"
+        "logs.configure('info', 'json', Secrets([secret])); logs.tell_what_nobody_catches()\n"
         "thread = threading.Thread(target=fail, name='poll'); thread.start(); thread.join()\n"
         "Falls()\n"
         "warnings.warn(secret)"

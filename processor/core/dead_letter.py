@@ -4,18 +4,18 @@ Key, value, headers and timestamp of the record stay as they are. Behind its hea
 Connect (KIP-298) and ours, each a UTF-8 string, together below 12 KiB. A record that was a dead letter
 before keeps the headers of Kafka Connect that it came with, whoever wrote them: they tell where it stood
 first, and why it failed; ours tell of the newest failure, and carry its coordinates. Nothing secret is
-written: no query, no user info, no header of the request, and configured secrets are struck out of what
-the endpoint answered.
+written: no query, no user info, no header of the request, nothing behind the host of a URL that is secret
+itself, and secrets are struck out of what the endpoint answered.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 from hashlib import sha256
 from typing import NamedTuple
 
-from processor.core.disclosure import bare, struck
+from processor.core.redaction import Secrets
 from processor.errors import EventError
 from processor.model import DeadLetter, Record, RecordHeaders, Request, Response
 
@@ -49,12 +49,12 @@ class Detail(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterPolicy:
-    """Who writes, and which texts may not be written."""
+    """Who writes, and what may not be written."""
 
     destination: str
     group_id: str
     version: str
-    secrets: tuple[str, ...] = ()
+    secrets: Secrets = field(default_factory=Secrets)
     may_reduce: bool = False
     """Whether a letter that can never be written may go without the value, or with a key of ours."""
     keeps_time: bool = True
@@ -183,8 +183,8 @@ def _ours(
         for name, short in _short(policy, record, failure):
             yield OURS + name, short and _cut(short, NAME_BYTES)
     if form.detail >= Detail.FULL:
-        for name, text, limit in _long(failure):
-            yield OURS + name, _cut(struck(policy.secrets, text), limit)
+        for name, text, limit in _long(policy, failure):
+            yield OURS + name, _cut(policy.secrets.excerpt(text, limit), limit)
 
 
 def _short(policy: DeadLetterPolicy, record: Record, failure: Failure) -> Iterable[tuple[str, str | None]]:
@@ -198,16 +198,16 @@ def _short(policy: DeadLetterPolicy, record: Record, failure: Failure) -> Iterab
     yield "version", policy.version
 
 
-def _long(failure: Failure) -> Iterable[tuple[str, str, int]]:
+def _long(policy: DeadLetterPolicy, failure: Failure) -> Iterable[tuple[str, str, int]]:
     if failure.request:
         yield "method", failure.request.method, TEXT_BYTES
-        yield "url", bare(failure.request.url), TEXT_BYTES
+        yield "url", policy.secrets.url(failure.request.url), TEXT_BYTES
     if failure.response:
         yield "response.body", failure.response.body.decode(errors="replace"), BODY_BYTES
 
 
 def _message(policy: DeadLetterPolicy, failure: Failure) -> str:
-    return _cut(struck(policy.secrets, f"{failure.code}: {failure.message}"), TEXT_BYTES)
+    return _cut(policy.secrets.excerpt(f"{failure.code}: {failure.message}", TEXT_BYTES), TEXT_BYTES)
 
 
 def _headers(texts: Iterable[tuple[str, str | None]]) -> RecordHeaders:

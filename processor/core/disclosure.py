@@ -1,17 +1,16 @@
 """How much of a record, a request and an answer those may see who look on from outside.
 
 Promises: of a URL neither user info nor query is shown; of headers the values of a few harmless ones
-alone; of a payload what the setting says. Configured secrets are struck out of whatever is shown.
+alone; of a payload what the setting says. Secrets are struck out of whatever is shown.
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from processor.core.events import Event, Json, decode
 from processor.core.nesting import is_too_deep
+from processor.core.redaction import MASK, Secrets
 from processor.model import Headers
 
 TEXT_LIMIT = 200
@@ -22,7 +21,6 @@ PAYLOAD_LIMIT = 64 * 1024
 """Characters of a payload."""
 LARGEST = 4 * PAYLOAD_LIMIT
 """Bytes of a value; what is behind them is not looked into."""
-MASK = "***"
 
 HARMLESS_HEADERS = frozenset(("accept", "accept-language", "content-type", "user-agent"))
 """Names, in lower case, of headers whose values are no secret."""
@@ -39,23 +37,10 @@ class Payloads(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DisclosurePolicy:
-    """How much of payloads is shown, and which texts never are, the longest first."""
+    """How much of payloads is shown, and which texts never are."""
 
     payloads: Payloads = Payloads.NONE
-    secrets: tuple[str, ...] = ()
-
-
-def bare(url: str) -> str:
-    """`url` without user info, query and fragment."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def struck(secrets: Iterable[str], text: str) -> str:
-    """`text` without the secrets; the longest have to come first."""
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    return text
+    secrets: Secrets = field(default_factory=Secrets)
 
 
 def cut(text: str, limit: int) -> str:
@@ -83,11 +68,11 @@ def payload(value: bytes | None, shown: Payloads) -> str | None:
 
 
 def _text(event: Event, name: str) -> str | None:
-    """The start of a member that is text; what is none is not decoded."""
+    """A member that is text, whole, so that no half of a secret is left; what is none is not decoded."""
     raw = event.members.get(name)
     if raw is None or bytes(raw)[:1] != b'"':
         return None
-    return cut(decode(raw), TEXT_LIMIT) or None
+    return decode(raw) or None
 
 
 def _masked(value: bytes) -> str:

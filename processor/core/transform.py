@@ -9,7 +9,7 @@ With `Envelope.NONE` no member asks for anything: every event is passed on byte 
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -101,9 +101,9 @@ class Envelope(StrEnum):
 class RequestPolicy:
     """Where requests go, and what all of them have in common."""
 
-    url: str
+    url: str = field(repr=False)
     method: Method = Method.POST
-    headers: Headers = ()
+    headers: Headers = field(default=(), repr=False)
     allowed_hosts: frozenset[str] = frozenset()
     envelope: Envelope = Envelope.RUDDERSTACK
 

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from processor.core.membership import WORD_SECONDS
 from processor.errors import ConfigError, Problem
-from processor.kafka_settings import DeadLetterSettings, KafkaSettings
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings, in_clear
 
 Options = dict[str, Any]
 
@@ -39,7 +39,7 @@ def client_options(kafka: KafkaSettings) -> Options:
         "topic.metadata.refresh.interval.ms": 60_000,
         **{name: secret.get_secret_value() for name, secret in secrets.items() if secret},
     }
-    return {name: value for name, value in options.items() if value is not None} | kafka.client
+    return {name: value for name, value in options.items() if value is not None} | in_clear(kafka.client)
 
 
 def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None) -> Options:
@@ -91,7 +91,7 @@ def producer_options(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> O
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         **client_options(kafka),
-        **dead_letter.client,
+        **in_clear(dead_letter.client),
         "acks": "all",
         "enable.idempotence": True,
         "allow.auto.create.topics": False,
@@ -99,6 +99,12 @@ def producer_options(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> O
         "message.max.bytes": dead_letter.max_message_bytes,
         "message.timeout.ms": round(dead_letter.write_timeout * 1000),
     }
+
+
+def write_debug(*settings: KafkaSettings | DeadLetterSettings) -> None:
+    """Who says `debug` among the options gets what the library then tells, whatever the level of the log."""
+    if any("debug" in each.client for each in settings):
+        LOGGER.setLevel(logging.DEBUG)
 
 
 def refuse_unknown(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> None:

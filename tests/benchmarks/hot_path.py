@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--profile", action="store_true", help="one run under cProfile, by own time")
     asked = parser.parse_args()
-    logs.configure("warning", "text", ())
+    logs.configure("warning", "text")
     feed = Feed(asked.events)
     gc.freeze()
     if asked.profile:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.dead_letter import DeadLetterPolicy, Detail, Failure, Form, lesser, of_event, write_down
+from processor.core.redaction import Secrets
 from processor.errors import EventError
 from processor.model import Partition, Record, RecordHeaders
 from tests.builders import FIRST, record, request, response
@@ -293,7 +294,7 @@ def test_headers_and_body_of_the_request_are_not_written() -> None:
 
 
 def test_secrets_are_struck_out_of_what_came_back() -> None:
-    policy = DeadLetterPolicy("crm", "group", "1", ("Bearer s3cret", "s3cret"))
+    policy = DeadLetterPolicy("crm", "group", "1", Secrets(("Bearer s3cret", "s3cret")))
     failure = FAILURE._replace(
         message="s3cret refused",
         request=request("https://h.example/s3cret/x"),
@@ -307,7 +308,7 @@ def test_secrets_are_struck_out_of_what_came_back() -> None:
 
 @given(st.integers(4080, 4100))
 def test_a_secret_across_the_limit_is_struck_out_and_not_cut(length: int) -> None:
-    policy = DeadLetterPolicy("crm", "group", "1", ("s3cret",))
+    policy = DeadLetterPolicy("crm", "group", "1", Secrets(("s3cret",)))
     body = b"x" * length + b"s3cret" + b"y" * 20
     text = written(FAILURE._replace(response=response(401, body=body)), policy=policy)[
         "__webhook_processor.response.body"
@@ -343,7 +344,7 @@ def test_what_we_write_is_text_and_stays_below_12_kib(
     failure: Failure, detail: Detail, struck: tuple[str, ...]
 ) -> None:
     subject = record(2**63, partition=Partition("t" * 249, 2**31))
-    policy = DeadLetterPolicy("d" * 249, "g" * 255, "1.2.3.dev4+abcdef", struck)
+    policy = DeadLetterPolicy("d" * 249, "g" * 255, "1.2.3.dev4+abcdef", Secrets(struck))
     letter = write_down(policy, subject, failure, Form(detail))
     assert sum(len(name) + len(value or b"") for name, value in letter.headers) < 12 * 1024
     assert ours(letter.headers).keys() >= COORDINATES.keys()

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from pydantic import ValidationError
 
+from processor.client_options import OWNED, OWNED_BY_PRODUCER, SETTING_OF
 from processor.errors import ConfigError, Problem
-from processor.kafka.options import client_options, consumer_options, producer_options, refuse_unknown
-from processor.kafka_settings import OWNED, OWNED_BY_PRODUCER, DeadLetterSettings, KafkaSettings
+from processor.kafka.options import (
+    LOGGER,
+    client_options,
+    consumer_options,
+    producer_options,
+    refuse_unknown,
+    write_debug,
+)
+from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 
 SECRET = "hunter2-correct-horse"
 PROMISED_TO_CONSUMER = {
@@ -183,8 +192,32 @@ def test_what_the_promises_rest_on_is_ours() -> None:
 
 @pytest.mark.parametrize("option", [*sorted(OWNED), *ALIASES])
 def test_an_option_of_ours_cannot_be_said_for_every_client(option: str) -> None:
-    with pytest.raises(ValidationError, match=f"{option} cannot be set here"):
+    with pytest.raises(ValidationError, match=f"{option} cannot be set here: "):
         kafka(client={option: "x", "client.rack": "a"})
+
+
+@pytest.mark.parametrize(("option", "setting"), SETTING_OF.items())
+def test_an_option_that_has_a_setting_is_refused_with_it(option: str, setting: str) -> None:
+    section, _, name = setting.partition(".")
+    assert hasattr({"kafka": kafka(), "dead_letter": dead_letter()}[section], name)
+    make = kafka if option in OWNED else dead_letter
+    with pytest.raises(ValidationError, match=f"{option} cannot be set here: set {setting}"):
+        make(client={option: "x"})
+
+
+@pytest.mark.parametrize("make", [kafka, dead_letter])
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("delivery.report.only.error", "test.mock.num.brokers", "test.mock.broker.rtt", "opaque"),
+        *("error_cb", "dr_cb", "dr_msg_cb", "on_delivery", "on_commit", "oauthbearer_token_refresh_cb"),
+        "plugin.library.paths",
+        *("interceptors", "ssl.certificate.verify_cb", "background_event_cb", "logger", "enabled_events"),
+    ],
+)
+def test_an_option_that_no_operator_can_want_is_refused(make: Any, option: str) -> None:
+    with pytest.raises(ValidationError, match=f"{option} cannot be set here: "):
+        make(client={option: "x"})
 
 
 @pytest.mark.parametrize(
@@ -196,8 +229,13 @@ def test_an_option_of_ours_cannot_be_said_for_the_producer(option: str) -> None:
 
 
 def test_all_options_of_ours_that_were_said_are_named() -> None:
-    with pytest.raises(ValidationError, match=r"acks, enable\.idempotence cannot be set here"):
-        dead_letter(client={"enable.idempotence": False, "acks": 0})
+    with pytest.raises(
+        ValidationError, match=r"acks, enable\.idempotence cannot be set here: it is"
+    ) as caught:
+        dead_letter(client={"enable.idempotence": False, "acks": 0, "sasl.password": SECRET, "error_cb": "x"})
+    assert "sasl.password cannot be set here: set kafka.sasl_password" in str(caught.value)
+    assert "error_cb cannot be set here" in str(caught.value)
+    assert SECRET not in str(caught.value)
 
 
 def test_a_consumers_promises_win_whatever_was_said() -> None:
@@ -252,13 +290,13 @@ def test_options_that_are_right_only_together_are_accepted(client: dict[str, Any
         ({"no.such.option": 1}, 'No such configuration property: "no.such.option"'),
         ({"fetch.min.bytes": "many"}, 'Invalid value for configuration property "fetch.min.bytes"'),
         ({"fetch.min.bytes": -1}, "outside allowed range"),
-        ({"sasl.oauthbearer.method": "oidc", "security.protocol": "sasl_ssl"}, "sasl.oauthbearer"),
-        ({"error_cb": "x"}, "error_cb"),
+        ({"sasl.oauthbearer.method": "oidc"}, "sasl.oauthbearer"),
     ],
 )
 def test_an_option_that_librdkafka_does_not_take_is_refused(client: dict[str, Any], message: str) -> None:
-    mechanism = "OAUTHBEARER" if "security.protocol" in client else None
-    found = problems(kafka(client=client, sasl_mechanism=mechanism), dead_letter())
+    login = {"security_protocol": "sasl_ssl", "sasl_mechanism": "OAUTHBEARER"}
+    is_login = "sasl.oauthbearer.method" in client
+    found = problems(kafka(client=client, **(login if is_login else {})), dead_letter())
     assert found[0].path.startswith("kafka")
     assert message in found[0].message
 
@@ -287,11 +325,30 @@ def test_all_options_that_are_not_taken_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "client",
-    [{"ssl.key.pem": SECRET, "security.protocol": "ssl"}, {"sasl.oauthbearer.assertion.jti": SECRET}],
+    "client", [{"ssl.key.pem": SECRET}, {"ssl.keystore.password": SECRET, "ssl.keystore.location": "/none"}]
 )
 def test_what_is_refused_does_not_quote_a_secret(client: dict[str, Any]) -> None:
-    assert SECRET not in str(problems(kafka(client={**client, "no.such.option": 1}), dead_letter()))
+    settings = kafka(client={**client, "no.such.option": 1}, security_protocol="ssl")
+    assert SECRET not in str(problems(settings, dead_letter()))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (kafka(client={"debug": "generic"}), dead_letter()),
+        (kafka(), dead_letter(client={"debug": "generic"})),
+    ],
+)
+def test_what_the_library_tells_with_debug_is_written(said: Any, caplog: pytest.LogCaptureFixture) -> None:
+    level = LOGGER.level
+    try:
+        write_debug(kafka(), dead_letter())
+        assert LOGGER.level == level
+        write_debug(*said)
+        Producer(producer_options(*said), logger=LOGGER).poll(0)
+    finally:
+        LOGGER.setLevel(level)
+    assert "DEBUG" in {each.levelname for each in caplog.records if each.name == "librdkafka"}
 
 
 @pytest.mark.parametrize("pattern", ["^(", "^[z-a]", "^*"])
