@@ -8,8 +8,9 @@ import helm_python
 import pytest
 from pydantic import SecretStr
 
-from processor import config, settings
-from tests.helm.rendering import cases, layered, rendered
+from processor import config
+from processor.core import credentials
+from tests.helm.rendering import CHART, cases, layered, rendered, texts
 from tests.helm.test_rendering import at
 
 MINIMAL = cases()["minimal"]
@@ -81,8 +82,31 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"config": {"kafka": SASL}},
         "needs sasl_password; name its Secret in secrets.kafkaSasl.existingSecret",
     ),
+    "a login that the protocol leaves out": (
+        {"config": {"kafka": {"sasl_mechanism": "OAUTHBEARER"}}},
+        "config.kafka.sasl_mechanism is not used with config.kafka.security_protocol plaintext; set that to",
+    ),
+    "certificates that the protocol leaves out": (
+        {"secrets": {"kafkaTls": {"existingSecret": "s"}}},
+        "not used with config.kafka.security_protocol plaintext; set that to ssl, or sasl_ssl",
+    ),
+    "a password out of nowhere": (
+        {"config": {"destination": {"tls": {"key_password": {"from_env": "CRM_KEY"}}}}},
+        "config.destination.tls.key_password reads the environment variable CRM_KEY, which nothing sets",
+    ),
+    "an option out of no file": (
+        {
+            "config": {
+                "kafka": {"client": {"ssl.key.pem": {"from_file": "/etc/webhook-processor/secrets/files/k"}}}
+            }
+        },
+        "add secrets.files.k",
+    ),
     "a certificate without a key": (
-        {"secrets": {"kafkaTls": {"existingSecret": "s", "certificateKey": "tls.crt"}}},
+        {
+            "secrets": {"kafkaTls": {"existingSecret": "s", "certificateKey": "tls.crt"}},
+            "config": {"kafka": {"security_protocol": "ssl"}},
+        },
         "needs both certificateKey and keyKey",
     ),
     "the password of no key": (
@@ -139,7 +163,10 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         "name it in secrets.kafkaSasl.existingSecret",
     ),
     "certificates that keda does not see": (
-        {"keda": {"enabled": True}, "config": {"kafka": {"ssl_ca_file": "/ca.crt"}}},
+        {
+            "keda": {"enabled": True},
+            "config": {"kafka": {"ssl_ca_file": "/ca.crt", "security_protocol": "ssl"}},
+        },
         "name it in secrets.kafkaTls.existingSecret",
     ),
 }
@@ -263,6 +290,9 @@ def test_there_are_secret_settings() -> None:
         ("Proxy-Authorization", "hunter2"),
         ("X-Api-Key", "hunter2"),
         ("X-Auth-Token", "hunter2"),
+        ("X-Auth", "hunter2"),
+        ("X-Functions-Key", "hunter2"),
+        ("X-Session-Id", "hunter2"),
         ("X-Signature", "hunter2"),
         ("Cookie", "hunter2"),
         ("X-Whatever", "Bearer hunter2"),
@@ -301,8 +331,109 @@ def test_an_option_that_is_no_secret_is_not_refused(option: str) -> None:
     rendered(layered(MINIMAL, at(f"{CRM}config.kafka.client", {option: "x"})))
 
 
+@pytest.mark.parametrize("header", ["X-Author", "X-Keyboard", "X-Source"])
+def test_a_plain_header_is_not_refused(header: str) -> None:
+    rendered(layered(MINIMAL, at(f"{CRM}config.destination.headers", {header: "events"})))
+
+
+def test_a_header_that_is_marked_is_refused_and_not_repeated() -> None:
+    said = {"headers": {"X-Mine": "hunter2"}, "secret_headers": ["x-mine"]}
+    (problem,) = problems(layered(MINIMAL, at(f"{CRM}config.destination", said)))
+    assert "config.destination.headers.X-Mine is a secret" in problem
+    assert "hunter2" not in problem
+
+
+SECRET_URLS = (
+    "https://hooks.slack.com/services/T0/B0/hunter",
+    "https://tenant.webhook.office.com/webhookb2/hunter",
+    "https://discord.com/api/webhooks/1/hunter",
+    "https://h.example/hook?token=hunter2",
+    "https://h.example/3fa85f64-5717-4562-b3fc-2c963f66afa6/hunter",
+    "https://h.example/hunter/Zx81kq0Pq7Yw22LmN3tR",
+)
+PLAIN_URLS = (
+    "https://crm.example.com/hooks/rudderstack",
+    "https://h1234567890123456789012.example/x",
+    "https://h.example/internationalization/v2?version=2",
+    "https://h.example/discord.com/",
+)
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
+def test_a_secret_url_is_refused_wherever_it_would_stand_and_not_repeated(url: str) -> None:
+    variable = {"name": "WEBHOOK_PROCESSOR__DESTINATION__URL", "value": url}
+    for values in (at(f"{CRM}config.destination.url", url), at(f"{CRM}extraEnv", [variable])):
+        (said,) = problems(layered(MINIMAL, values))
+        assert "is a secret and would stand in " in said
+        assert "name that in secrets.env.WEBHOOK_PROCESSOR__DESTINATION__URL" in said
+        assert "hunter" not in said
+        rendered(layered(MINIMAL, values, at(f"{CRM}config.destination.url_is_secret", False)))
+
+
+@pytest.mark.parametrize("url", PLAIN_URLS)
+def test_a_plain_url_is_not_refused_unless_it_is_said_to_be_secret(url: str) -> None:
+    values = layered(MINIMAL, at(f"{CRM}config.destination.url", url))
+    rendered(values)
+    (said,) = problems(layered(values, at(f"{CRM}config.destination.url_is_secret", True)))
+    assert "config.destination.url is a secret" in said
+
+
+@pytest.mark.parametrize("url", [*SECRET_URLS, *PLAIN_URLS])
+def test_what_the_application_takes_for_a_secret_url_the_chart_does_too(url: str) -> None:
+    assert credentials.is_secret_url(url) is (url in SECRET_URLS)
+
+
+def test_the_chart_judges_by_the_patterns_of_the_application() -> None:
+    checks = (CHART / "templates" / "_checks.tpl").read_text(encoding="utf-8")
+    for pattern in (
+        *(credentials.HEADER_NAMES, credentials.HEADER_VALUES, credentials.OPTION_NAMES),
+        *(credentials.URL_HOSTS, credentials.URL_PARAMETERS, credentials.URL_UUID, credentials.LONG_RUN),
+    ):
+        assert f"`{pattern}`" in checks
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("DESTINATION__HEADERS", '{"X-Auth": "hunter2", "X-Ok": "a"}', "secrets.headers.X-Auth"),
+        ("KAFKA__CLIENT", '{"ssl.key.pem": "hunter2"}', "secrets.env.WEBHOOK_PROCESSOR__KAFKA__CLIENT"),
+        ("DEAD_LETTER__CLIENT", "ssl.keystore.password: hunter2", "WEBHOOK_PROCESSOR__DEAD_LETTER__CLIENT"),
+    ],
+)
+def test_a_secret_inside_of_a_variable_is_refused_and_not_repeated(
+    variable: str, value: str, remedy: str
+) -> None:
+    said = {"name": f"WEBHOOK_PROCESSOR__{variable}", "value": value}
+    (problem,) = problems(layered(MINIMAL, at(f"{CRM}extraEnv", [said])))
+    assert "would stand in the Deployment" in problem
+    assert remedy in problem
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize("setting", [*secret_settings(), "destination.url"])
+def test_what_refers_to_a_secret_is_none(setting: str) -> None:
+    tls = {"security_protocol": "sasl_ssl", "sasl_mechanism": "PLAIN", "sasl_username": "u"}
+    rendered(
+        layered(
+            MINIMAL,
+            at(f"{CRM}config.kafka", tls | {"sasl_password": {"from_file": "/x"}}),
+            at(f"{CRM}config.{setting}", {"from_file": "/x"}),
+            at(f"{CRM}networkPolicy.endpointPorts", [443]),
+        )
+    )
+
+
+def test_the_notes_tell_no_url_that_comes_from_elsewhere() -> None:
+    values = layered(
+        MINIMAL,
+        at(f"{CRM}config.destination.url", {"from_file": "/x"}),
+        at(f"{CRM}networkPolicy.endpointPorts", [443]),
+    )
+    assert "to its endpoint" in texts(values)["NOTES.txt"]
+
+
 def test_what_the_application_takes_for_a_secret_option_the_chart_does_too() -> None:
-    for word in settings._SECRET_OPTION.pattern.split("|"):
+    for word in credentials.OPTION_NAMES.split("|"):
         problems(layered(MINIMAL, at(f"{CRM}config.kafka.client", {f"a.{word}": "x"})))
 
 

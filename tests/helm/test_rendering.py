@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor import config
+from processor.core.address import _METADATA
 from processor.errors import ConfigError
 from tests.helm import crds
 from tests.helm.rendering import CHART, Object, cases, layered, of_kind, rendered, texts, the
@@ -328,14 +329,17 @@ MANY: Mapping[str, tuple[str, Any, str, str, Any]] = {
         "spec.egress.2.ports",
         [{"protocol": "TCP", "port": 8443}],
     ),
-    "no metadata of clouds": (
-        "replicas",
-        1,
-        "NetworkPolicy",
-        "spec.egress.2.to.0.ipBlock.except",
-        ["169.254.0.0/16"],
-    ),
 }
+
+
+@pytest.mark.parametrize("rule", ["brokers", "endpoint"])
+def test_no_rule_leads_to_the_metadata_of_clouds(rule: str) -> None:
+    egress = found(the(rendered(MINIMAL), "NetworkPolicy"), "spec.egress")[
+        ["", "brokers", "endpoint"].index(rule)
+    ]
+    blocks = [each["ipBlock"] for each in egress["to"] if "ipBlock" in each]
+    assert [each["cidr"] for each in blocks] == ["0.0.0.0/0", "::/0"]
+    assert {text for each in blocks for text in each["except"]} == {str(network) for network in _METADATA}
 
 
 @pytest.mark.parametrize("name", MANY)

@@ -14,7 +14,7 @@ template is rendered first has them made; the others know it by a mark in the va
 {{- $problems := include "kwp.problemsOfAll" . -}}
 {{- range $key, $_ := .Values.destinations -}}
 {{- $d := include "kwp.destination" (dict "root" $ "key" $key) | fromJson -}}
-{{- range list "missing" "secrets" "references" "kafkaLogin" "timing" "scaling" "monitoring" "network" "environment" -}}
+{{- range list "missing" "secrets" "endpointSecrets" "references" "kafkaLogin" "timing" "scaling" "monitoring" "network" "environment" -}}
 {{- $found := include (printf "kwp.problems.%s" .) (dict "root" $ "d" $d) -}}
 {{- range splitList "\n" $found | compact -}}
 {{- $problems = printf "%s\ndestinations.%s: %s" $problems $key . -}}
@@ -84,7 +84,7 @@ config.{{ join "." . }} is missing; set it here or in defaults
   "admin.token" "secrets.adminToken.existingSecret" }}
 {{- $value := $.d.settings }}
 {{- range splitList "." $path }}{{- $value = ternary (get ($value | default dict) .) nil (kindIs "map" $value) }}{{- end }}
-{{- if $value }}
+{{- if and $value (not (kindIs "map" $value)) }}
 config.{{ $path }} is a secret and would stand in a ConfigMap; put it into a Secret and name that in {{ $remedy }}
 {{- end }}
 {{- range $.d.extraEnv }}
@@ -94,20 +94,84 @@ extraEnv.{{ .name }} is a secret and would stand in the Deployment; put it into 
 {{- end }}
 {{- end }}
 {{- range $section := list "kafka" "dead_letter" }}
-{{- range $option, $_ := dig $section "client" dict $.d.settings }}
-{{- if and (regexMatch "password|passphrase|secret|token|jaas|key.pem" $option) (not (hasSuffix ".url" $option)) }}
+{{- range $option, $value := dig $section "client" dict $.d.settings }}
+{{- if and (regexMatch `password|passphrase|secret|token|jaas|key.pem` $option) (not (hasSuffix ".url" $option)) (not (kindIs "map" $value)) }}
 config.{{ $section }}.client holds {{ $option }}, a secret, and would stand in a ConfigMap; put all of it as JSON into a Secret and name that in secrets.env.WEBHOOK_PROCESSOR__{{ upper $section }}__CLIENT
 {{- end }}
 {{- end }}
 {{- end }}
+{{- $marked := list }}
+{{- range dig "destination" "secret_headers" list .d.settings }}{{- $marked = append $marked (lower .) }}{{- end }}
 {{- range $header, $value := dig "destination" "headers" dict .d.settings }}
-{{- if and (kindIs "string" $value) (or (regexMatch "(?i)authori[sz]ation|token|secret|password|cookie|credential|signature|api.?key|auth.?key|access.?key" $header) (regexMatch "(?i)^\\s*(bearer|basic|token|digest)\\s+\\S" $value)) }}
+{{- if and (kindIs "string" $value) (or (has (lower $header) $marked) (include "kwp.isSecretHeader" (dict "header" $header "value" $value))) }}
 config.destination.headers.{{ $header }} is a secret and would stand in a ConfigMap; name its Secret in secrets.headers.{{ $header }}: {secret: …, key: …}
 {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* Headers that read what nothing sets. */}}
+{{/* Whether a header is a credential by its name or by its scheme; the application judges by the same patterns. */}}
+{{- define "kwp.isSecretHeader" -}}
+{{- if or (regexMatch `(?i)authori[sz]ation|authenticat|auth([-_0-9]|$)|token|secret|passw|passphrase|cookie|credential|signature|jwt|session|(^|[-_])(api|access|auth|private|subscription|functions)?[-_]?key([-_]|$)` .header) (regexMatch `(?i)^\s*(bearer|basic|token|digest|apikey)\s+\S` .value) -}}true{{- end -}}
+{{- end -}}
+
+{{/* Whether whoever knows the URL may use it, by its looks; the application judges by the same patterns. */}}
+{{- define "kwp.isSecretUrl" -}}
+{{- range list `(?i)^https?://([^/?#@:]*\.)?(hooks\.slack\.com|discord(app)?\.com|webhook\.office\.com|logic\.azure\.com|chat\.googleapis\.com|hooks\.zapier\.com|maker\.ifttt\.com)(:[0-9]+)?/` `(?i)[?&](sig|key|code|[^=&#]*(token|secret|passw|signature|api.?key|auth)[^=&#]*)=[^&#]` `(?i)[/=][0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}` -}}
+{{- if regexMatch . $ -}}true{{- end -}}
+{{- end -}}
+{{- range regexFindAll `[A-Za-z0-9]{20,}` (regexReplaceAll "^[A-Za-z]+://[^/]*" . "") -1 -}}
+{{- if regexMatch "[0-9]" . -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A URL or headers that would stand readable. */}}
+{{- define "kwp.problems.endpointSecrets" -}}
+{{- $said := dig "destination" "url_is_secret" nil .d.settings }}
+{{- $url := include "kwp.url" .d }}
+{{- $remedy := "put it into a Secret and name that in secrets.env.WEBHOOK_PROCESSOR__DESTINATION__URL, or set config.destination.url_is_secret to false if it is none" }}
+{{- if and $url (ne (toString $said) "false") (or (eq (toString $said) "true") (include "kwp.isSecretUrl" $url)) }}
+config.destination.url is a secret and would stand in a ConfigMap; {{ $remedy }}
+{{- end }}
+{{- range $env := .d.extraEnv }}
+{{- if and .value (eq .name "WEBHOOK_PROCESSOR__DESTINATION__URL") (ne (toString $said) "false") (or (eq (toString $said) "true") (include "kwp.isSecretUrl" .value)) }}
+extraEnv.{{ .name }} is a secret and would stand in the Deployment; {{ $remedy }}
+{{- end }}
+{{- if and .value (eq .name "WEBHOOK_PROCESSOR__DESTINATION__HEADERS") }}
+{{- range $header, $value := fromYaml .value }}
+{{- if and (kindIs "string" $value) (include "kwp.isSecretHeader" (dict "header" $header "value" $value)) }}
+extraEnv.WEBHOOK_PROCESSOR__DESTINATION__HEADERS holds {{ $header }}, a secret, and would stand in the Deployment; name its Secret in secrets.headers.{{ $header }}: {secret: …, key: …}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $section := list "KAFKA" "DEAD_LETTER" }}
+{{- if and $env.value (eq $env.name (printf "WEBHOOK_PROCESSOR__%s__CLIENT" $section)) }}
+{{- range $option, $value := fromYaml $env.value }}
+{{- if and (regexMatch `password|passphrase|secret|token|jaas|key.pem` $option) (not (hasSuffix ".url" $option)) (not (kindIs "map" $value)) }}
+extraEnv.{{ $env.name }} holds {{ $option }}, a secret, and would stand in the Deployment; put all of it as JSON into a Secret and name that in secrets.env.{{ $env.name }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What refers to a variable or a file, as a JSON list of `path` and `value`. */}}
+{{- define "kwp.references" -}}
+{{- $found := list -}}
+{{- range list "kafka.sasl_password" "kafka.ssl_key_password" "destination.tls.key_password" "admin.token" "destination.url" -}}
+{{- $value := $.settings -}}
+{{- range splitList "." . -}}{{- $value = ternary (get ($value | default dict) .) nil (kindIs "map" $value) -}}{{- end -}}
+{{- if kindIs "map" $value -}}{{- $found = append $found (dict "path" . "value" $value) -}}{{- end -}}
+{{- end -}}
+{{- range $place := list (list "destination" "headers") (list "kafka" "client") (list "dead_letter" "client") -}}
+{{- range $name, $value := dig (first $place) (last $place) dict $.settings -}}
+{{- if kindIs "map" $value -}}{{- $found = append $found (dict "path" (printf "%s.%s" (join "." $place) $name) "value" $value) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
+{{/* Headers and others that read what nothing sets. */}}
 {{- define "kwp.problems.references" -}}
 {{- $files := "/etc/webhook-processor/secrets/files/" }}
 {{- range $header, $_ := .d.secrets.headers }}
@@ -115,16 +179,15 @@ config.destination.headers.{{ $header }} is a secret and would stand in a Config
 secrets.headers.{{ $header }} also stands in config.destination.headers; say it once
 {{- end }}
 {{- end }}
-{{- range $header, $value := dig "destination" "headers" dict .d.settings }}
-{{- if kindIs "map" $value }}
+{{- range include "kwp.references" .d | fromJsonArray }}
+{{- $value := .value }}
 {{- if $value.from_env }}
 {{- if not (include "kwp.fromEnvironment" (dict "d" $.d "variable" $value.from_env)) }}
-config.destination.headers.{{ $header }} reads the environment variable {{ $value.from_env }}, which nothing sets; add secrets.env.{{ $value.from_env }}: {secret: …, key: …}
+config.{{ .path }} reads the environment variable {{ $value.from_env }}, which nothing sets; add secrets.env.{{ $value.from_env }}: {secret: …, key: …}
 {{- end }}
 {{- else if hasPrefix $files $value.from_file }}
 {{- if not (hasKey $.d.secrets.files (trimPrefix $files $value.from_file)) }}
-config.destination.headers.{{ $header }} reads {{ $value.from_file }}, which nothing mounts; add secrets.files.{{ trimPrefix $files $value.from_file }}: {secret: …, key: …}
-{{- end }}
+config.{{ .path }} reads {{ $value.from_file }}, which nothing mounts; add secrets.files.{{ trimPrefix $files $value.from_file }}: {secret: …, key: …}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -142,6 +205,12 @@ config.kafka.security_protocol {{ $protocol }} needs config.kafka.sasl_mechanism
 config.kafka.sasl_mechanism {{ $kafka.sasl_mechanism }} needs {{ . }}; name its Secret in secrets.kafkaSasl.existingSecret
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and $kafka.sasl_mechanism (not (hasPrefix "sasl" $protocol)) (not (include "kwp.fromEnvironment" (dict "d" .d "variable" "WEBHOOK_PROCESSOR__KAFKA__SECURITY_PROTOCOL"))) }}
+config.kafka.sasl_mechanism is not used with config.kafka.security_protocol {{ $protocol }}; set that to sasl_ssl, or sasl_plaintext
+{{- end }}
+{{- if and (or .d.secrets.kafkaTls.existingSecret $kafka.ssl_ca_file) (not (hasSuffix "ssl" $protocol)) (not (include "kwp.fromEnvironment" (dict "d" .d "variable" "WEBHOOK_PROCESSOR__KAFKA__SECURITY_PROTOCOL"))) }}
+secrets.kafkaTls and config.kafka.ssl_ca_file are not used with config.kafka.security_protocol {{ $protocol }}; set that to ssl, or sasl_ssl
 {{- end }}
 {{- range $name, $tls := dict "kafkaTls" .d.secrets.kafkaTls "destinationTls" .d.secrets.destinationTls }}
 {{- if and $tls.existingSecret (ne (empty $tls.certificateKey) (empty $tls.keyKey)) }}
@@ -240,7 +309,7 @@ serviceMonitor needs the Service; set service.enabled, or use podMonitor
 {{- if not (include "kwp.kafkaPorts" .d | fromJsonArray) }}
 networkPolicy cannot see the brokers' ports in the environment; name them in networkPolicy.kafkaPorts
 {{- end }}
-{{- if and (not (dig "destination" "url" "" .d.settings)) (not .d.networkPolicy.endpointPorts) }}
+{{- if and (not (include "kwp.url" .d)) (not .d.networkPolicy.endpointPorts) }}
 networkPolicy cannot see the endpoint's port in the environment; name it in networkPolicy.endpointPorts
 {{- end }}
 {{- end }}

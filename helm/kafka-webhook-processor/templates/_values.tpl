@@ -181,7 +181,7 @@ limits:
 {{- if .networkPolicy.endpointPorts -}}
 {{- toJson .networkPolicy.endpointPorts -}}
 {{- else -}}
-{{- $url := dig "destination" "url" "" .settings -}}
+{{- $url := include "kwp.url" . -}}
 {{- $other := ternary 80 443 (hasPrefix "http://" (lower $url)) -}}
 {{- include "kwp.ports" (dict "urls" (concat (list $url | compact) (dig "destination" "allowed_hosts" list .settings)) "default" $other) -}}
 {{- end -}}
@@ -194,4 +194,21 @@ limits:
 {{- else -}}
 {{- include "kwp.ports" (dict "urls" (dig "kafka" "bootstrap_servers" "" .settings | splitList "," | compact) "default" 9092) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Everywhere but where clouds keep the credentials of a machine, and what is as near as they are. */}}
+{{- define "kwp.anywhere" -}}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except: [169.254.0.0/16, 168.63.129.16/32, 100.100.100.200/32]
+- ipBlock:
+    cidr: ::/0
+    except: ["fe80::/10", "fd00:ec2::/32", "fd20:ce::254/128"]
+- namespaceSelector: {}
+{{- end -}}
+
+{{/* The endpoint's URL where it can be seen: not out of the environment, nor where it refers to something. */}}
+{{- define "kwp.url" -}}
+{{- $url := dig "destination" "url" "" .settings -}}
+{{- if kindIs "string" $url -}}{{- $url -}}{{- end -}}
 {{- end -}}
