@@ -269,6 +269,7 @@ class Telemetry:
         for topic in {partition.topic for partition in partitions}:
             self._missed.labels(self._destination, topic)
             self._made_anew.labels(self._destination, topic)
+            self._headless.labels(self._destination, topic)
         self._rebalances.labels(self._destination, kind).inc()
         log.info("rebalanced", kind=kind, partitions=[str(partition) for partition in sorted(partitions)])
 

@@ -129,6 +129,9 @@ KAFKA = Row(
         Panel("Records missed", "Records that retention deleted before they were read: they are lost. In an hour.", "short", (("sum by (destination, topic) (increase(@records_missed_total[1h]))", "{{destination}} {{topic}}"),)),
         Panel("Records without headers", "Records whose headers could not be read and were left out. In an hour.", "short", (("sum by (destination, topic) (increase(@records_headless_total[1h]))", "{{destination}} {{topic}}"),)),
         Panel("Client errors", "What the Kafka client reported, by error.", "cps", rate("source_errors_total", "error")),
+        Panel("Topics made anew", "Partitions that begin at the start of their topic because it was deleted and made anew. In an hour.", "short", (("sum by (destination, topic) (increase(@partitions_made_anew_total[1h]))", "{{destination}} {{topic}}"),)),
+        Panel("Positions not acknowledged", "By topic; the log says why. They are committed again.", "cps", rate("commit_errors_total", "topic")),
+        Panel("Commit metadata refused", "Commits that the broker refused for the length of their metadata; the next is shorter. In an hour.", "short", (("sum by (destination) (increase(@commit_metadata_refusals_total[1h]))", "{{destination}}"),)),
         Panel("Late results", "Answers that came after their partition had gone; the record is sent again where it is now.", "cps", rate("late_results_total")),
     ),
 )  # fmt: skip
@@ -168,8 +171,10 @@ PROCESSES = Row(
         Panel("Ready by process", "1 when /readyz is green.", "short", (gauge("ready"),)),
         Panel("Running for", "Time since the process was started.", "s", (("(time() - @process_start_time_seconds)" + OF_PROCESS, PROCESS),)),
         Panel("Version", "Versions of the processor and of Python.", "short", (("count by (destination, version, python) (@build_info)", "{{destination}} {{version}}, Python {{python}}"),)),
+        Panel("Log lines lost", "Lines of the log that could not be written, by reason.", "cps", rate("log_lines_lost_total", "reason")),
         Panel("Workers by state", "Workers under a supervisor (--workers).", "short", (gauge("workers", "sum", "by (destination, instance, state)", "{{destination}} {{instance}} {{state}}"),)),
         Panel("Workers that answer", "1 where the worker answered its supervisor when it was scraped (--workers).", "short", (gauge("worker_answered", "min"),)),
+        Panel("Supervisor's log lines lost", "Lines of the supervisor's own log that could not be written, by reason (--workers).", "cps", rate("supervisor_log_lines_lost_total", "reason")),
         Panel("Worker restarts", "Workers started again, in an hour (--workers).", "short", (("sum by (destination, instance, worker) (increase(@worker_restarts_total[1h]))", PROCESS),)),
     ),
 )  # fmt: skip

@@ -20,7 +20,12 @@ from tests.deploy.test_dashboard import (
     panels,
 )
 
-OF_WORKERS = {"Workers by state", "Workers that answer", "Worker restarts"}
+OF_WORKERS = {
+    "Workers by state",
+    "Workers that answer",
+    "Supervisor's log lines lost",
+    "Worker restarts",
+}
 """Panels that stay empty without --workers."""
 
 
