@@ -133,6 +133,8 @@ def test_half_a_surrogate_in_a_header_is_the_replacement_character_and_its_name_
         b'x{"a":"\\ud83d"}',
         b'{"a":"\\ud83d",}',
         b'{"a":"\\ud83d","b":NaN}',
+        b'{"a":"\\ud83d","b":[1}',
+        b'{"a":"\\ud83d","b":{}x}',
         b'{"a":"\\ud83d\x01"}',
         b'{"a":"\\ud83"}',
         b'{"a":"\\ud83d\xff"}',
