@@ -109,7 +109,8 @@ def check(
     connect: Annotated[
         bool,
         typer.Option(
-            "--connect", help="Also try the brokers, the topics and the endpoint; no event is read or sent."
+            "--connect",
+            help="Also try the brokers, topics, rights, group and endpoint; no event is read or sent.",
         ),
     ] = False,
     schema: Annotated[

@@ -65,7 +65,7 @@ BURN = {
 }
 
 
-NO_MEMBER: Courses = {"member": steps((0, 1), (10, 0), (40, 1)), "ready": steps((0, 1), (10, 0), (40, 1))}
+NO_MEMBER: Courses = {"member": steps((0, 1), (10, 0)), "ready": steps((0, 1), (10, 0))}
 
 
 def backlog(since: int, until: int) -> dict[str, Values | float]:
@@ -204,9 +204,9 @@ PROCESSES = [
         says=["NotReady"],
     ),
     Scene(
-        "brokers that are away for half an hour: what was read last is still shown",
-        [Process(but={**backlog(10, 40), **NO_MEMBER}), Process(instance="pod-1:8080", but={**NO_PARTITION, **NO_MEMBER}), ERP],
-        {12: (), 14: [NOT_A_MEMBER], 24: [NOT_A_MEMBER], 26: [NOT_A_MEMBER, LATE_EVENTS], 39: [NOT_A_MEMBER, LATE_EVENTS], 75: ()},
+        "brokers that are away for an hour: what was read last is still shown",
+        [Process(but={**backlog(10, 70), **NO_MEMBER}), Process(instance="pod-1:8080", but={**REST, **NO_PARTITION, **NO_MEMBER}), ERP],
+        {12: (), 14: [NOT_A_MEMBER], 24: [NOT_A_MEMBER], 26: [NOT_A_MEMBER, LATE_EVENTS], 69: [NOT_A_MEMBER, LATE_EVENTS]},
     ),
     Scene(
         "a group that nobody can join, in words",
