@@ -39,7 +39,7 @@ def test_metadata_that_the_broker_refuses_is_committed_shorter_at_once() -> None
 
 def test_what_was_learned_is_not_asked_for_again() -> None:
     house = house_with_gaps(limit=100)
-    house.clock.advance(1)
+    house.clock.advance(10)
     house.source.commits.clear()
     house.sender.answer(200, which=0)
     house.clock.advance(1)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.metadata_room import MetadataRoom
+from processor.core.metadata_room import CLOSE, MetadataRoom
 
 lengths = st.integers(0, 32_000)
 
@@ -12,14 +12,27 @@ lengths = st.integers(0, 32_000)
 def test_after_few_refusals_nothing_longer_than_the_broker_takes_is_sent(
     configured: int, taken: int, needed: list[int]
 ) -> None:
-    room, refusals = MetadataRoom(configured), 0
+    room, seen = MetadataRoom(configured), set[int]()
     for need in needed:
         while (length := min(need, room.limit)) > taken:
             assert room.refused(length) < length
-            refusals += 1
+            assert length not in seen
+            seen.add(length)
         room.accepted(length)
         assert room.limit >= room.accepted_bytes
-    assert refusals <= 15
+    assert len(seen) <= 15 + 9
+
+
+@given(st.integers(0, 4000))
+def test_a_limit_is_found_to_within_a_few_bytes(taken: int) -> None:
+    room, refusals = MetadataRoom(4095), 0
+    for _ in range(30):
+        while room.limit > taken:
+            room.refused(room.limit)
+            refusals += 1
+        room.accepted(room.limit)
+    assert taken - CLOSE <= room.limit <= taken
+    assert refusals <= 12 + 7
 
 
 def test_what_was_taken_before_is_not_given_up_for_a_longer_one_that_is_refused() -> None:
