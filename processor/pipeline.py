@@ -192,8 +192,10 @@ class Pipeline:
         """What is known and runs of these counts no longer, from now on."""
         self._intake.forgotten()
         self._flow.revoked(partitions)
-        for record in self._flow.running(partitions):
-            self._deliverer.abandon(record)
+        running = self._flow.running(partitions)
+        for waiting_only in (True, False):  # a request that is called off makes room for what waits
+            for record in running:
+                self._deliverer.abandon(record, waiting_only=waiting_only)
         self._flow.released(partitions)
         self._release_idle()
 

@@ -186,3 +186,16 @@ def test_metadata_from_beyond_the_end_of_the_log_skips_nothing() -> None:
     house.source.fetch()
     house.clock.advance(1)
     assert house.sent() == list(range(1, 10))
+
+
+def test_a_request_of_a_topic_made_anew_makes_no_room_for_a_retry_of_the_same() -> None:
+    house = House(max_in_flight=2)
+    house.join(FIRST)
+    house.produce(3)
+    house.source.fetch()
+    house.sender.answer(503, which=1)
+    house.clock.advance(5)
+    assert house.sent() == [0, 1, 2]
+    house.source.make_anew(FIRST)
+    assert house.sent() == [0, 1, 2]
+    assert house.open() == []

@@ -68,6 +68,17 @@ class Assignment:
         self.is_away = topic_id is None
         self.offsets.identified(topic_id)
 
+    def crowds(self, whole: bool, limit: int) -> bool:
+        """Metadata of that limit holds all that is finished, or not; whether `crowded` changes by that.
+
+        What does not fit may be restored. Only what was read can finish, and make room: where nothing
+        waits to be finished, more has to be read.
+        """
+        before = self.crowded
+        is_full = not whole or (before and not self.offsets.fits(limit // 2))
+        self.crowded = is_full and self.offsets.unfinished() > 0
+        return self.crowded is not before
+
     def standing(self) -> Standing:
         """How it stands."""
         offsets = self.offsets

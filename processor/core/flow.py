@@ -262,9 +262,7 @@ class Flow:
         if commit is None:
             return None
         position, whole = commit
-        crowded = not whole or (assignment.crowded and not assignment.offsets.fits(limit // 2))
-        self._look_again |= crowded != assignment.crowded
-        assignment.crowded = crowded
+        self._look_again |= assignment.crowds(whole, limit)
         return position
 
     def _hold(self, assignment: Assignment) -> Hold | None:

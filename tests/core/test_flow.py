@@ -476,6 +476,17 @@ def test_metadata_that_speaks_of_more_than_the_log_holds_is_not_believed() -> No
     assert all(position.offset <= 10 for position in flow.commits(unmoved=True).values())
 
 
+def test_what_was_restored_and_does_not_fit_holds_nothing_that_could_make_room() -> None:
+    restored, _ = encode(0, [Span(first, first + 1) for first in range(1, 100, 2)])
+    flow = Flow(FlowPolicy(max_metadata_bytes=30))
+    flow.assigned(Assigned(1, {FIRST: Position(0, restored)}))
+    flow.commits(unmoved=True)
+    assert flow.held() == {}
+    flow.received([record(0)])
+    flow.commits(unmoved=True)
+    assert flow.held() == {FIRST: Hold.METADATA}
+
+
 def test_marks_go_with_every_commit_and_what_we_do_not_know_better_is_handed_on() -> None:
     theirs = Marks(b"t" * 16, "theirs", 5.5)
     found = Position(7, encode(7, (), marks=theirs)[0])

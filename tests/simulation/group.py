@@ -1,11 +1,12 @@
 """The consumer group at its coordinator: members, generations, rebalances and committed positions.
 
 As Kafka does, it accepts a commit from any member of the current generation for any partition, and
-any position, lower ones too. Rebalances are cooperative: who has too much keeps the rest, gives the
-surplus back, joins again, and only then somebody else gets it.
+any position, lower ones too, and judges each partition by itself; as the client library does, it tells
+one partition's error for all of a request. Rebalances are cooperative: who has too much keeps the rest,
+gives the surplus back, joins again, and only then somebody else gets it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from functools import partial
 from random import Random
@@ -106,6 +107,9 @@ class Group:
         self.owners: dict[Partition, Member] = {}
         self.committed: dict[Partition, Position] = {}
         self.trouble = Trouble.NONE
+        self.refused: dict[str, str] = {}
+        """Topics of which no commit is taken, and what is said."""
+        self.metadata_limit = FOREVER
         self.settled_at = 0.0
 
     # Requests
@@ -152,8 +156,9 @@ class Group:
         """A commit arrives."""
         lost = self.trouble is Trouble.LOSES_REQUESTS and self._random.random() < 0.7
         if not lost:
-            errors = self._judged(member, generation, positions)
-            accepted = {p: at for p, at in positions.items() if errors[p] is None}
+            judged = self._judged(member, generation, positions)
+            accepted = {p: at for p, at in positions.items() if judged[p] is None}
+            errors = dict.fromkeys(judged, next(filter(None, judged.values()), None))
             if accepted:
                 member.heard_at = self._world.now
                 self._apply(member, accepted)
@@ -169,7 +174,16 @@ class Group:
         errors: dict[Partition, str | None] = dict.fromkeys(positions, error)
         if error is None and self.trouble is Trouble.HALVES:
             return {p: "UNKNOWN_SERVER_ERROR" if self._random.random() < 0.5 else None for p in errors}
-        return errors
+        return {p: self._refusal_of(p, at) for p, at in positions.items()} if error is None else errors
+
+    def _refusal_of(self, partition: Partition, position: Position) -> str | None:
+        too_long = len(position.metadata) > self.metadata_limit
+        return self.refused.get(partition.topic) or ("OFFSET_METADATA_TOO_LARGE" if too_long else None)
+
+    def made_anew(self, partitions: Collection[Partition]) -> None:
+        """The topic of these was deleted: their positions are dropped."""
+        for partition in partitions:
+            self.committed.pop(partition, None)
 
     def _refusal(self, member: Member, generation: int) -> str | None:
         if self.trouble is Trouble.REFUSES:

@@ -4,18 +4,19 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
+from processor.core.offset_codec import Span, encode
 from processor.model import Partition, Position
 from tests.simulation.clock import Call, World
 from tests.simulation.endpoint import Endpoint, Weather
 from tests.simulation.group import Group, Trouble
-from tests.simulation.ledger import History, Lane
+from tests.simulation.ledger import History, Lane, topic_of
 from tests.simulation.letters import Ink, Topic
 from tests.simulation.log import Log as Lines
 from tests.simulation.log import Paper
-from tests.simulation.plan import Do, Event, Plan, Production, plan
+from tests.simulation.plan import OF_PARTITIONS, Do, Event, Plan, Production, plan
 from tests.simulation.process import Process, Surroundings
 from tests.simulation.promises import ASKED, BrokenError, Demands, Promise
-from tests.simulation.topic import TOPIC, Item, Kind, Log
+from tests.simulation.topic import OTHER, TOPIC, Item, Kind, Log
 
 PATIENCE = 6000.0
 """Virtual seconds after the last fault within which all has to be done."""
@@ -46,7 +47,8 @@ class Run:
         self._plan: Plan = plan(Random(f"plan {seed}"), demands)
         self._random = random = Random(seed)
         self.world = World(random)
-        partitions = [Partition(TOPIC, number) for number in range(len(self._plan.starts))]
+        topics = (TOPIC, OTHER)[: self._plan.topics]
+        partitions = [Partition(topics[n % len(topics)], n) for n in range(len(self._plan.starts))]
         self._logs = {p: Log(p, start) for p, start in zip(partitions, self._plan.starts, strict=True)}
         self._partitions = partitions
         self._items: dict[str, Item] = {}
@@ -56,7 +58,9 @@ class Run:
         self._is_calm = False
         shape = self._plan.shape
         self.history = History(self.world, self._logs, shape, demands)
+        self.history.metadata_limit = self._plan.metadata_limit
         self._group = Group(self.world, random, partitions, shape.session, self.history)
+        self._group.metadata_limit = self._plan.metadata_limit
         self._endpoint = Endpoint(
             self.world, random, self._items, flaky=self._plan.flaky, slow=self._plan.latency
         )
@@ -111,12 +115,16 @@ class Run:
     def _do(self, event: Event) -> None:
         self.history.note("world", event.do.value, (event.which, round(event.seconds, 3), str(event.how)))
         self.history.count(event.do.value)
-        process = None if event.do is Do.DISTURB else self._slots[event.which]
+        process = None if event.do in OF_PARTITIONS else self._slots[event.which]
         match event.do:
             case Do.START:
                 self._start(event.which)
             case Do.DISTURB:
                 self._group.disturb(self._partitions[event.which])
+            case Do.REFUSAL:
+                self._refuse(self._partitions[event.which].topic, event.seconds)
+            case Do.ANEW:
+                self._make_anew(self._partitions[event.which].topic)
             case Do.COORDINATOR | Do.WEATHER | Do.SLOW | Do.INK | Do.DAMAGE | Do.LOG:
                 self._disturb_world(event)
             case _ if process is not None and process.is_up:
@@ -142,6 +150,46 @@ class Run:
                 self._later(event.seconds, partial(setattr, endpoint, "is_slow", False))
             case _:
                 self._damages = 3
+
+    def _refuse(self, topic: str, seconds: float) -> None:
+        """No commit of a topic is taken: it was deleted, or may not be read any more."""
+        error = self._random.choice(("UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"))
+        self._group.refused[topic] = error
+        self.history.refused[topic] = self.world.now + seconds + ANSWER_SECONDS
+        since = self.world.now
+        self.world.call_later(seconds, partial(self._take_again, topic, since))
+
+    def _take_again(self, topic: str, since: float) -> None:
+        if topic in self._group.refused:
+            self._others_go_on(topic, since)
+            del self._group.refused[topic]
+
+    def _others_go_on(self, topic: str, since: float) -> None:
+        """Whoever was well all the time and has partitions of another topic is still proven a member."""
+        started = self._plan.shape.session + ANSWER_SECONDS
+        calm = max(since, self._commits_are_fresh_since()) + started
+        for process in self._slots:
+            if self.world.now < calm or process is None or not process.is_well(calm - started):
+                continue
+            if any(p.topic not in self._group.refused for p in process.account.tenures):
+                self.history.count("members while a topic was refused")
+                if process.leased() <= 0:
+                    self.history.fail(Promise.ONE_TOPIC, process.name, f"{topic} is refused")
+
+    def _make_anew(self, topic: str) -> None:
+        if self._is_too_short_for_ids():
+            return
+        partitions = [partition for partition in self._partitions if partition.topic == topic]
+        self._last = {lane: item for lane, item in self._last.items() if lane[0] not in partitions}
+        for partition in partitions:
+            self._logs[partition].make_anew()
+        self._group.made_anew(partitions)
+        for _ in range(self._random.choice((0, 5, 40))):
+            number = self._random.choice(partitions).number
+            self._produce(Production(0.0, number, None, Kind.GOOD, 0))
+
+    def _is_too_short_for_ids(self) -> bool:
+        return min(self._plan.metadata_limit, self._plan.shape.flow.max_metadata_bytes) < 150
 
     def _disturb(self, process: Process, event: Event) -> None:
         match event.do:
@@ -195,7 +243,10 @@ class Run:
             return position
         self._damages -= 1
         at = self._random.randrange(max(1, len(position.metadata)))
-        match self._random.randrange(4):
+        match self._random.randrange(5):
+            case 4:
+                far = Span(position.offset + 1, position.offset + 2**40)
+                return position._replace(metadata=encode(position.offset, [far])[0])
             case 0:
                 return None
             case 1:
@@ -213,6 +264,7 @@ class Run:
     def _calm_down(self) -> None:
         self.history.note("world", "is calm")
         self._is_calm = self._endpoint.is_calm = True
+        self._group.refused.clear()
         for token in list(self._ends):
             self._end_of(token)
         if not any(process is not None and not process.account.is_stopping for process in self._slots):
@@ -234,9 +286,12 @@ class Run:
     def _is_done(self) -> bool:
         committed = self._group.committed
         return self._is_calm and all(
-            log.end == log.start or (partition in committed and committed[partition].offset == log.end)
+            log.end == log.start or (partition in committed and self._is_at_end(committed[partition], log))
             for partition, log in self._logs.items()
         )
+
+    def _is_at_end(self, position: Position, log: Log) -> bool:
+        return position.offset == log.end and (log.number == 0 or topic_of(position) == log.topic_id)
 
     def _what_is_left(self) -> str:
         open_ = [item.name for item in self._items.values() if not item.is_terminal]
@@ -247,7 +302,7 @@ class Run:
         """All stop; then nothing runs, nothing is kept, and every record is where it belongs."""
         for item in self._items.values():
             skipped = item.kind is Kind.TOMBSTONE and self._plan.shape.skip_tombstones
-            if not (skipped or item.arrivals or item.letters):
+            if not (skipped or item.arrivals or item.letters or item.is_gone):
                 self.history.fail(Promise.TRUTHFUL_COMMIT, "everybody", f"{item.name} went nowhere")
         processes = [process for process in self._slots if process is not None]
         for process in processes:

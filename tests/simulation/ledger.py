@@ -16,6 +16,7 @@ from processor.model import (
     Assigned,
     DeadLetter,
     Lost,
+    MadeAnew,
     Partition,
     Position,
     Received,
@@ -75,6 +76,21 @@ def fields(encoded: bytes) -> dict[int, bytes]:
     return found
 
 
+def whatever_it_says(position: Position) -> list[tuple[int, int]] | None:
+    """The spans in metadata that may be damaged."""
+    try:
+        return finished_beyond(position)
+    except (AssertionError, ValueError):
+        return None
+
+
+def topic_of(position: Position) -> bytes | None:
+    """The id of the topic that a position is marked with."""
+    if not position.metadata.startswith("kwp2:"):
+        return None
+    return fields(b64decode(position.metadata.split(":")[2])).get(2)
+
+
 def covers(position: Position | None, offset: int) -> bool:
     """Whether a position says that the record at `offset` is finished."""
     if position is None:
@@ -85,8 +101,14 @@ def covers(position: Position | None, offset: int) -> bool:
 class Tenure:
     """One partition in one process, from its assignment to its release or loss."""
 
-    def __init__(self, owner: str, epoch: int, told: Position | None, fetched: Position | None) -> None:
+    def __init__(
+        self, owner: str, epoch: int, told: Position | None, fetched: Position | None, topic_id: bytes
+    ) -> None:
         self.owner = owner
+        self.topic_id = topic_id
+        self.told_spans = whatever_it_says(told) if told and told != fetched else None
+        """What was made up of what is finished; it may be said again until the log is known."""
+        self.lacks: list[int] = []
         self.epoch = epoch
         self.told = told
         honest = told if told == fetched else None
@@ -116,6 +138,13 @@ class History:
         self.counts: dict[str, int] = {}
         self.before: dict[str, Item] = {}
         self.owner: Callable[[Partition], str | None] = _nobody
+        self.metadata_limit = 0
+        self.refused: dict[str, float] = {}
+        """Until when commits of a topic are refused, and a while longer."""
+
+    def is_refused(self, topic: str) -> bool:
+        """Whether commits of a topic may be missing through no fault of the processes."""
+        return self.world.now < self.refused.get(topic, 0.0)
 
     def note(self, who: str, what: str, detail: object = "") -> None:
         """For the timeline."""
@@ -156,6 +185,8 @@ class History:
         """The broker has new positions."""
         for partition, position in positions.items():
             old = before.get(partition)
+            if old is not None and topic_of(old) != topic_of(position):
+                old = None
             self.note(member, "committed", (partition.number, position.offset, position.metadata))
             if old is not None and position.offset < old.offset:
                 self.fail(Promise.NO_REGRESS, member, f"{partition} {old.offset} to {position.offset}")
@@ -201,21 +232,38 @@ class Account:
         """The pipeline is about to take an event."""
         self._leaks_nothing()
         match event:
-            case Received(records, ends):
-                self._note("reads", [f"{r.partition.number}:{r.offset}" for r in records] or _plain(ends))
-            case Assigned(epoch, positions):
-                self._note("is assigned", [(p.number, at and at.offset) for p, at in positions.items()])
-                for partition, told in positions.items():
-                    self.tenures[partition] = Tenure(self._name, epoch, told, fetched.get(partition))
+            case Received(records=records, ends=ends):
+                self._reads(records, ends)
+            case Assigned():
+                self._begins(event, fetched)
             case Revoked(partitions):
                 self._note("is asked for", sorted(p.number for p in partitions))
                 for partition in partitions & self.tenures.keys():
                     self.tenures[partition].revoked = True
             case Lost(partitions):
-                self._note("has lost", sorted(p.number for p in partitions))
-                self._history.count("lost partitions", len(partitions))
-                for partition in partitions:
-                    self.tenures.pop(partition, None)
+                self._goes("has lost", partitions)
+            case MadeAnew(partitions):
+                self._goes("finds made anew", partitions)
+
+    def _reads(self, records: Collection[Record], ends: Mapping[Partition, int]) -> None:
+        self._note("reads", [f"{r.partition.number}:{r.offset}" for r in records] or _plain(ends))
+        for partition in {r.partition for r in records} | ends.keys():
+            if partition in self.tenures:
+                self.tenures[partition].told_spans = None
+
+    def _begins(self, assigned: Assigned, fetched: Positions) -> None:
+        positions = assigned.positions
+        self._note("is assigned", [(p.number, at and at.offset) for p, at in positions.items()])
+        for partition, told in positions.items():
+            topic_id = assigned.topic_ids[partition.topic]
+            known = fetched.get(partition)
+            self.tenures[partition] = Tenure(self._name, assigned.epoch, told, known, topic_id)
+
+    def _goes(self, what: str, partitions: Collection[Partition]) -> None:
+        self._note(what, sorted(p.number for p in partitions))
+        self._history.count(f"{what} partitions", len(partitions))
+        for partition in partitions:
+            self.tenures.pop(partition, None)
 
     def _leaks_nothing(self) -> None:
         if self.in_flight() != len(self.open):
@@ -223,7 +271,7 @@ class Account:
 
     def took(self, event: SourceEvent) -> None:
         """The pipeline has taken it."""
-        if isinstance(event, Lost):
+        if isinstance(event, Lost | MadeAnew):
             self._nothing_runs(event.partitions, Promise.NOTHING_AFTER_REVOKE)
         elif isinstance(event, Received):
             self._is_bounded()
@@ -249,12 +297,20 @@ class Account:
             if tenure is None:
                 self._fail(Promise.NOTHING_COMMITTED_AFTER_LOSS, f"{partition} at {position.offset}")
                 return
-            self._truthful(partition, position)
+            self._truthful(tenure, partition, position)
             self._whole(tenure, partition, position)
             tenure.asked, tenure.asked_at = position, self._history.world.now
 
-    def _truthful(self, partition: Partition, position: Position) -> None:
+    def _is_stale(self, tenure: Tenure, partition: Partition) -> bool:
+        """Whether the topic was made anew since, and the process has not found it out."""
+        return tenure.topic_id != self._history.logs[partition].topic_id
+
+    def _truthful(self, tenure: Tenure, partition: Partition, position: Position) -> None:
         log = self._history.logs[partition]
+        if topic_of(position) not in (None, tenure.topic_id):
+            self._fail(Promise.TRUTHFUL_COMMIT, f"{partition} {position} is marked with another topic")
+        if self._is_stale(tenure, partition) or finished_beyond(position) == tenure.told_spans:
+            return
         first = log.first_open()
         if first is not None and first.offset < position.offset:
             self._fail(Promise.TRUTHFUL_COMMIT, f"{first.name} is below {position.offset}")
@@ -269,17 +325,16 @@ class Account:
     def _whole(self, tenure: Tenure, partition: Partition, position: Position) -> None:
         if tenure.asked is not None and position.offset < tenure.asked.offset:
             self._fail(Promise.WHOLE_COMMIT, f"{partition} goes back to {position.offset}")
-        if self._is_cut(position):
-            return
-        missing = [o for o in tenure.settled if not covers(position, o)]
-        if missing:
-            self._fail(Promise.WHOLE_COMMIT, f"{partition} {position} lacks {missing}")
+        if tenure.lacks and tenure.asked_at < self._history.world.now:
+            self._fail(Promise.WHOLE_COMMIT, f"{partition} {tenure.asked} lacks {tenure.lacks}")
+        is_cut = self._is_cut(position)
+        tenure.lacks = [] if is_cut else [o for o in tenure.settled if not covers(position, o)]
 
     def _is_cut(self, position: Position | None) -> bool:
         """Whether not all that is finished may have had room in the metadata."""
-        limit = self._history.shape.flow.max_metadata_bytes
+        limit = min(self._history.shape.flow.max_metadata_bytes, self._history.metadata_limit)
         return limit < 1000 and (
-            position is None or len(position.metadata) > limit - 60 or not position.metadata
+            position is None or len(position.metadata) > limit // 2 - 60 or not position.metadata
         )
 
     def acknowledged(self, errors: Errors) -> None:
@@ -323,6 +378,10 @@ class Account:
             raise BrokenError(Promise.NOTHING_AFTER_REVOKE, f"{self._name} starts {item.name}, which is gone")
         return tenure
 
+    def _is_unknown(self, item: Item) -> bool:
+        """Whether an item is of a topic that the process has not found out yet: it reads from its middle."""
+        return self._is_stale(self.tenures[item.partition], item.partition)
+
     def _is_not_over(self, tenure: Tenure, item: Item) -> None:
         if tenure.revoked:
             self._fail(Promise.NOTHING_AFTER_REVOKE, f"{item.name} starts")
@@ -337,7 +396,7 @@ class Account:
 
     def _is_in_order(self, item: Item) -> None:
         before = self._history.before.get(item.name)
-        if before is not None and not before.is_terminal:
+        if before is not None and not before.is_terminal and not self._is_unknown(item):
             self._fail(Promise.KEY_ORDER, f"{item.name} before {before.name}")
         lane = self._history.lane(item)
         if lane is not None:
@@ -399,7 +458,7 @@ class Account:
         if item.offset in tenure.settled:
             self._fail(Promise.SETTLED_ONCE, f"{item.name} is dead-lettered too")
         before = self._history.before.get(item.name)
-        if before is not None and not before.is_terminal:
+        if before is not None and not before.is_terminal and not self._is_unknown(item):
             self._fail(Promise.KEY_ORDER, f"letter of {item.name} before {before.name}")
         self._is_right(tenure, item, code)
         self._is_paid_for(item, code)
@@ -463,11 +522,14 @@ class Account:
 
     def settled(self, record: Record) -> None:
         """Nothing more has to be done for a record, says the delivery."""
-        item = self._history.logs[record.partition].by_offset[record.offset]
         tenure = self.tenures.get(record.partition)
         if tenure is None or tenure.epoch != record.epoch:
-            self._note("settles late", item.name)
+            self._note("settles late", (record.partition.number, record.offset))
             return
+        if self._is_stale(tenure, record.partition):
+            tenure.settled[record.offset] = self.busy_at = self._history.world.now
+            return
+        item = self._history.logs[record.partition].by_offset[record.offset]
         self._note("settles", item.name)
         if record.offset in tenure.settled:
             self._fail(Promise.SETTLED_ONCE, f"{item.name} is settled again")
@@ -485,6 +547,8 @@ class Account:
         if self._history.world.now - self.busy_at >= LAST_COMMIT_SECONDS - 0.01:
             return
         for partition, tenure in self.tenures.items():
+            if self._is_stale(tenure, partition) or self._history.is_refused(partition.topic):
+                continue
             missing = [o for o in tenure.settled if not covers(committed.get(partition), o)]
             if missing and not self._is_cut(committed.get(partition)):
                 self._fail(Promise.STOP, f"{partition} ends at {committed.get(partition)} without {missing}")
@@ -493,6 +557,8 @@ class Account:
         """It is gone; what was settled before `since` has to be committed."""
         self._note("crashes")
         for partition, tenure in self.tenures.items():
+            if self._is_stale(tenure, partition) or self._history.is_refused(partition.topic):
+                continue
             missing = [o for o, at in tenure.settled.items() if not covers(committed.get(partition), o)]
             self._history.count("settled and not committed at a crash", len(missing))
             old = [o for o in missing if tenure.settled[o] < since]

@@ -46,9 +46,12 @@ class Topic:
         self._items = items
         self.ink = Ink.FLOWS
 
-    def item(self, texts: dict[str, str]) -> Item | None:
-        """The record that a letter is about."""
-        return self._items.get(f"{texts.get(PARTITION)}:{texts.get(OFFSET)}")
+    def item(self, letter: DeadLetter, texts: dict[str, str]) -> Item | None:
+        """The record that a letter is about; of a topic made anew there may be several at its place."""
+        place = f"{texts.get(PARTITION)}:{texts.get(OFFSET)}"
+        found = [item for item in self._items.values() if item.name.partition("#")[0] == place]
+        like = [item for item in found if (item.key, item.value) == (letter.key, letter.value)]
+        return next(reversed(like or found), None)
 
     def outcome(self, letter: DeadLetter) -> tuple[WriteError | None, bool, float]:
         """What is answered, whether the letter is there, and the seconds until the answer."""
@@ -82,7 +85,7 @@ class DeadLetters:
     def write(self, letter: DeadLetter, written: Callable[[WriteError | None], None]) -> None:
         """Acknowledged, or not, later."""
         texts = {name: (value or b"").decode() for name, value in letter.headers}
-        item = self._topic.item(texts)
+        item = self._topic.item(letter, texts)
         self._watcher.letter_sent(item, letter, texts.get(CODE, ""))
         if item is None:
             return

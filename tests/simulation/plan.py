@@ -41,6 +41,8 @@ class Do(Enum):
     WALL_CLOCK = "wall clock"
     DAMAGE = "damage"
     LOG = "log"
+    REFUSAL = "refusal of a topic"
+    ANEW = "topic made anew"
 
 
 class Event(NamedTuple):
@@ -80,11 +82,15 @@ class Plan:
     processes: int
     flaky: float
     latency: float
+    topics: int
+    metadata_limit: int
     ends_at: float = field(default=0.0)
 
 
 LONG_SECONDS = 600.0
 """Tries that go on for longer do not end in a history."""
+
+OF_PARTITIONS = (Do.DISTURB, Do.REFUSAL, Do.ANEW)
 
 _WEIGHTS = {
     Do.STOP: 4,
@@ -98,8 +104,10 @@ _WEIGHTS = {
     Do.SLOW: 2,
     Do.INK: 2,
     Do.WALL_CLOCK: 1,
-    Do.DAMAGE: 1,
+    Do.DAMAGE: 2,
     Do.LOG: 2,
+    Do.REFUSAL: 2,
+    Do.ANEW: 3,
 }
 
 
@@ -121,6 +129,8 @@ def plan(random: Random, demands: Demands) -> Plan:
         processes=processes,
         flaky=random.choice((0.0, 0.05, 0.3)),
         latency=random.choice((0.005, 0.05, 0.5, 2.0)),
+        topics=random.choice((1, 2)),
+        metadata_limit=random.choice((4095, 4095, 4095, 200, 100, 45, 0)),
         ends_at=max(length, *(event.at + event.seconds for event in events)),
     )
 
@@ -200,7 +210,7 @@ def _productions(random: Random, length: float, partitions: int, kinds: list[Kin
 def _event(random: Random, length: float, shape: Shape, partitions: int, processes: int) -> Event:
     do = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
     seconds = random.choice((0.5, 3.0, 10.0, 30.0)) * random.uniform(0.5, 1.5)
-    which = random.randrange(partitions if do is Do.DISTURB else processes)
+    which = random.randrange(partitions if do in OF_PARTITIONS else processes)
     how: Trouble | Weather | Ink | Paper | None = None
     match do:
         case Do.FREEZE | Do.CUT:
@@ -210,6 +220,8 @@ def _event(random: Random, length: float, shape: Shape, partitions: int, process
         case Do.WEATHER:
             how = random.choice(list(Weather)[1:])
             seconds = random.choice((seconds, seconds, 300.0, 900.0))
+        case Do.REFUSAL:
+            seconds = random.choice((seconds, 60.0, 120.0))
         case Do.INK:
             how = random.choice(list(Ink)[1:])
         case Do.LOG:

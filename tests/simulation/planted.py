@@ -2,7 +2,7 @@
 
 import os
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,12 +11,14 @@ from processor.commits import Commits, Errors
 from processor.core import offset_codec, retry
 from processor.core.admission import Admission, Leave
 from processor.core.budget import Budget
+from processor.core.commit_requests import CommitRequests
 from processor.core.dead_letter import Failure
 from processor.core.flow import Flow
 from processor.core.lanes import Lanes
 from processor.core.offset_codec import Span
 from processor.core.offsets import Offsets
 from processor.core.retry import RetryPolicy
+from processor.core.topic_identity import TopicIdentities, TopicIds
 from processor.delivery import Delivery
 from processor.errors import TransportError
 from processor.letters import Letter, Letters
@@ -123,10 +125,11 @@ def _no_lane(lanes: Lanes, record: Record) -> None:
 
 def _believed(base: int, metadata: str) -> tuple[Span, ...]:
     """Without the checksum, as long as it looks like ours."""
-    if not metadata.startswith(offset_codec.PREFIX):
-        return ()
     try:
-        return tuple(offset_codec._spans(base, b64decode(metadata.split(":")[-1] + "===")))
+        encoded = b64decode(metadata.split(":")[-1] + "===")
+        is_marked = metadata.startswith(offset_codec.MARKED)
+        runs = dict(offset_codec._fields(encoded)).get(1, b"") if is_marked else encoded
+        return tuple(offset_codec._spans(base, runs)) if metadata.startswith("kwp") else ()
     except ValueError:
         return ()
 
@@ -218,7 +221,35 @@ def _written_at_once(writer: LogWriter, line: bytes) -> None:
     os.write(writer._descriptor, line)
 
 
+def _not_learned(commits: Commits, positions: Mapping[Partition, Position]) -> bool:
+    return False
+
+
+def _one_for_all(
+    requests: CommitRequests, errors: Mapping[Partition, str | None], now: float
+) -> list[Collection[Partition]]:
+    return []
+
+
+def _read_on(
+    identities: TopicIdentities, partitions: Collection[Partition], told: TopicIds
+) -> frozenset[Any]:
+    return frozenset()
+
+
+def _any_topic(
+    identities: TopicIdentities, marked: Mapping[Partition, bytes | None], told: TopicIds
+) -> frozenset[Any]:
+    _BEGUN(identities, marked, told)
+    return frozenset()
+
+
+def _unbounded(offsets: Offsets, end: int) -> None:
+    return None
+
+
 _SEND = Letters._send
+_BEGUN = TopicIdentities.begun
 _ASSIGNMENT_OF = Flow._assignment_of
 _ABANDON = Delivery.abandon
 _DECODE = offset_codec.decode
@@ -277,5 +308,10 @@ BUGS = (
     ),
     Bug("a refused commit is taken for made", "common", ((Commits, "_came_back", _believed_acknowledged),)),
     Bug("a line of the log is written where it is said", "0.1.0", ((LogWriter, "put", _written_at_once),)),
+    Bug("refused metadata is sent again as long", "0.1.0", ((Commits, "_learn", _not_learned),)),
+    Bug("one topic's error is believed of all", "0.1.0", ((CommitRequests, "answered", _one_for_all),)),
+    Bug("a topic made anew is read on", "0.1.0", ((TopicIdentities, "learned", _read_on),)),
+    Bug("a position of another topic is believed", "0.1.0", ((TopicIdentities, "begun", _any_topic),)),
+    Bug("metadata beyond the end is believed", "0.1.0", ((Offsets, "bounded", _unbounded),)),
     Bug("intake is never held", "Lenses, Knative", ((Flow, "held", _never_held),)),
 )

@@ -33,6 +33,7 @@ from tests.simulation.shape import Shape
 from tests.simulation.source import Source
 
 CLOSE_SECONDS = 10.0
+MEASURE_SECONDS = 10.0
 URL = "https://endpoint.example/hook"
 
 
@@ -43,6 +44,7 @@ class Rooms(NamedTuple):
     delivery: Delivery
     pipeline: Pipeline
     in_flight: Callable[[], int]
+    lease: Callable[[float], float]
 
 
 def build(
@@ -73,7 +75,7 @@ def build(
         live=Live(DisclosurePolicy(), clock.time, wall_clock),
     )
     pipeline = Pipeline(shape.pipeline, flow, source, delivery, clock, telemetry, failed)
-    return Rooms(flow, delivery, pipeline, admission.in_flight)
+    return Rooms(flow, delivery, pipeline, admission.in_flight, admission.lease)
 
 
 class Ear:
@@ -122,6 +124,7 @@ class Process:
         self._stop_at: float | None = None
         self._was_disturbed = False
         self._cuts = 0
+        self._began_at = around.world.now
         self._open()
 
     def _open(self) -> None:
@@ -153,6 +156,20 @@ class Process:
         self.rooms.delivery.attach(Ear(self.account, self.rooms.pipeline))
         self.source.open(self.rooms.pipeline.take)
         self.rooms.pipeline.start()
+        self._identify()
+
+    def _identify(self) -> None:
+        self.source.identify()
+        self.loop.call_later(MEASURE_SECONDS, self._identify)
+
+    def leased(self) -> float:
+        """For how long its membership is proven, as it says."""
+        return self.rooms.lease(self.loop.time())
+
+    def is_well(self, since: float) -> bool:
+        """Whether it was there and nothing happened to it since."""
+        is_up = self.is_up and self._stop_at is None and self._began_at < since
+        return is_up and self.loop.is_open() and self.thread.is_open() and not self._cuts
 
     def wall_clock(self) -> float:
         """Seconds since 1970, as this process has them."""

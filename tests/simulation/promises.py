@@ -28,6 +28,7 @@ class Promise(StrEnum):
     PROGRESS = "when faults are over, everything becomes terminal and is committed"
     NO_EXCEPTION = "no callback raises"
     LEASE = "no request of a partition leaves that the group has given to somebody else"
+    ONE_TOPIC = "a topic that is refused takes the proof of membership from no other"
     OUTAGE = "no outage turns records into dead letters"
     BUDGET = "dead letters are paid for: where nearly everything fails there are few"
 

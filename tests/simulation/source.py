@@ -11,9 +11,22 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
+from processor.core.offset_codec import read
+from processor.core.topic_identity import TopicIdentities
 from processor.kafka.consumer import AHEAD
 from processor.kafka.holds import PATIENCE_SECONDS
-from processor.model import Assigned, Lost, Partition, Position, Received, Record, Revoked, SourceEvent
+from processor.model import (
+    Assigned,
+    Identified,
+    Lost,
+    MadeAnew,
+    Partition,
+    Position,
+    Received,
+    Record,
+    Revoked,
+    SourceEvent,
+)
 from tests.simulation.clock import Call, Gate
 from tests.simulation.group import NO_GENERATION, Errors, Group, Member, Positions
 from tests.simulation.topic import Item, Log
@@ -81,6 +94,8 @@ class Source:
         self._told: dict[Partition, int] = {}
         self._leaving: dict[Partition, int] = {}
         self._ends_told: dict[Partition, int] = {}
+        self._unheard: set[Partition] = set()
+        self._identities = TopicIdentities()
         self._commands: deque[Call] = deque()
         self._ops: deque[Call] = deque()
         self._inbox: deque[Call] = deque()
@@ -125,6 +140,10 @@ class Source:
         """These may go."""
         self._watcher.let_go(partitions)
         self._command(partial(self._waiting_for.difference_update, partitions))
+
+    def identify(self) -> None:
+        """Ask which topics these are."""
+        self._command(self._ask_ids)
 
     def close(self, left: Call) -> None:
         """Hand everything back and leave the group; then `left` is called."""
@@ -177,12 +196,17 @@ class Source:
         records: list[Record] = []
         ends: dict[Partition, int] = {}
         room = self._random.randint(1, most)
+        if any(at > self._logs[partition].end for partition, at in self._cursors.items()):
+            self._identified(self._ids())
         for partition in self._cursors:
             if partition not in self._paused:
                 self._read_of(partition, room - len(records), records, ends)
         if records or ends:
             self._ahead += 1
-            self._tell(Received(records, ends))
+            heard = self._unheard & ({record.partition for record in records} | ends.keys())
+            self._unheard -= heard
+            bounds = {partition: self._logs[partition].end for partition in heard}
+            self._tell(Received(records, ends, bounds=bounds))
             self._wake(0.001)
 
     def _read_of(
@@ -198,6 +222,32 @@ class Source:
         self._cursors[partition] = log.end
         if self._ends_told.get(partition) != log.end:
             self._ends_told[partition] = ends[partition] = log.end
+
+    # Identities
+
+    def _ids(self) -> dict[str, bytes]:
+        return {partition.topic: log.topic_id for partition, log in self._logs.items()}
+
+    def _ask_ids(self) -> None:
+        self._identified(self._ids())
+
+    def _identified(self, told: dict[str, bytes]) -> None:
+        if self._waiting_for:
+            return
+        self._tell(Identified(told))
+        anew = self._identities.learned(list(self._cursors), told)
+        if anew:
+            self._epoch += 1
+            for partition in anew:
+                self._epochs[partition] = self._epoch
+                self._cursors[partition] = self._logs[partition].start
+                self._ends_told.pop(partition, None)
+                self._wanted -= {partition}
+                self._paused -= {partition}
+            self._unheard |= anew
+            self._tell(MadeAnew(anew))
+            self._tell(Assigned(self._epoch, dict.fromkeys(anew), told))
+            self._wake(0.001)
 
     # Membership
 
@@ -257,15 +307,22 @@ class Source:
 
     def _assign(self, added: list[Partition]) -> None:
         self._epoch += 1
-        fetched = {p: self._group.committed[p] for p in added if p in self._group.committed}
+        known = {p: self._group.committed[p] for p in added if p in self._group.committed}
+        told = self._ids()
+        marked = {p: read(*known[p]).marks.topic_id if p in known else None for p in added}
+        anew = self._identities.begun(marked, told)
+        if anew:
+            self._tell(MadeAnew(anew))
+        fetched = {p: at for p, at in known.items() if p not in anew}
         for partition in added:
             self._epochs[partition] = self._epoch
             self._cursors[partition] = (
                 fetched[partition].offset if partition in fetched else self._logs[partition].start
             )
             self._ends_told.pop(partition, None)
+        self._unheard.update(added)
         seen = {p: self._damage(fetched[p]) if p in fetched else None for p in added}
-        self._tell(Assigned(self._epoch, seen), fetched)
+        self._tell(Assigned(self._epoch, seen, told), fetched)
         self._wake(self._random.uniform(0.001, 0.05))
 
     def _on_lost(self, member: Member) -> None:
@@ -295,6 +352,8 @@ class Source:
     def _drop(self, gone: list[Partition]) -> frozenset[Partition]:
         for partition in gone:
             del self._cursors[partition], self._epochs[partition]
+        self._unheard -= set(gone)
+        self._identities.forgotten(gone)
         self._wanted -= frozenset(gone)
         self._paused -= frozenset(gone)
         return frozenset(gone)

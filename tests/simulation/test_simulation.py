@@ -25,7 +25,14 @@ def test_the_histories_hold_every_kind_of_fault() -> None:
     counts = Counter[str]()
     for seed in range(TOGETHER):
         counts.update(happen(seed).counts)
-    met = ("crashes", "stops", "lost partitions", "repeats", "settled and not committed at a crash")
+    met = (
+        "crashes",
+        "stops",
+        "has lost partitions",
+        "finds made anew partitions",
+        "repeats",
+        "settled and not committed at a crash",
+    )
     assert not [what for what in (*met, *(do.value for do in Do)) if not counts[what]]
 
 

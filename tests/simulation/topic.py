@@ -19,6 +19,7 @@ class Topic(str):
 
 
 TOPIC = Topic(NAME)
+OTHER = Topic("others")
 
 
 class Kind(Enum):
@@ -46,6 +47,7 @@ class Item:
         "arrivals",
         "fair_failures",
         "forbidden",
+        "is_gone",
         "is_terminal",
         "key",
         "kind",
@@ -57,15 +59,19 @@ class Item:
         "value",
     )
 
-    def __init__(self, partition: Partition, offset: int, key: bytes | None, kind: Kind, now: float) -> None:
+    def __init__(
+        self, partition: Partition, offset: int, key: bytes | None, kind: Kind, now: float, name: str
+    ) -> None:
         self.partition = partition
         self.offset = offset
         self.key = key
         self.kind = kind
-        self.name = f"{partition.number}:{offset}"
+        self.name = name
         self.value = _value(self.name, kind)
         self.produced_at = now
         self.is_terminal = kind is Kind.TOMBSTONE
+        self.is_gone = False
+        """Whether its topic was deleted."""
         self.arrivals = 0
         self.letters = 0
         self.forbidden = 0
@@ -90,12 +96,31 @@ class Log:
         self.start = self.end = start
         self.items: list[Item] = []
         self.by_offset: dict[int, Item] = {}
+        self.number = 0
+        """How often it was made anew."""
         self._offsets: list[int] = []
+        self._settled = 0
+
+    @property
+    def topic_id(self) -> bytes:
+        """As Kafka has it."""
+        return f"{self.partition.topic:8}{self.number:8}".encode()
+
+    def make_anew(self) -> None:
+        """Delete it; a new one of the same name begins."""
+        for item in self.items:
+            item.is_gone = item.is_terminal = True
+        self.number += 1
+        self.start = self.end = 0
+        self.items = []
+        self.by_offset = {}
+        self._offsets = []
         self._settled = 0
 
     def append(self, key: bytes | None, kind: Kind, now: float) -> Item:
         """Write a record."""
-        item = Item(self.partition, self.end, key, kind, now)
+        name = f"{self.partition.number}:{self.end}" + f"#{self.number}" * (self.number > 0)
+        item = Item(self.partition, self.end, key, kind, now, name)
         self.items.append(item)
         self.by_offset[item.offset] = item
         self._offsets.append(item.offset)
