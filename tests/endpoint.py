@@ -248,6 +248,7 @@ class RawServer:
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: writer.close())  # which it does not itself if it never began
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -152,7 +152,7 @@ def test_deep_nesting_is_an_event_or_refused_and_nothing_else(bracket: str, dept
 
 
 def test_nesting_without_end_is_refused() -> None:
-    assert refusal(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}").message == "nested too deeply"
+    assert refusal(b'{"a":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}").message == "nested too deeply"
 
 
 def test_what_can_be_split_but_is_too_deep_to_be_read_is_refused() -> None:

@@ -531,7 +531,7 @@ LOOKED_INTO = ("header", "properties", "traits", "context", "type", "integration
 
 @pytest.mark.parametrize("name", LOOKED_INTO)
 @pytest.mark.parametrize("method", [Method.POST, Method.GET])
-@pytest.mark.parametrize("depth", [10, DEEPEST - 1, DEEPEST, 900, 1100, 100_000])
+@pytest.mark.parametrize("depth", [10, DEEPEST - 1, DEEPEST, 900, 1100, 1_000_000])
 def test_deep_nesting_is_sent_or_refused_and_nothing_else(name: str, method: Method, depth: int) -> None:
     value = (
         f'{{"request_ip":"{IP}","type":"identify","{name}":{{"Path":{"[" * depth}{"]" * depth}}}}}'.encode()
