@@ -111,7 +111,7 @@ def test_an_event_that_can_never_be_sent_is_seen_without_a_request() -> None:
     entry = looking.the_entry()
     assert (entry.outcome, entry.reason, entry.attempts) == (Happening.DEAD_LETTERED, "invalid_event", 0)
     assert (entry.method, entry.url, entry.request_headers, entry.type) == (None, None, (), None)
-    assert entry.message == "the value is JSON but not an object; it looks like an array, not one event"
+    assert entry.message == "not a JSON object; it looks like an array, not one event"
 
 
 def test_a_dead_letter_that_cannot_be_written_is_seen_as_held() -> None:

@@ -97,7 +97,7 @@ def _members(text: bytes) -> dict[str, msgspec.Raw]:
     try:
         return _SPLIT.decode(text)
     except msgspec.ValidationError:
-        raise EventError("invalid_event", "the value is JSON but not an object") from None
+        raise EventError("invalid_event", "not a JSON object") from None
     except msgspec.DecodeError as error:
         if not _SURROGATE.search(text):
             raise EventError("invalid_event", f"not JSON: {error}") from None

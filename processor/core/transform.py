@@ -1,8 +1,8 @@
 """What an event asks for: the webhook request, as RudderStack's webhook destination makes it.
 
 Promises: an event that asks for nothing special is passed on byte for byte; where something has to
-be taken out or put in, every other member keeps its bytes. What an event asks for is bounded before
-it is looked into, and a refusal quotes nothing of the event but the start of a header's name.
+be taken out or put in, the value of every other member keeps its bytes. What an event asks for is
+bounded before it is looked into, and a refusal quotes nothing of the event but the start of a header's name.
 
 With `Envelope.NONE` no member asks for anything: every event is passed on byte for byte.
 """
