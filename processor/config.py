@@ -4,7 +4,8 @@
 `WEBHOOK_PROCESSOR__SECTION__NAME_FILE` the path of a file that holds it; white space around either is
 no part of it. The URL, a password, and each header and option of the Kafka client may also be
 `{from_env: NAME}` or `{from_file: PATH}`: what comes so is a secret, and so is a URL that does not
-stand in the settings file.
+stand in the settings file. Secrets from elsewhere are taken as they are: only in the settings file may
+`${X}` be a placeholder that somebody was to fill in.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
+from processor.core.credentials import is_secret_option
 from processor.documents import DocumentError, read
 from processor.errors import ConfigError, Problem
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings, letters_read_again
@@ -26,6 +28,8 @@ from processor.setting_types import Section, items, mapping
 from processor.settings import PREFIX, Settings, misfits
 
 FILE_SUFFIX = "_FILE"
+NAMELESS = "holds a name without a value that is no setting"
+QUOTE = "put a value that holds a comma into quotes"
 URL, HEADERS = "destination.url", "destination.headers"
 
 Raw = dict[str, Any]
@@ -47,7 +51,7 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
     try:
         settings = Settings(**said)
     except ValidationError as error:
-        problems += [_problem(details) for details in error.errors(include_url=False, include_input=False)]
+        problems += [_problem(details) for details in error.errors(include_url=False)]
     except TypeError:
         problems.append(Problem(str(file), "section names must be text"))
     problems += [Problem("settings", misfit) for misfit in _misfits(said)]
@@ -74,7 +78,7 @@ def variable(name: str) -> str:
 def read_yaml(file: Path) -> Raw:
     """The mapping in `file`; an empty file is an empty mapping."""
     try:
-        content = read(text_in(file))
+        content = read(text_in(file), {part for name in _names() for part in name.split(".")})
     except OSError as error:
         raise ConfigError([Problem(str(file), error.strerror or "cannot be read")]) from None
     except UnicodeDecodeError:
@@ -117,6 +121,7 @@ def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]
     except ConfigError as error:
         raise ConfigError([*error.problems, *problems]) from None
     said = _without_empty_sections(merged(below, _Environment(Settings, variables)()), Settings)
+    _take_as_they_are(said, variables)
     _resolve(said, references)
     destination = said.get("destination")
     if isinstance(destination, dict):
@@ -127,19 +132,48 @@ def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]
     return said
 
 
+def _take_as_they_are(said: Raw, variables: Mapping[str, str]) -> None:
+    """Secrets that variables hold, and not the settings file, are none that anybody has to fill in."""
+    for name, field in fields():
+        if variable(name) not in variables:
+            continue
+        place, leaf = _place(said, name)
+        if field.annotation == SecretStr | None:
+            place[leaf] = SecretStr(place[leaf])
+        elif name == HEADERS or leaf == "client":
+            held = _mapping(place[leaf])
+            place[leaf] = (
+                place[leaf]
+                if held is None
+                else {
+                    key: SecretStr(text)
+                    if isinstance(text, str) and (name == HEADERS or is_secret_option(key))
+                    else text
+                    for key, text in held.items()
+                }
+            )
+
+
 def _resolve(said: Raw, references: References) -> None:
     """Put in what stands elsewhere, for settings that hold one text."""
     for name, field in fields():
-        *sections, leaf = name.split(".")
-        place: Any = said
-        for each in sections:
-            place = place.get(each) if isinstance(place, dict) else None
-        if not isinstance(place, dict) or not isinstance(place.get(leaf), dict):
+        place, leaf = _place(said, name)
+        if not isinstance(place.get(leaf), dict):
             continue
         if name == URL:
             place.setdefault("url_is_secret", "true")
-        if name == URL or field.annotation == SecretStr | None:
             place[leaf] = references.resolve(place[leaf], name)
+        elif field.annotation == SecretStr | None:
+            place[leaf] = SecretStr(references.resolve(place[leaf], name))
+
+
+def _place(said: Raw, name: str) -> tuple[Raw, str]:
+    """The section that holds a dotted setting, and its name there; an empty one, where there is none."""
+    *sections, leaf = name.split(".")
+    place: Any = said
+    for each in sections:
+        place = place.get(each) if isinstance(place, dict) else None
+    return place if isinstance(place, dict) else {}, leaf
 
 
 def _mark_secrets(destination: Raw, variables: Mapping[str, str], mounted: set[str]) -> None:
@@ -155,7 +189,7 @@ def _resolve_headers(destination: Raw, references: References) -> None:
     if headers is None:
         return
     elsewhere = [name for name, value in headers.items() if isinstance(value, dict)]
-    resolved = {name: references.resolve(headers[name], f"{HEADERS}.{name}") for name in elsewhere}
+    resolved = {name: SecretStr(references.resolve(headers[name], f"{HEADERS}.{name}")) for name in elsewhere}
     destination["headers"] = headers | resolved
     _mark_headers(destination, elsewhere)
 
@@ -224,7 +258,11 @@ def _judged(judge: Callable[[], list[str]]) -> list[str]:
 def _problem(details: ErrorDetails) -> Problem:
     path = ".".join(map(str, details["loc"])) or "settings"
     if details["type"] == "extra_forbidden":
-        return Problem(path, "is no setting", nearest(path, _names()))
+        remedy = nearest(path, _names())
+        # `{sasl_password: a,b}` gives a key `b}` without a value: half of a secret, which may not be told.
+        if details["input"] is None and not remedy:
+            return Problem(path.rpartition(".")[0] or "settings", NAMELESS, QUOTE)
+        return Problem(path, "is no setting", remedy)
     if details["type"] == "missing":
         needed = [
             name for name, field in fields() if f"{name}.".startswith(f"{path}.") and field.is_required()

@@ -3,11 +3,13 @@
 Promise: a scalar means the text that stands there, whether it looks like a number, a date or a yes:
 `1.10`, `007`, `0x1F`, `12:30:45` and `on` are not turned into something else. `null`, `~` and nothing
 mean none. A key given twice is refused wherever it stands, and so are tags, and aliases that would
-make much of little. Numbers and switches are read by the settings that want them.
+make much of little. Numbers and switches are read by the settings that want them. What is told of a fault
+repeats nothing of the document but names that the caller knows: anything else may be a secret, badly
+quoted.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import yaml
@@ -17,6 +19,19 @@ LARGEST = 100_000
 """Scalars, lists and mappings of a document with all its aliases written out."""
 
 _NULL, _MERGE, _TEXT = (f"tag:yaml.org,2002:{name}" for name in ("null", "merge", "str"))
+_ODDITIES = (
+    ("found undefined alias", "a value that begins with `*` has to be quoted"),
+    ("expected alphabetic", "a value that begins with `*`, `&` or `%` has to be quoted"),
+    ("found duplicate anchor", "a value that begins with `&` has to be quoted"),
+    ("found undefined tag handle", "a value that begins with `!` has to be quoted"),
+    ("mapping values are not allowed", "a value that holds `: ` has to be quoted"),
+    ("found unknown escape", "a backslash between double quotes has to be written twice"),
+    ("found character", "a value that begins with a tab, a backtick, `%`, `@`, `|` or `>` has to be quoted"),
+    ("expected chomping or indentation", "a value that begins with `|` or `>` has to be quoted"),
+    ("expected ',' or", "a bracket is not closed, or a value that holds brackets has to be quoted"),
+    ("found unexpected end of stream", "a quote is not closed"),
+)
+"""How PyYAML begins what it says, of which nothing more may be told, and what the writer can do."""
 _LIST, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("seq", "map"))
 
 
@@ -45,24 +60,35 @@ _Loader.add_implicit_resolver(_NULL, re.compile("^(~|null|Null|NULL|)$"), ["~", 
 _Loader.add_implicit_resolver(_MERGE, re.compile("^<<$"), ["<"])
 
 
-def read(text: str) -> Any:
-    """What stands in the document: None, text, lists and mappings of text. Raises DocumentError."""
+def read(text: str, names: Collection[str] = ()) -> Any:
+    """What stands in the document: None, text, lists and mappings of text. Raises DocumentError.
+
+    Of its text only `names` are told in faults.
+    """
     try:
         root = yaml.compose(text, _Loader)
-        return None if root is None else _Reading().of(root)
+        return None if root is None else _Reading(names).of(root)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise DocumentError([Fault(line, f"is not YAML: {error.problem}")]) from None
+        raise DocumentError([_no_yaml(error)]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, DocumentError):
             raise
         raise DocumentError([Fault(0, "is not YAML: it holds something that cannot be read")]) from None
 
 
+def _no_yaml(error: yaml.MarkedYAMLError) -> Fault:
+    mark, problem = error.problem_mark, error.problem or ""
+    oddity = next((remedy for start, remedy in _ODDITIES if problem.startswith(start)), "")
+    place = f"from column {mark.column + 1} on" if mark else "as it stands"
+    message = f"is not YAML: it cannot be read {place}"
+    return Fault(mark.line + 1 if mark else 0, f"{message}: {oddity}" if oddity else message)
+
+
 class _Reading:
     """One document on its way from nodes to values."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
         self._faults: list[Fault] = []
         self._values: dict[int, Any] = {}
         self._sizes: dict[int, int] = {}
@@ -110,7 +136,8 @@ class _Reading:
         for key, content in node.value:
             name = self._name(key)
             if name in seen:
-                self._say(key, f"the key {name} is given twice")
+                shown = f"the key {name}" if name in self._names else "a key"
+                self._say(key, f"{shown} is given twice, again in column {key.start_mark.column + 1}")
             seen.add(name)
             if key.tag == _MERGE:
                 below = self._merged(content)

@@ -134,10 +134,11 @@ class DestinationSettings(Section):
     def _in_any_case(cls, method: Any) -> Any:
         return (method.upper() or "POST") if isinstance(method, str) else method
 
-    @field_validator("headers")
+    @field_validator("headers", mode="before")
     @classmethod
-    def _are_sendable_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        if wrong := faults({name: value.get_secret_value() for name, value in headers.items()}):
+    def _are_sendable_headers(cls, said: Any) -> Any:
+        headers = mapping(said)
+        if isinstance(headers, dict) and (wrong := faults(headers)):
             raise ValueError("; ".join(wrong))
         return headers
 

@@ -1,6 +1,7 @@
 """What settings are made of: how lists, mappings, topics, hosts, networks, statuses and seconds are written.
 
-Promise: no text holds a control character, and none a placeholder that somebody was to fill in.
+Promise: no text holds a control character, and none a placeholder that somebody was to fill in. A secret
+that comes from a variable or a file (here: a `SecretStr`) is taken as it is, whatever it resembles.
 """
 
 import json
@@ -28,26 +29,36 @@ from processor.documents import DocumentError, read
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _PLACEHOLDER = re.compile(
-    r"(?P<braces>\{\{.*?\}\})|(?P<dollar>\$\{[A-Za-z_][\w.:-]*\}|\$\([A-Za-z_]\w*\))"
-    r"|(?<!\S)<[A-Za-z][A-Za-z0-9 _-]*>(?!\S)",
+    r"\{\{.*?\}\}|\$\{[A-Za-z_][\w.:-]*\}|\$\([A-Za-z_]\w*\)|(?<!\S)<[A-Za-z][A-Za-z0-9 _-]*>(?!\S)",
     re.DOTALL,
 )
+_SHAPES = {"{{": "{{…}}", "${": "${…}", "$(": "$(…)"}
 _TOPIC = re.compile("[A-Za-z0-9._-]{1,249}")
 
 
-def fault_of_text(text: str, *, may_have_lines: bool = False) -> str:
+def fault_of_text(text: str | SecretStr, *, may_have_lines: bool = False) -> str:
     """What keeps a text from being meant as it stands, or nothing; the text is not repeated."""
+    if isinstance(text, SecretStr):
+        return _fault_of_characters(text.get_secret_value(), may_have_lines=may_have_lines)
+    return _fault_of_characters(text, may_have_lines=may_have_lines) or _unfilled(text)
+
+
+def _fault_of_characters(text: str, *, may_have_lines: bool) -> str:
     control = _CONTROL.search(text)
     if control and not (may_have_lines and control[0] in "\r\n\t"):
         place = f"U+{ord(control[0]):04X} at character {control.start() + 1}"
         return f"holds a control character, {place}: take it out"
-    placeholder = _PLACEHOLDER.search(text)
-    if placeholder is None:
+    return ""
+
+
+def _unfilled(text: str) -> str:
+    shapes = dict.fromkeys(_SHAPES.get(found[0][:2], "<…>") for found in _PLACEHOLDER.finditer(text))
+    if not shapes:
         return ""
-    shape = "{{…}}" if placeholder["braces"] else "${…}" if placeholder["dollar"] else "<…>"
+    noun = "placeholder" if len(shapes) == 1 else "placeholders"
     return (
-        f"holds the placeholder {shape}, which nothing fills in: write what it stands for, or take the "
-        "value from a variable or a file"
+        f"holds the {noun} {' and '.join(shapes)}, which nothing fills in: write what it stands for; a "
+        "secret that is so spelt is taken as it is from a variable or a file"
     )
 
 
@@ -99,6 +110,14 @@ def _statuses_as_text(value: Any) -> Any:
     return [str(item) if isinstance(item, int) else item for item in items(value)]
 
 
+def _options_with_values(said: Any) -> Any:
+    options = mapping(said)
+    if isinstance(options, dict) and None in options.values():
+        number = list(options.values()).index(None) + 1
+        raise ValueError(f"option {number} has no value: put a value that holds a comma into quotes")
+    return options
+
+
 def _scalar(value: Any) -> Any:
     if not isinstance(value, str | int | float | SecretStr):
         raise ValueError("must be text, a number, true or false")  # noqa: TRY004 - pydantic wants ValueError
@@ -107,7 +126,7 @@ def _scalar(value: Any) -> Any:
 
 def _options(options: dict[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
-        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        text = value if isinstance(value, SecretStr) else str(value)
         if fault := fault_of_text(text, may_have_lines=name.endswith(".pem") or "jaas" in name):
             raise ValueError(f"{name} {fault}")
     return options
@@ -177,7 +196,7 @@ Scalar = Annotated[
     BeforeValidator(_scalar),
     WithJsonSchema({"anyOf": [{"type": ["string", "number", "boolean"]}, REFERENCE]}),
 ]
-ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(mapping), AfterValidator(_options)]
+ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(_options_with_values), AfterValidator(_options)]
 Header = Annotated[SecretStr, WithJsonSchema({"anyOf": [{"type": "string"}, REFERENCE]})]
 Url = Annotated[str, WithJsonSchema({"anyOf": [{"type": "string"}, REFERENCE]})]
 Seconds = Annotated[float, Field(ge=0.001, le=7 * 24 * 3600)]
@@ -202,15 +221,16 @@ class Section(BaseModel):
         """Mappings are judged member by member, where their members are known."""
         if fault := next(filter(None, map(fault_of_text, _texts(value))), ""):
             raise ValueError(fault)
-        if value == "" and cls.model_fields[info.field_name or ""].annotation == SecretStr | None:
+        if (
+            value in ("", SecretStr(""))
+            and cls.model_fields[info.field_name or ""].annotation == SecretStr | None
+        ):
             raise ValueError("is empty: give the secret, or leave the setting out")
         return value
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, str):
+def _texts(value: Any) -> Iterator[str | SecretStr]:
+    if isinstance(value, str | SecretStr):
         yield value
     elif isinstance(value, list):
         yield from (each for each in value if isinstance(each, str))

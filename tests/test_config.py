@@ -269,13 +269,23 @@ def test_a_header_given_by_a_variable_may_refer_as_well() -> None:
         ("{from_env: [A]}", "must be text, {from_env: NAME} or {from_file: PATH}"),
         ("{from_vault: x}", "must be text, {from_env: NAME} or {from_file: PATH}"),
         ("{}", "must be text, {from_env: NAME} or {from_file: PATH}"),
-        ("[a]", "Input should be a valid string"),
-        ("null", "Input should be a valid string"),
     ],
 )
 def test_a_header_without_a_value_is_named(write: Write, reference: str, message: str) -> None:
     found = problem(write(f"destination: {{headers: {{Authorization: {reference}}}}}"))
     assert found == Problem("destination.headers.Authorization", message)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("[a]", "Authorization must be text, {from_env: NAME} or {from_file: PATH}"),
+        ("null", "header 2 has no value: put a value that holds a comma into quotes"),
+    ],
+)
+def test_a_header_that_is_no_text_is_refused(write: Write, value: str, message: str) -> None:
+    found = problem(write(f"destination: {{headers: {{X: y, Authorization: {value}}}}}"))
+    assert found == Problem("destination.headers", message)
 
 
 def test_a_variable_that_is_no_text_is_refused_as_a_header() -> None:
@@ -297,7 +307,7 @@ def test_a_host_header_is_the_operators_to_set(write: Write) -> None:
 
 @pytest.mark.parametrize(
     ("header", "message"),
-    [('"X Y": a', "'X Y'"), ('"": a', "''"), ('X: "a\\nb"', "'X'"), ('X: "\\0"', "'X'")],
+    [('"X Y": a', "header 1"), ('"": a', "header 1"), ('X: "a\\nb"', "'X'"), ('X: "\\0"', "'X'")],
 )
 def test_a_header_that_cannot_be_sent_is_refused(write: Write, header: str, message: str) -> None:
     found = problem(write(f"destination: {{headers: {{{header}}}}}"))
@@ -450,10 +460,16 @@ def test_what_librdkafka_would_refuse_or_cut_is_refused_by_its_own_path(name: st
     assert problem(environ={**env(), config.variable(name): text}).path == name
 
 
-@pytest.mark.parametrize("option", ['["x"]', "null", '{"a": 1}'])
+@pytest.mark.parametrize("option", ['["x"]', '{"a": 1}'])
 def test_an_option_that_is_no_scalar_is_one_problem_with_its_name(option: str) -> None:
     found = problem(environ=env(KAFKA__CLIENT=f'{{"client.rack": {option}}}'))
     assert found.path == "kafka.client.client.rack"
+
+
+def test_an_option_without_a_value_is_told_by_its_number_since_it_may_be_half_of_a_secret() -> None:
+    found = problem(environ=env(KAFKA__CLIENT='{"client.rack": a,b}'))
+    message = "option 2 has no value: put a value that holds a comma into quotes"
+    assert found == Problem("kafka.client", message)
 
 
 # What a text may hold
@@ -549,12 +565,70 @@ PLACEHOLDERS = (
 )
 
 
-@pytest.mark.parametrize("name", TEXTS)
+PASSWORDS = tuple(name for name, field in config.fields() if field.annotation == SecretStr | None)
+
+
+@pytest.mark.parametrize("name", sorted({*TEXTS} - {*PASSWORDS}))
 @pytest.mark.parametrize("text", PLACEHOLDERS)
 def test_a_placeholder_that_nobody_fills_is_refused_with_the_remedy(name: str, text: str) -> None:
     found = problem(environ={**env(), config.variable(name): text})
     assert found.path == name
     assert "which nothing fills in: write what it stands for" in found.message
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+def test_a_placeholder_for_a_password_is_refused_in_the_file_and_taken_as_it_is_from_elsewhere(
+    write: Write, tmp_path: Path, name: str, text: str
+) -> None:
+    *sections, leaf = name.split(".")
+    said: dict[str, Any] = {leaf: text}
+    for section in reversed(sections):
+        said = {section: said}
+    found = problem(write(json.dumps(said)))
+    assert (found.path, "which nothing fills in" in found.message) == (name, True)
+
+    secret = f"a-long-secret{text.replace(' ', '')}"
+    (tmp_path / "secret").write_text(secret, encoding="utf-8")
+    said = json.loads(json.dumps(said).replace(json.dumps(text), f'{{"from_file": "{tmp_path}/secret"}}'))
+    others = env() | beside(name)
+    for file, variables in (
+        (None, {config.variable(name): secret}),
+        (None, {config.variable(name) + "_FILE": f"{tmp_path}/secret"}),
+        (write(json.dumps(said)), {}),
+    ):
+        assert value(config.load(file, others | variables), name) == SecretStr(secret)
+
+
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+def test_a_secret_header_or_option_from_elsewhere_may_look_like_a_placeholder(
+    write: Write, text: str
+) -> None:
+    file = write(
+        "destination: {headers: {X-A: {from_env: S}}}\nkafka: {client: {ssl.key.pem: {from_env: S}}}"
+    )
+    settings = config.load(file, {**env(KAFKA__SECURITY_PROTOCOL="ssl"), "S": text})
+    assert settings.destination.headers["X-A"] == SecretStr(text)
+    assert settings.kafka.client["ssl.key.pem"] == SecretStr(text)
+    said = json.dumps({"ssl.key.pem": text})
+    variables = env(
+        KAFKA__SECURITY_PROTOCOL="ssl", KAFKA__CLIENT=said, DESTINATION__HEADERS=json.dumps({"X-A": text})
+    )
+    settings = config.load(None, variables)
+    assert settings.destination.headers["X-A"] == SecretStr(text)
+    assert settings.kafka.client["ssl.key.pem"] == SecretStr(text)
+
+
+@pytest.mark.parametrize("shape", ["{{…}}", "${…}", "$(…)", "<…>"])
+def test_a_placeholder_is_told_by_its_shape(shape: str) -> None:
+    text = shape.replace("…", "Zq9")
+    found = problem(environ=env(KAFKA__GROUP_ID=text))
+    assert f"holds the placeholder {shape}, which" in found.message
+
+
+def test_all_placeholders_of_a_text_are_told() -> None:
+    found = problem(environ=env(DESTINATION__URL="http://h.example/{{ user }}/${TENANT}"))
+    assert "holds the placeholders {{…}} and ${…}, which" in found.message
 
 
 def test_placeholders_of_a_whole_configuration_are_told_at_once(write: Write) -> None:
@@ -642,15 +716,15 @@ def test_numbers_of_a_file_keep_their_digits(write: Write) -> None:
 def test_keys_given_twice_are_told_all_at_once_with_their_lines(write: Write) -> None:
     file = write("admin:\n  port: 1\n  port: 2\nlog: {}\nadmin: {}\n")
     assert problems(file) == [
-        Problem(f"{file}:3", "the key port is given twice"),
-        Problem(f"{file}:5", "the key admin is given twice"),
+        Problem(f"{file}:3", "the key port is given twice, again in column 3"),
+        Problem(f"{file}:5", "the key admin is given twice, again in column 1"),
     ]
 
 
 @pytest.mark.parametrize("setting", ["DESTINATION__HEADERS", "KAFKA__CLIENT"])
 def test_keys_given_twice_in_a_variable_are_refused(setting: str) -> None:
     found = problem(environ=env(**{setting: f'{{"x": "{SECRET}", "x": "b"}}'}))
-    assert "the key x is given twice" in found.message
+    assert "a key is given twice" in found.message
     assert SECRET not in str(found)
 
 
@@ -842,7 +916,7 @@ def test_settings_that_do_not_fit_each_other_are_told_beside_others() -> None:
 def test_all_bad_headers_are_told(write: Write) -> None:
     headers = "{Content-Length: 1, Te: x, 'X Y': a, 'Z\"': b, Ok: c}"
     told = "\n".join(map(str, problems(write(f"destination: {{headers: {headers}}}"))))
-    assert [name for name in ("Content-Length", "Te", "X Y", 'Z"') if name not in told] == []
+    assert [name for name in ("Content-Length", "Te", "header 3", "header 4") if name not in told] == []
     assert "Ok" not in told
 
 
@@ -1028,6 +1102,23 @@ def test_problems_quote_no_secret(said: dict[str, str]) -> None:
     error = caught.value
     assert SECRET not in f"{error} {error!r} {error.problems}"
     assert SECRET not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(f"kafka: {{sasl_password: {text}}}" for text in (f"*{SECRET}", f"{{{SECRET}, {SECRET}}}")),
+        *(f"kafka: {{sasl_password: {text}}}" for text in (f"a,{SECRET}", f"%{SECRET}", f"[{SECRET}]")),
+        *(f"destination: {{headers: {{Authorization: {text}}}}}" for text in (f"a,{SECRET}", f"[{SECRET}]")),
+        f"destination: {{headers: {{'Authorization: {SECRET}'}}}}",
+        f"destination: {{headers: {{'Authorization: {SECRET}': x}}}}",
+        f"kafka: {{client: {{sasl.oauthbearer.client.secret: a,{SECRET}}}}}",
+        f"{SECRET}",
+        f"kafka:\n  sasl_password:\n{SECRET}:\n",
+    ],
+)
+def test_a_secret_that_is_badly_quoted_is_not_told(write: Write, said: str) -> None:
+    assert SECRET not in str(problems(write(said)))
 
 
 def test_the_errors_of_a_section_quote_no_secret_either() -> None:

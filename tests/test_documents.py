@@ -15,13 +15,14 @@ NUMBERS = (
     *("1.10", "007", "0x1F", "12:30:45", "0123", "0o17", "1e3", "3.56136738e+08", "1_000", ".inf", "-0"),
     *("yes", "no", "on", "off", "true", "False", "2024-01-31", "2024-13-41", "2001-12-14T21:59:43Z", "="),
 )
+NAMES = frozenset(("a", "b", "d", "<<"))
 FORMS = ("a: {}", "a: '{}'", '{{"a": "{}"}}', "{{a: {}}}", "a:\n  {}\n", "a: !!str {}")
 
 
 def faults(text: str) -> list[tuple[int, str]]:
     """Lines and messages of what is wrong."""
     with pytest.raises(DocumentError) as caught:
-        read(text)
+        read(text, NAMES)
     return [(fault.line, fault.message) for fault in caught.value.faults]
 
 
@@ -53,18 +54,60 @@ def test_an_empty_document_is_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("a: 1\nb: 2\na: 3\n", [(3, "the key a is given twice")]),
+        ("a: 1\nb: 2\na: 3\n", [(3, "the key a is given twice, again in column 1")]),
         (
             "a: {b: 1, b: 2}\nc:\n  - d: 1\n    d: 1\n",
-            [(1, "the key b is given twice"), (4, "the key d is given twice")],
+            [
+                (1, "the key b is given twice, again in column 11"),
+                (4, "the key d is given twice, again in column 5"),
+            ],
         ),
-        ('{"a": 1, "a": 2}', [(1, "the key a is given twice")]),
-        ("a: 1\n'a': 2\n", [(2, "the key a is given twice")]),
-        ("x: &x {a: 1}\ny:\n  <<: *x\n  <<: *x\n", [(4, "the key << is given twice")]),
+        ('{"a": 1, "a": 2}', [(1, "the key a is given twice, again in column 10")]),
+        ("a: 1\n'a': 2\n", [(2, "the key a is given twice, again in column 1")]),
+        ("x: &x {a: 1}\ny:\n  <<: *x\n  <<: *x\n", [(4, "the key << is given twice, again in column 3")]),
     ],
 )
 def test_a_key_given_twice_is_a_fault_wherever_it_stands(text: str, found: list[tuple[int, str]]) -> None:
     assert faults(text) == found
+
+
+SECRET = "Zq9Secret"
+
+
+@pytest.mark.parametrize("form", ["a: {}\n", "b: {{a: {}}}\n", "b: [x, {}]\n", "a:\n{}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "*{}",
+            "{{{0}, {0}}}",
+            "&{0} &{0} x",
+            "%{}",
+            "@{}",
+            "`{}",
+            "x: {}: y",
+            "|{}",
+            ">{}",
+            '"\\{}',
+            "[{}",
+        ),
+        *("!{0}!{0} x", "!{} x", "!<{}", "'{}", "{{{}", "? {}", "- {}", "{{<<: {}}}", "{{? [{}]}}", "{}\x01"),
+    ],
+)
+def test_a_fault_repeats_nothing_of_the_document(form: str, text: str) -> None:
+    with suppress(DocumentError):
+        read(form.format(text.format(SECRET)))
+        return
+    for _, message in faults(form.format(text.format(SECRET))):
+        assert SECRET not in message
+        assert SECRET[0] not in message
+
+
+def test_what_is_no_yaml_is_told_with_its_column_and_what_to_quote() -> None:
+    assert faults("a: 1\nb: *x\n") == [
+        (2, "is not YAML: it cannot be read from column 4 on: a value that begins with `*` has to be quoted")
+    ]
+    assert faults("a: {x, x}\n") == [(1, "a key is given twice, again in column 8")]
 
 
 def test_what_is_merged_in_may_be_said_otherwise() -> None:
