@@ -239,26 +239,19 @@ def _count(workers: str) -> int:
 
 def _settings(file: Path | None) -> Settings:
     from processor import config
-    from processor.errors import ConfigError, Problem
+    from processor.errors import ConfigError
     from processor.kafka.options import refuse_unknown
     from processor.web.tls import ssl_context
 
-    problems: list[Problem] = []
     try:
-        settings = config.load(file, os.environ)
+        return config.load(
+            file,
+            os.environ,
+            lambda settings: refuse_unknown(settings.kafka, settings.dead_letter),
+            lambda settings: ssl_context(settings.destination.tls),
+        )
     except ConfigError as error:
         _refuse(error)
-    for judge in (
-        lambda: refuse_unknown(settings.kafka, settings.dead_letter),
-        lambda: ssl_context(settings.destination.tls),
-    ):
-        try:
-            judge()
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        _refuse(ConfigError(problems), settings.secrets)
-    return settings
 
 
 def _refuse(error: ConfigError, secrets: Secrets | None = None) -> NoReturn:

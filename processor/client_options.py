@@ -87,16 +87,13 @@ _CODE = re.compile(
 )
 
 
-def not_owned(client: dict[str, Any], owned: frozenset[str]) -> dict[str, Any]:
-    """The options, where the operator may say all of them; else ValueError, which says what to set."""
+def owned_among(client: dict[str, Any], owned: frozenset[str]) -> list[str]:
+    """What is wrong with options that the operator may not say, and what to set instead."""
     taken = sorted(owned.intersection(client))
     found = [f"{name} cannot be set here: set {SETTING_OF[name]}" for name in taken if name in SETTING_OF]
     if needed := [name for name in taken if name not in SETTING_OF]:
         found.append(f"{', '.join(needed)} cannot be set here: it is needed as it is")
-    found += [fault for name in client if (fault := _fault_of_option(name))]
-    if found:
-        raise ValueError("; ".join(found))
-    return client
+    return found + [fault for name in client if (fault := _fault_of_option(name))]
 
 
 def _fault_of_option(name: str) -> str:

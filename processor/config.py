@@ -21,11 +21,11 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 from processor.core.credentials import is_secret_option
 from processor.documents import DocumentError, read
 from processor.errors import ConfigError, Problem
-from processor.kafka_settings import DeadLetterSettings, KafkaSettings, letters_read_again
-from processor.references import References, text_in
-from processor.sections import DeliverySettings
+from processor.kafka_settings import letters_read_again
+from processor.references import UNRESOLVED, References, text_in
 from processor.setting_types import Section, items, mapping
 from processor.settings import PREFIX, Settings, misfits
+from processor.usable import usable
 
 FILE_SUFFIX = "_FILE"
 NAMELESS = "holds a name without a value that is no setting"
@@ -43,20 +43,43 @@ class _Environment(EnvSettingsSource):
         self.env_vars = {name.lower(): value for name, value in variables.items()}
 
 
-def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
-    """The settings. Raises ConfigError with everything that is wrong with them."""
+def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Settings], object]) -> Settings:
+    """The settings. Raises ConfigError with everything that is wrong with them.
+
+    `judges` raise it too: the libraries that are to take the settings. Of settings that are wrong in
+    part they judge the rest.
+    """
     problems: list[Problem] = []
     said = _said(file, environ, problems)
-    settings = None
+    found = None
     try:
-        settings = Settings(**said)
+        found = Settings(**said)
     except ValidationError as error:
-        problems += [_problem(details) for details in error.errors(include_url=False)]
+        # What could not be had is a problem already.
+        problems += [
+            _problem(details)
+            for details in error.errors(include_url=False)
+            if details["input"] not in (UNRESOLVED, SecretStr(UNRESOLVED))
+        ]
     except TypeError:
         problems.append(Problem(str(file), "section names must be text"))
-    problems += [Problem("settings", misfit) for misfit in _misfits(said)]
-    if problems or settings is None:
+    wrong = [problem.path for problem in problems]
+    settings, more = usable(said, wrong) if problems else (found, [])
+    problems += map(_problem, more)
+    if settings is None:
         raise ConfigError(problems)
+    problems += [
+        Problem("settings", misfit)
+        for misfit in _misfits(settings)
+        if not any(path in misfit for path in wrong)
+    ]
+    for judge in judges:
+        try:
+            judge(settings)
+        except ConfigError as error:
+            problems += [Problem(*map(settings.secrets.strike, problem)) for problem in error.problems]
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
     return settings
 
 
@@ -234,25 +257,10 @@ def _without_empty_sections(said: Raw, section: type[BaseModel]) -> Raw:
     return kept
 
 
-def _misfits(said: Raw) -> list[str]:
-    return [
-        *_judged(
-            lambda: misfits(DeliverySettings(**said.get("delivery", {})), KafkaSettings(**said["kafka"]))
-        ),
-        *_judged(
-            lambda: letters_read_again(
-                KafkaSettings(**said["kafka"]), DeadLetterSettings(**said["dead_letter"])
-            )
-        ),
-    ]
-
-
-def _judged(judge: Callable[[], list[str]]) -> list[str]:
-    """What is wrong with sections together; nothing, where one of them is wrong by itself."""
-    try:
-        return judge()
-    except (ValidationError, TypeError, KeyError):
-        return []
+def _misfits(settings: Settings) -> list[str]:
+    """What is wrong with sections together."""
+    kafka = settings.kafka
+    return [*misfits(settings.delivery, kafka), *letters_read_again(kafka, settings.dead_letter)]
 
 
 def _problem(details: ErrorDetails) -> Problem:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 
-from processor.client_options import OWNED, OWNED_BY_PRODUCER, not_owned
+from processor.client_options import OWNED, OWNED_BY_PRODUCER, owned_among
 from processor.core.dead_letter import CODES
 from processor.core.offset_codec import LIMIT
 from processor.core.start import PATTERN, policy_of
@@ -22,6 +22,8 @@ from processor.setting_types import (
     Seconds,
     Section,
     Topics,
+    faults_of_options,
+    mapping,
     or_reference,
     statuses_of,
     topic_name,
@@ -46,6 +48,18 @@ def in_clear(client: Mapping[str, Any]) -> dict[str, Any]:
         name: value.get_secret_value() if isinstance(value, SecretStr) else value
         for name, value in client.items()
     }
+
+
+def faults_of_client(client: dict[str, Any], owned: frozenset[str]) -> list[str]:
+    """Everything that is wrong with the options of a client, by their names."""
+    return [*owned_among(client, owned), *faults_of_options(client)]
+
+
+def _judged(said: Any, owned: frozenset[str]) -> Any:
+    client = mapping(said)
+    if isinstance(client, dict) and (found := faults_of_client(client, owned)):
+        raise ValueError("; ".join(found))
+    return client
 
 
 class KafkaSettings(Section):
@@ -134,10 +148,10 @@ class KafkaSettings(Section):
             policy_of(reset)
         return reset
 
-    @field_validator("client")
+    @field_validator("client", mode="before")
     @classmethod
-    def _leaves_owned_options_alone(cls, client: dict[str, Any]) -> dict[str, Any]:
-        return not_owned(client, OWNED)
+    def _leaves_owned_options_alone(cls, said: Any) -> Any:
+        return _judged(said, OWNED)
 
     @model_validator(mode="after")
     def _logs_in_as_it_says(self) -> Self:
@@ -229,10 +243,10 @@ class DeadLetterSettings(Section):
         named = (statuses_of(item) for item in self.always if item not in CODES)
         return frozenset(codes | {str(status) for statuses in named for status in statuses})
 
-    @field_validator("client")
+    @field_validator("client", mode="before")
     @classmethod
-    def _leaves_owned_options_alone(cls, client: dict[str, Any]) -> dict[str, Any]:
-        return not_owned(client, OWNED_BY_PRODUCER)
+    def _leaves_owned_options_alone(cls, said: Any) -> Any:
+        return _judged(said, OWNED_BY_PRODUCER)
 
 
 def letters_read_again(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> list[str]:

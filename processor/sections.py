@@ -265,7 +265,9 @@ class AdminSettings(Section):
     @classmethod
     def _are_names(cls, names: list[str]) -> list[str]:
         if wrong := [name for name in names if not NAME.fullmatch(name)]:
-            raise ValueError(f"{wrong[0]!r} is no name: write `live.example.com`, without scheme and port")
+            raise ValueError(
+                f"{', '.join(map(repr, wrong))} is no name: write `live.example.com`, without scheme and port"
+            )
         return [name.lower() for name in names]
 
     @field_validator("token")

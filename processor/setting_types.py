@@ -6,7 +6,7 @@ that comes from a variable or a file (here: a `SecretStr`) is taken as it is, wh
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -84,7 +84,8 @@ def mapping(value: Any) -> Any:
 def _statuses(value: Any) -> Any:
     """`[404, "5xx"]` as the statuses it names."""
     said = items(value) if isinstance(value, (list, str)) else [value]
-    return frozenset().union(*(statuses_of(str(item)) for item in said))
+    texts = each_judged(statuses_of, [str(item) for item in said])
+    return frozenset().union(*map(statuses_of, texts))
 
 
 def statuses_of(item: str) -> frozenset[int]:
@@ -98,11 +99,10 @@ def statuses_of(item: str) -> frozenset[int]:
 
 
 def _failures(failures: list[str]) -> list[str]:
-    for item in failures:
-        try:
-            _ = item in CODES or statuses_of(item)
-        except ValueError as error:
-            raise ValueError(f"{error}; or a kind of failure: {', '.join(CODES)}") from None
+    try:
+        each_judged(lambda item: item in CODES or statuses_of(item), failures)
+    except ValueError as error:
+        raise ValueError(f"{error}; or a kind of failure: {', '.join(CODES)}") from None
     return failures
 
 
@@ -110,32 +110,37 @@ def _statuses_as_text(value: Any) -> Any:
     return [str(item) if isinstance(item, int) else item for item in items(value)]
 
 
-def _options_with_values(said: Any) -> Any:
-    options = mapping(said)
-    if isinstance(options, dict) and None in options.values():
-        number = list(options.values()).index(None) + 1
-        raise ValueError(f"option {number} has no value: put a value that holds a comma into quotes")
-    return options
+def faults_of_options(options: dict[str, Any]) -> list[str]:
+    """What is wrong with options of a client one by one, by their names, or else by their numbers."""
+    found = (_fault_of_option(name, value, n) for n, (name, value) in enumerate(options.items(), 1))
+    return [fault for fault in found if fault]
 
 
-def _scalar(value: Any) -> Any:
+def _fault_of_option(name: str, value: Any, number: int) -> str:
+    if value is None:
+        return f"option {number} has no value: put a value that holds a comma into quotes"
     if not isinstance(value, str | int | float | SecretStr):
-        raise ValueError("must be text, a number, true or false")  # noqa: TRY004 - pydantic wants ValueError
-    return value
+        return f"{name} must be text, a number, true or false"
+    text = value if isinstance(value, SecretStr) else str(value)
+    fault = fault_of_text(text, may_have_lines=name.endswith(".pem") or "jaas" in name)
+    return fault and f"{name} {fault}"
 
 
-def _options(options: dict[str, Any]) -> dict[str, Any]:
-    for name, value in options.items():
-        text = value if isinstance(value, SecretStr) else str(value)
-        if fault := fault_of_text(text, may_have_lines=name.endswith(".pem") or "jaas" in name):
-            raise ValueError(f"{name} {fault}")
-    return options
+def each_judged(judge: Callable[[str], object], texts: list[str]) -> list[str]:
+    """The texts; ValueError with all that `judge` finds wrong with them one by one."""
+    wrong = []
+    for text in texts:
+        try:
+            judge(text)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(dict.fromkeys(wrong)))
+    return texts
 
 
 def _topics(topics: list[str]) -> list[str]:
-    for topic in topics:
-        if not topic.startswith("^"):
-            topic_name(topic)
+    each_judged(lambda topic: topic.startswith("^") or topic_name(topic), topics)
     if twice := [topic for topic in dict.fromkeys(topics) if topics.count(topic) > 1]:
         raise ValueError(f"{', '.join(twice)} is given twice: name each topic once")
     return topics
@@ -154,15 +159,14 @@ def topic_name(topic: str) -> str:
 def _hosts(hosts: list[str]) -> list[str]:
     if wrong := [host for host in hosts if not is_host(host)]:
         raise ValueError(
-            f"{wrong[0]!r} is no host: write `host` or `host:port`, without scheme, path or wildcard"
+            f"{', '.join(map(repr, wrong))} is no host: "
+            "write `host` or `host:port`, without scheme, path or wildcard"
         )
     return hosts
 
 
 def _networks(networks: list[str]) -> list[str]:
-    for each in networks:
-        network(each)
-    return networks
+    return each_judged(network, networks)
 
 
 def _nullable(value: Any) -> Any:
@@ -193,10 +197,9 @@ Failures = Annotated[list[str], BeforeValidator(_statuses_as_text), AfterValidat
 Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
 Scalar = Annotated[
     str | int | float | bool | SecretStr,
-    BeforeValidator(_scalar),
     WithJsonSchema({"anyOf": [{"type": ["string", "number", "boolean"]}, REFERENCE]}),
 ]
-ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(_options_with_values), AfterValidator(_options)]
+ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(mapping)]
 Header = Annotated[SecretStr, WithJsonSchema({"anyOf": [{"type": "string"}, REFERENCE]})]
 Url = Annotated[str, WithJsonSchema({"anyOf": [{"type": "string"}, REFERENCE]})]
 Seconds = Annotated[float, Field(ge=0.001, le=7 * 24 * 3600)]
@@ -219,8 +222,8 @@ class Section(BaseModel):
     @classmethod
     def _is_meant_as_it_stands(cls, value: Any, info: ValidationInfo) -> Any:
         """Mappings are judged member by member, where their members are known."""
-        if fault := next(filter(None, map(fault_of_text, _texts(value))), ""):
-            raise ValueError(fault)
+        if found := dict.fromkeys(filter(None, map(fault_of_text, _texts(value)))):
+            raise ValueError("; ".join(found))
         if (
             value in ("", SecretStr(""))
             and cls.model_fields[info.field_name or ""].annotation == SecretStr | None

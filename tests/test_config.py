@@ -29,10 +29,11 @@ from processor.core.rate import RatePolicy
 from processor.core.retry import RetryPolicy
 from processor.core.transform import FRAMING, Envelope, Method, RequestPolicy, Transform
 from processor.errors import ConfigError, Problem
-from processor.kafka.options import client_options
+from processor.kafka.options import client_options, refuse_unknown
 from processor.kafka_settings import KafkaSettings
 from processor.pipeline import PipelinePolicy
 from processor.settings import PREFIX, Settings
+from processor.web.tls import ssl_context
 
 HERE = Path(__file__)
 SECRET = "hunter2-correct-horse"
@@ -463,7 +464,8 @@ def test_what_librdkafka_would_refuse_or_cut_is_refused_by_its_own_path(name: st
 @pytest.mark.parametrize("option", ['["x"]', '{"a": 1}'])
 def test_an_option_that_is_no_scalar_is_one_problem_with_its_name(option: str) -> None:
     found = problem(environ=env(KAFKA__CLIENT=f'{{"client.rack": {option}}}'))
-    assert found.path == "kafka.client.client.rack"
+    assert found.path.startswith("kafka.client")
+    assert "client.rack must be text" in str(found).replace(": ", " ")
 
 
 def test_an_option_without_a_value_is_told_by_its_number_since_it_may_be_half_of_a_secret() -> None:
@@ -494,7 +496,8 @@ def test_a_control_character_in_a_text_is_refused_with_its_place(name: str, char
 
 def test_a_control_character_in_the_file_is_refused_in_lists_and_options_too(write: Write) -> None:
     file = write(
-        'kafka: {topics: ["a\\nb"], client: {client.rack: "a\\nb", ssl.ca.pem: "a\\nb"}}\n'
+        'kafka: {topics: ["a\\nb"], client: {client.rack: "a\\nb", ssl.ca.pem: "a\\nb"},\n'
+        "  security_protocol: ssl}\n"
         'destination: {url: "https://h.example/hook\\n"}\n'
     )
     variables = {
@@ -911,6 +914,73 @@ def test_settings_that_do_not_fit_each_other_are_told_beside_others() -> None:
     found = problems(environ=env(DELIVERY__DRAIN_TIMEOUT="300", ADMIN__PORT="x"))
     assert len(found) == 2
     assert "drain_timeout" in "".join(map(str, found))
+
+
+def judged(file: Path) -> list[str]:
+    """All that is told of a file by those who are to take the settings."""
+    with pytest.raises(ConfigError) as caught:
+        config.load(
+            file,
+            {},
+            lambda settings: refuse_unknown(settings.kafka, settings.dead_letter),
+            lambda settings: ssl_context(settings.destination.tls),
+        )
+    return [str(each) for each in caught.value.problems]
+
+
+EVERYWHERE = (
+    *("acks cannot be set here", '"nope"', '"fetch.max.bytes"', "needs sasl_username"),
+    *("^[ is no regular expression", "the environment variable NOPE is not set", "header 1: a header name"),
+    *("B holds the placeholder", "destination.tls.ca_file", "delivery.order", "foo: is no setting"),
+    *("delivery.min_in_flight must not", "dead_letter.topic is in kafka.topics", "retry.max_attempts"),
+)
+
+
+def test_what_is_wrong_is_told_at_once_whoever_finds_it(write: Write) -> None:
+    told = judged(
+        write(
+            "kafka: {bootstrap_servers: 'a:1', group_id: g, topics: [events, '^['], sasl_mechanism: PLAIN,\n"
+            "  client: {nope: 1, acks: 0, fetch.max.bytes: abc}}\n"
+            "dead_letter: {topic: events}\n"
+            f"destination: {{url: 'http://h:99999/', tls: {{ca_file: {__file__}}},\n"
+            "  headers: {'a b': x, A: {from_env: NOPE}, B: '${x}'}}\n"
+            "retry: {max_attempts: 0}\ndelivery: {min_in_flight: 100, order: keys}\nfoo: {}\n"
+        )
+    )
+    assert [part for part in EVERYWHERE if part not in "\n".join(told)] == []
+    assert len(told) == len(set(told)) == len(EVERYWHERE)
+
+
+def test_what_is_wrong_alone_is_not_told_of_a_stand_in_or_a_default_as_well(write: Write) -> None:
+    file = write(
+        "kafka: {max_poll_interval: 10, session_timeout: 9,\n"
+        "  security_protocol: sasl_ssl, sasl_mechanism: nope, client: {fetch.max.bytes: {from_env: NOPE}}}\n"
+        "destination: {tls: {ca_file: /no/such}}\ndelivery: {drain_timeout: x}\n"
+    )
+    assert sorted(each.partition(": ")[0] for each in judged(file)) == [
+        *("dead_letter", "delivery.drain_timeout", "destination.tls.ca_file", "destination.url"),
+        *("kafka.bootstrap_servers", "kafka.client.fetch.max.bytes", "kafka.group_id"),
+        *("kafka.sasl_mechanism", "kafka.topics"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        ("retry.delivered_statuses", "2xx, 600, abc, 20x", ["'600'", "'abc'", "'20x'"]),
+        ("dead_letter.always", "refused, no, 999", ["'no'", "'999'"]),
+        ("kafka.topics", "a b, ok, c/d", ["'a b'", "'c/d'"]),
+        ("destination.allowed_hosts", "a/b, ok, *.c", ["'a/b'", "'*.c'"]),
+        ("destination.allowed_networks", "10.0.0.0/33, 10.1.0.0/16, x", ["10.0.0.0/33", "x"]),
+        ("admin.allowed_hosts", "a/b, ok, c:1", ["'a/b'", "'c:1'"]),
+        ("kafka.client", '{"acks": 1, "client.rack": "${x}", "a": []}', ["acks", "client.rack", "a must"]),
+    ],
+)
+def test_all_that_is_wrong_in_a_list_is_told(name: str, text: str, wrong: list[str]) -> None:
+    found = problem(environ={**env(), config.variable(name): text})
+    assert found.path == name
+    assert [each for each in wrong if each not in found.message] == []
+    assert "'ok'" not in found.message
 
 
 def test_all_bad_headers_are_told(write: Write) -> None:
