@@ -26,6 +26,7 @@ SETTING_OF = {
     "sasl.username": "kafka.sasl_username",
     "security.protocol": "kafka.security_protocol",
     "session.timeout.ms": "kafka.session_timeout",
+    "topic.metadata.propagation.max.ms": "dead_letter.write_timeout",
     "ssl.ca.location": "kafka.ssl_ca_file",
     "ssl.certificate.location": "kafka.ssl_certificate_file",
     "ssl.key.location": "kafka.ssl_key_file",
@@ -39,6 +40,7 @@ OWNED = SECURITY | frozenset(
     (
         "acks",
         "allow.auto.create.topics",
+        "auto.commit.enable",
         "auto.offset.reset",
         "bootstrap.servers",
         "client.id",
@@ -54,12 +56,16 @@ OWNED = SECURITY | frozenset(
         "heartbeat.interval.ms",
         "isolation.level",
         "max.poll.interval.ms",
+        "message.max.bytes",
         "message.timeout.ms",
         "metadata.broker.list",
+        "offset.store.method",
         "partition.assignment.strategy",
         "request.required.acks",
         "session.timeout.ms",
         "statistics.interval.ms",
+        "topic.blacklist",
+        "topic.metadata.propagation.max.ms",
         "transactional.id",
     )
 )

@@ -22,9 +22,9 @@ from processor.core.credentials import is_secret_option
 from processor.documents import DocumentError, read
 from processor.errors import ConfigError, Problem
 from processor.kafka_settings import letters_read_again
-from processor.references import UNRESOLVED, References, text_in
+from processor.references import UNRESOLVED, References, text_in, without_margins
 from processor.setting_types import Section, items, mapping
-from processor.settings import PREFIX, Settings, misfits
+from processor.settings import PREFIX, Settings, contradictions, misfits
 from processor.usable import usable
 
 FILE_SUFFIX = "_FILE"
@@ -51,23 +51,22 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
     """
     problems: list[Problem] = []
     said = _said(file, environ, problems)
-    found = None
+    found, wrong = None, list[str]()
     try:
         found = Settings(**said)
     except ValidationError as error:
         # What could not be had is a problem already.
-        problems += [
-            _problem(details)
-            for details in error.errors(include_url=False)
-            if details["input"] not in (UNRESOLVED, SecretStr(UNRESOLVED))
-        ]
+        details = error.errors(include_url=False)
+        wrong = [".".join(map(str, each["loc"])) for each in details]
+        unresolved = (UNRESOLVED, SecretStr(UNRESOLVED))
+        problems += [_problem(each) for each in details if each["input"] not in unresolved]
     except TypeError:
         problems.append(Problem(str(file), "section names must be text"))
-    wrong = [problem.path for problem in problems]
+    wrong += [problem.path for problem in problems]
     settings, more = usable(said, wrong) if problems else (found, [])
     problems += map(_problem, more)
     if settings is None:
-        raise ConfigError(problems)
+        raise ConfigError(list(dict.fromkeys(problems)))
     problems += [
         Problem("settings", misfit)
         for misfit in _misfits(settings)
@@ -260,7 +259,11 @@ def _without_empty_sections(said: Raw, section: type[BaseModel]) -> Raw:
 def _misfits(settings: Settings) -> list[str]:
     """What is wrong with sections together."""
     kafka = settings.kafka
-    return [*misfits(settings.delivery, kafka), *letters_read_again(kafka, settings.dead_letter)]
+    return [
+        *misfits(settings.delivery, kafka),
+        *letters_read_again(kafka, settings.dead_letter),
+        *contradictions(settings.retry),
+    ]
 
 
 def _problem(details: ErrorDetails) -> Problem:
@@ -292,16 +295,20 @@ def _variables(
 ) -> tuple[dict[str, str], set[str]]:
     """The variables that name settings, and which of them hold what stands in a file."""
     known = {variable(name) for name, _ in fields()}
-    found, mounted = {}, set()
+    found, mounted = dict[str, str](), dict[str, str]()
     for key, value in environ.items():
         name = key.upper()
         if not name.startswith(PREFIX):
             continue
         if name in known:
-            found[name] = value.strip()
+            found[name] = without_margins(value)
         elif name.endswith(FILE_SUFFIX) and name.removesuffix(FILE_SUFFIX) in known:
-            found[name.removesuffix(FILE_SUFFIX)] = references.content(value, key)
-            mounted.add(name.removesuffix(FILE_SUFFIX))
+            mounted[name.removesuffix(FILE_SUFFIX)] = references.content(value, key)
         else:
             problems.append(Problem(key, "is no setting", nearest(name, known)))
-    return found, mounted
+    problems += [
+        Problem(name, f"is set, and so is {name}{FILE_SUFFIX}", "leave one of them out")
+        for name in found
+        if name in mounted
+    ]
+    return found | mounted, set(mounted)

@@ -21,6 +21,7 @@ from processor.setting_types import (
     Limit,
     Seconds,
     Section,
+    Servers,
     Topics,
     faults_of_options,
     mapping,
@@ -65,7 +66,7 @@ def _judged(said: Any, owned: frozenset[str]) -> Any:
 class KafkaSettings(Section):
     """Where the events are read."""
 
-    bootstrap_servers: str = Field(
+    bootstrap_servers: Servers = Field(
         min_length=1, description="Brokers to start from, `host:port`, comma-separated."
     )
     group_id: str = Field(
@@ -155,9 +156,19 @@ class KafkaSettings(Section):
 
     @model_validator(mode="after")
     def _logs_in_as_it_says(self) -> Self:
-        if found := [*self._missing_for_login(), *self._unused()]:
+        if found := [*self._missing_for_login(), *self._unused(), *self._other_protocols()]:
             raise ValueError("; ".join(found))
         return self
+
+    def _other_protocols(self) -> Iterator[str]:
+        """Brokers that librdkafka would leave out, since they are to be spoken to otherwise."""
+        for server in self.bootstrap_servers.split(","):
+            protocol, separator, _ = server.strip().partition("://")
+            if separator and protocol.lower() != self.security_protocol:
+                yield (
+                    f"bootstrap_servers says {protocol}://, and security_protocol {self.security_protocol}: "
+                    "leave it out there"
+                )
 
     def _missing_for_login(self) -> Iterator[str]:
         if self.security_protocol.startswith("sasl") and self.sasl_mechanism is None:

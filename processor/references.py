@@ -1,7 +1,7 @@
 """References: values that stand in a variable or a file, so that the settings file holds no secret.
 
-Promise: white space around such a value is no part of it, and one that is empty is a problem, as one
-that is not there is: nothing is ever sent with an empty secret.
+Promise: white space around such a value, and a byte order mark before it, is no part of it, and one that
+is empty is a problem, as one that is not there is: nothing is ever sent with an empty secret.
 """
 
 import errno
@@ -38,16 +38,20 @@ class References:
 
     def content(self, file: str, path: str) -> str:
         """What stands in a file, without the white space around it; `UNRESOLVED` where that is a problem."""
+        if not file.strip():
+            return self._refuse(path, "names no file: it is empty", "give the file's path, or leave it out")
         try:
-            return text_in(Path(file)).strip()
+            return without_margins(text_in(Path(file)))
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             return self._refuse(path, f"the file {file} cannot be read: {reason}")
 
     def _variable(self, name: str, path: str) -> str:
+        if not name.strip():
+            return self._refuse(path, "from_env names no variable: it is empty", "give the variable's name")
         if name not in self._environ:
             return self._refuse(path, f"the environment variable {name} is not set")
-        return self._environ[name].strip()
+        return without_margins(self._environ[name])
 
     def _filled(self, text: str, what: str, path: str) -> str:
         return text or self._refuse(path, f"{what} is empty", "fill it, or leave the setting out")
@@ -55,6 +59,11 @@ class References:
     def _refuse(self, path: str, message: str, remedy: str = "") -> str:
         self._problems.append(Problem(path, message, remedy))
         return UNRESOLVED
+
+
+def without_margins(text: str) -> str:
+    """A text without the white space around it, and the byte order mark that some editors put before it."""
+    return text.strip().removeprefix("\ufeff").strip()
 
 
 def text_in(file: Path) -> str:

@@ -240,6 +240,13 @@ class RetrySettings(Section):
     max_backoff: Seconds = Field(60.0, description="The longest wait between two attempts.")
     max_retry_after: Seconds = Field(300.0, description="The most that a `Retry-After` is followed.")
 
+    @field_validator("delivered_statuses")
+    @classmethod
+    def _lets_something_be_delivered(cls, statuses: frozenset[int]) -> frozenset[int]:
+        if not statuses:
+            raise ValueError("names no status, so that nothing would ever be delivered: write 2xx")
+        return statuses
+
 
 class AdminSettings(Section):
     """The port for operators: metrics, probes and the live page."""

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from ipaddress import IPv6Address
 from typing import Annotated, Any
 
 from pydantic import (
@@ -33,6 +34,9 @@ _PLACEHOLDER = re.compile(
     re.DOTALL,
 )
 _SHAPES = {"{{": "{{…}}", "${": "${…}", "$(": "$(…)"}
+_SERVER = re.compile(
+    r"((?i:plaintext|ssl|sasl_plaintext|sasl_ssl)://)?([\w.-]+|\[(?P<address>[0-9A-Fa-f:.]+)\])(:(?P<port>[0-9]{1,5}))?"
+)
 _TOPIC = re.compile("[A-Za-z0-9._-]{1,249}")
 
 
@@ -70,6 +74,52 @@ def items(value: Any) -> Any:
         with suppress(ValueError, RecursionError):
             return [item if isinstance(item, str) else json.dumps(item) for item in json.loads(value)]
     return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _topic_items(value: Any) -> Any:
+    """Topics written as one text: a comma inside the brackets of a pattern is the pattern's."""
+    if not isinstance(value, str) or "^" not in value or value.lstrip().startswith("["):
+        return items(value)
+    parts, depth = [""], 0
+    for character in value:
+        depth += (character in "{[(") - (character in "}])")
+        if depth < 0:
+            break
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    if (depth > 0 and "," in parts[-1]) or (depth < 0 and "," in value):
+        raise ValueError(
+            "its brackets do not pair, so that commas of a pattern cannot be told from those between "
+            'topics: write the list ["^…", "…"]'
+        )
+    return [part.strip() for part in parts if part.strip()] if depth >= 0 else [value.strip()]
+
+
+def servers(text: str) -> str:
+    """Brokers as librdkafka reads them, which passes over those that it cannot read."""
+    said = list(enumerate((part.strip() for part in text.split(",")), 1))
+    wrong = [(number, server) for number, server in said if server and not _is_server(server)]
+    if wrong or not any(server for _, server in said):
+        # What stands before an `@` may be a password.
+        named = [f"server {n} (with user info)" if "@" in server else repr(server) for n, server in wrong]
+        raise ValueError(
+            f"{', '.join(named) or 'it'} is no broker: write `host:port`, several with commas, IPv6 as "
+            "`[::1]:9092`"
+        )
+    return text
+
+
+def _is_server(server: str) -> bool:
+    found = _SERVER.fullmatch(server)
+    if not found or not 1 <= int(found["port"] or 9092) <= 65535:
+        return False
+    if found["address"]:
+        with suppress(ValueError):
+            return bool(IPv6Address(found["address"]))
+        return False
+    return True
 
 
 def mapping(value: Any) -> Any:
@@ -190,7 +240,8 @@ def or_reference(schema: dict[str, Any]) -> None:
 
 
 Texts = Annotated[list[str], BeforeValidator(items)]
-Topics = Annotated[Texts, AfterValidator(_topics)]
+Topics = Annotated[list[str], BeforeValidator(_topic_items), AfterValidator(_topics)]
+Servers = Annotated[str, AfterValidator(servers)]
 Hosts = Annotated[Texts, AfterValidator(_hosts)]
 Networks = Annotated[Texts, AfterValidator(_networks)]
 Failures = Annotated[list[str], BeforeValidator(_statuses_as_text), AfterValidator(_failures)]

@@ -209,5 +209,14 @@ def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:
     return found
 
 
+def contradictions(retry: RetrySettings) -> list[str]:
+    """What is said twice of a status; where only deliveries are told, they count before the default."""
+    both = sorted(retry.delivered_statuses & retry.retried_statuses)
+    if not both or "retried_statuses" not in retry.model_fields_set:
+        return []
+    named = ", ".join(map(str, both[:5])) + (" and others" if len(both) > 5 else "")
+    return [f"retry.delivered_statuses and retry.retried_statuses both name {named}: leave it out of one"]
+
+
 def _texts(*secrets: SecretStr | None) -> set[str]:
     return {secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()}

@@ -66,8 +66,11 @@ def _leave_out(kept: Raw, path: str) -> None:
             held = _unsecured(held)
     elif name == "topics" and (patterns := _patterns(said)):
         held[name] = patterns
-    elif not name or _SECURES.match(name):
+    elif _SECURES.match(name):
         held = _unsecured(held)
+    elif not name:
+        held = _unsecured(held) if section == "kafka" else {}
+        held.pop("bootstrap_servers", None)
     if held or section in _STAND_INS:
         kept[section] = _STAND_INS.get(section, {}) | held
 

@@ -316,6 +316,139 @@ def test_a_header_that_cannot_be_sent_is_refused(write: Write, header: str, mess
     assert message in found.message or message.strip("'") in found.path
 
 
+# Brokers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:1, b.c-d_e:65535",
+        "[::1]:9092,[fe80::1.2.3.4]:1",
+        "a,,b:1",
+        "PLAINTEXT://a:1,plaintext://b:2",
+        "10.0.0.1:1",
+    ],
+)
+def test_brokers_are_hosts_with_ports(text: str) -> None:
+    assert config.load(None, env(KAFKA__BOOTSTRAP_SERVERS=text)).kafka.bootstrap_servers == text
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        *(
+            "a:0",
+            "a:65536",
+            "a:x",
+            "a b:1",
+            "http://a:1",
+            "a:1/",
+            "::1",
+            "::1:9092",
+            "[::g]:1",
+            "[::1",
+            "a:",
+            ":1",
+        ),
+        *("[a]:1", "a;b", "a:1:2", "kafka://a"),
+    ],
+)
+def test_what_is_no_broker_is_named(server: str) -> None:
+    found = problem(environ=env(KAFKA__BOOTSTRAP_SERVERS=f"ok:1,{server},b c"))
+    assert found.path == "kafka.bootstrap_servers"
+    assert f"{server!r}, 'b c' is no broker: write `host:port`" in found.message
+
+
+def test_a_broker_with_user_info_is_told_by_its_number() -> None:
+    found = problem(environ=env(KAFKA__BOOTSTRAP_SERVERS=f"ok:1,user:{SECRET}@h:1"))
+    assert "server 2 (with user info) is no broker" in found.message
+    assert SECRET not in str(found)
+
+
+def test_a_broker_of_another_protocol_is_refused_since_the_library_leaves_it_out() -> None:
+    found = problem(environ=env(KAFKA__BOOTSTRAP_SERVERS="PLAINTEXT://a:1,SSL://b:1"))
+    assert "bootstrap_servers says SSL://, and security_protocol plaintext" in found.message
+
+
+@pytest.mark.parametrize(
+    ("option", "remedy"),
+    [
+        ("message.max.bytes", "set dead_letter.max_message_bytes"),
+        ("topic.metadata.propagation.max.ms", "set dead_letter.write_timeout"),
+        *(
+            (name, "needed as it is")
+            for name in ("auto.commit.enable", "offset.store.method", "topic.blacklist")
+        ),
+    ],
+)
+def test_an_option_that_would_be_replaced_is_refused(option: str, remedy: str) -> None:
+    found = problem(environ=env(KAFKA__CLIENT=json.dumps({option: "1"})))
+    assert f"{option} cannot be set here: " in found.message
+    assert remedy in found.message
+
+
+# Statuses
+
+
+@pytest.mark.parametrize("text", ["[]", ""])
+def test_something_has_to_count_as_delivered(text: str) -> None:
+    found = problem(environ=env(RETRY__DELIVERED_STATUSES=text))
+    assert found.path == "retry.delivered_statuses"
+    assert "nothing would ever be delivered: write 2xx" in found.message
+
+
+def test_a_status_is_delivered_or_retried(write: Write) -> None:
+    file = write(
+        "retry: {delivered_statuses: [2xx, 409, 429], retried_statuses: [409, 429, 5xx]}\nlog: {level: x}"
+    )
+    both = "retry.delivered_statuses and retry.retried_statuses both name 409, 429"
+    assert [each.path for each in problems(file)] == ["log.level", "settings"]
+    assert both in problems(file)[1].message
+    assert (
+        429 in config.load(write("retry: {delivered_statuses: [2xx, 429]}"), env()).retry.delivered_statuses
+    )
+
+
+# Variables and files
+
+
+@pytest.mark.parametrize("name", ["destination.url", "kafka.sasl_password", "admin.token", "kafka.group_id"])
+def test_a_byte_order_mark_before_a_value_from_elsewhere_is_no_part_of_it(tmp_path: Path, name: str) -> None:
+    text, meant = EXAMPLES[name]
+    (tmp_path / "value").write_text(f"\ufeff {text}\n", encoding="utf-8")
+    for said in ({"": f"\ufeff{text}"}, {"_FILE": str(tmp_path / "value")}):
+        variables = {config.variable(name) + suffix: value for suffix, value in said.items()}
+        others = {key: value for key, value in env().items() if key != config.variable(name)}
+        assert value(config.load(None, others | beside(name) | variables), name) == meant
+
+
+def test_a_byte_order_mark_before_what_a_reference_finds_is_no_part_of_it(
+    write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "value").write_text(f"\ufeff{SECRET}", encoding="utf-8")
+    file = write(f"destination: {{headers: {{A: {{from_env: A}}, B: {{from_file: {tmp_path}/value}}}}}}")
+    headers = config.load(file, {**env(), "A": f"\ufeff{SECRET}"}).destination.headers
+    assert headers == {"A": SecretStr(SECRET), "B": SecretStr(SECRET)}
+
+
+def test_a_setting_in_a_variable_and_in_a_file_that_a_variable_names_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "value").write_text("g", encoding="utf-8")
+    name = config.variable("kafka.group_id")
+    found = problem(environ={**env(), f"{name}_FILE": str(tmp_path / "value")})
+    assert found == Problem(name, f"is set, and so is {name}_FILE", "leave one of them out")
+
+
+def test_a_reference_to_nothing_is_told_as_one(write: Write) -> None:
+    name = config.variable("kafka.client_id") + "_FILE"
+    found = problem(environ={**env(), name: " "})
+    assert (found.path, found.message) == (name, "names no file: it is empty")
+    file = write('destination: {headers: {A: {from_env: ""}, B: {from_file: ""}}}')
+    assert [(each.path, each.message) for each in problems(file)] == [
+        ("destination.headers.A", "from_env names no variable: it is empty"),
+        ("destination.headers.B", "names no file: it is empty"),
+    ]
+
+
 # What a setting may hold
 
 
@@ -333,7 +466,7 @@ def test_an_empty_method_is_post() -> None:
     [
         ("404", {404}),
         ("[404, 5xx]", {404, *range(500, 600)}),
-        ("2XX", set(range(200, 300))),
+        ("3XX", set(range(300, 400))),
         ("[]", set()),
         ('"408, 429"', {408, 429}),
     ],
@@ -678,6 +811,25 @@ def test_what_is_no_topic_is_refused_with_how_to_write_several(text: str) -> Non
     assert found.path == "kafka.topics"
     assert 'written a, b or as the list ["a", "b"]' in found.message
     assert problem(environ=env(DEAD_LETTER__TOPIC=text or " ")).path == "dead_letter.topic"
+
+
+@pytest.mark.parametrize(
+    ("text", "topics"),
+    [
+        ("^ev{1,3}", ["^ev{1,3}"]),
+        ("a, ^(b{1,2},c)$ ,^[d,e],", ["a", "^(b{1,2},c)$", "^[d,e]"]),
+        ("^a[(]b", ["^a[(]b"]),
+    ],
+)
+def test_a_comma_inside_the_brackets_of_a_pattern_is_the_patterns(text: str, topics: list[str]) -> None:
+    assert config.load(None, env(KAFKA__TOPICS=text)).kafka.topics == topics
+
+
+@pytest.mark.parametrize("text", ["^a[(]b, c", "^a{1,3, b", "^a}1,3{"])
+def test_a_pattern_whose_commas_cannot_be_told_is_to_be_written_as_a_list(text: str) -> None:
+    found = problem(environ=env(KAFKA__TOPICS=text))
+    assert found.path == "kafka.topics"
+    assert 'write the list ["^…", "…"]' in found.message
 
 
 @pytest.mark.parametrize("text", ["[a, b, a]", "[^a, b, ^a]", '"a,a"'])

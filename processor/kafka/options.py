@@ -77,8 +77,7 @@ def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None)
         options["session.timeout.ms"] = round(kafka.session_timeout * 1000)
         options["heartbeat.interval.ms"] = round(min(kafka.session_timeout / 3, 3.0) * 1000)
         if dead_letter_topic and _TOPIC.fullmatch(dead_letter_topic):
-            said = (kafka.client.get("topic.blacklist"), f"^{dead_letter_topic.replace('.', '[.]')}$")
-            options["topic.blacklist"] = ",".join(str(each) for each in said if each)
+            options["topic.blacklist"] = f"^{dead_letter_topic.replace('.', '[.]')}$"
     if kafka.group_instance_id:
         options["group.instance.id"] = kafka.group_instance_id
     return options
