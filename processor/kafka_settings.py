@@ -3,7 +3,6 @@
 Times are seconds, sizes bytes.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
@@ -29,18 +28,12 @@ from processor.setting_types import (
     statuses_of,
     topic_name,
 )
+from processor.topic_patterns import matches
 
 _OAUTHBEARER = (
     "sasl_mechanism OAUTHBEARER needs sasl.oauthbearer.method: oidc in kafka.client, with "
     "sasl.oauthbearer.token.endpoint.url, sasl.oauthbearer.client.id and sasl.oauthbearer.client.secret"
 )
-
-
-def _matches(pattern: str, topic: str) -> bool:
-    try:
-        return re.match(pattern, topic) is not None
-    except re.error:
-        return False
 
 
 def in_clear(client: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +66,10 @@ class KafkaSettings(Section):
         min_length=1, description="The consumer group. All processes of one destination share it."
     )
     topics: Topics = Field(
-        min_length=1, description="Topics to read; a name that starts with `^` is a regular expression."
+        min_length=1,
+        description="Topics to read; a name that starts with `^` is a regular expression: POSIX extended "
+        "(`[0-9]`, not `\\d`), of at most 1,000 characters and 24 repetitions, without back-references. With "
+        "`kafka.group_protocol: consumer` brokers evaluate it, as RE2/J and by whole names.",
     )
     client_id: str = Field(
         "webhook-processor", description="The name that brokers see in their logs and quotas."
@@ -139,8 +135,17 @@ class KafkaSettings(Section):
     )
 
     def patterns_for(self, topic: str) -> list[str]:
-        """The patterns among the topics that match `topic`; those that cannot be read match nothing."""
-        return [each for each in self.topics if each.startswith("^") and _matches(each, topic)]
+        """The patterns among the topics that are known to match `topic`."""
+        return [each for each in self.topics if each.startswith("^") and self.finds(each, topic)]
+
+    def finds(self, pattern: str, topic: str) -> bool | None:
+        """Whether the pattern subscribes `topic`; None: only the brokers, or another system, know that."""
+        return matches(pattern, topic) if self.group_protocol == "classic" else None
+
+    def may_read(self, topic: str) -> bool:
+        """Whether `topic` is one to read. What cannot be known counts as one, so that nothing is skipped."""
+        patterns = (each for each in self.topics if each.startswith("^"))
+        return topic in self.topics or any(self.finds(each, topic) is not False for each in patterns)
 
     @field_validator("auto_offset_reset", mode="before")
     @classmethod

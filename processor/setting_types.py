@@ -27,6 +27,7 @@ from processor.core.address import network
 from processor.core.dead_letter import CODES
 from processor.core.endpoint import is_host
 from processor.documents import DocumentError, read
+from processor.topic_patterns import fault_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _PLACEHOLDER = re.compile(
@@ -189,8 +190,15 @@ def each_judged(judge: Callable[[str], object], texts: list[str]) -> list[str]:
     return texts
 
 
+def _topic(topic: str) -> None:
+    if not topic.startswith("^"):
+        topic_name(topic)
+    elif fault := fault_of(topic):
+        raise ValueError(f"{topic[:249]} {fault}")
+
+
 def _topics(topics: list[str]) -> list[str]:
-    each_judged(lambda topic: topic.startswith("^") or topic_name(topic), topics)
+    each_judged(_topic, topics)
     if twice := [topic for topic in dict.fromkeys(topics) if topics.count(topic) > 1]:
         raise ValueError(f"{', '.join(twice)} is given twice: name each topic once")
     return topics

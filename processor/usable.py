@@ -17,6 +17,7 @@ from processor.kafka_settings import faults_of_client
 from processor.references import UNRESOLVED
 from processor.setting_types import fault_of_text, items, mapping
 from processor.settings import Settings
+from processor.topic_patterns import fault_of
 
 Raw = dict[str, Any]
 
@@ -95,7 +96,8 @@ def _options(said: Any) -> Raw:
 def _patterns(said: Any) -> list[str]:
     topics = items(said)
     texts = [each for each in topics if isinstance(each, str)] if isinstance(topics, list) else []
-    return list(dict.fromkeys(each for each in texts if each.startswith("^") and not fault_of_text(each)))
+    patterns = dict.fromkeys(each for each in texts if each.startswith("^") and not fault_of_text(each))
+    return [each for each in patterns if not fault_of(each)]
 
 
 def _unsecured(held: Raw) -> Raw:

@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0,
     "model": 0,
     "core": 1,
+    "topic_patterns": 1,
     "documents": 2,
     "references": 2,
     "client_options": 2,
@@ -102,7 +103,7 @@ ALONGSIDE = {
 
 DOORS = {
     "confluent_kafka": {"kafka", "demo", "demo_topics"},
-    "ctypes": {"kafka"},
+    "ctypes": {"kafka", "topic_patterns"},
     "threading": {"kafka", "logs", "log_writer"},
     "queue": {"kafka", "log_writer"},
     "aiohttp": {"web", "demo", "demo_endpoint"},

@@ -1103,6 +1103,14 @@ def test_what_is_wrong_is_told_at_once_whoever_finds_it(write: Write) -> None:
     assert len(told) == len(set(told)) == len(EVERYWHERE)
 
 
+def test_a_pattern_that_could_hang_never_reaches_the_library_that_judges_the_others(write: Write) -> None:
+    hangs = "^" + "(a*b*)*" * 40
+    settings = f"kafka: {{bootstrap_servers: 'a:1', group_id: g, topics: ['{hangs}', '^[']}}\n"
+    told = judged(write(f"{settings}dead_letter: {{topic: d}}\ndestination: {{url: 'http://h/'}}\n"))
+    assert [each.partition(" ")[2].partition(" ")[0] for each in told] == [hangs, "^["]
+    assert "repeats what may be empty" in told[0]
+
+
 def test_what_is_wrong_alone_is_not_told_of_a_stand_in_or_a_default_as_well(write: Write) -> None:
     file = write(
         "kafka: {max_poll_interval: 10, session_timeout: 9,\n"
@@ -1471,6 +1479,9 @@ def test_settings_that_are_wrong_only_together_are_refused(said: dict[str, str],
         ("events,^e,^.*[.]dlq$,^x", "events.dlq", ["^e", "^.*[.]dlq$"]),
         ("events,^(", "events.dlq", []),
         ("^events$", "events.dlq", []),
+        ("^x|dlq$", "events.dlq", ["^x|dlq$"]),
+        (r"^\w+.\d", "events.dlq", [r"^\w+.\d"]),
+        ("^([a-z]+[.-]?)+$", "production.customer-events-of-the-website_dlq", []),
     ],
 )
 def test_patterns_that_match_the_dead_letter_topic_are_a_warning(
@@ -1478,6 +1489,24 @@ def test_patterns_that_match_the_dead_letter_topic_are_a_warning(
 ) -> None:
     settings = config.load(None, env(KAFKA__TOPICS=topics, DEAD_LETTER__TOPIC=dead_letters))
     assert [warning.split()[1] for warning in settings.warnings()] == patterns
+
+
+def test_what_brokers_match_is_no_warning_since_nobody_here_knows() -> None:
+    said = env(KAFKA__TOPICS="^events", KAFKA__GROUP_PROTOCOL="consumer", DEAD_LETTER__TOPIC="events.dlq")
+    kafka = config.load(None, said).kafka
+    assert kafka.patterns_for("events.dlq") == []
+    assert [kafka.may_read(topic) for topic in ("events", "x")] == [True, True]
+
+
+def test_topics_to_read_are_those_named_and_those_a_pattern_finds() -> None:
+    kafka = config.load(None, env(KAFKA__TOPICS=r"a,^b\d")).kafka
+    assert [topic for topic in ("a", "ab", "bd", "b1") if kafka.may_read(topic)] == ["a", "bd"]
+
+
+@pytest.mark.parametrize("pattern", [r"^(a)\1", "^(a*)*", "^(a{255}){255}", "^" + "a" * 1000])
+def test_a_pattern_that_could_hang_is_refused_by_name(pattern: str) -> None:
+    with pytest.raises(ConfigError, match=r"kafka\.topics"):
+        config.load(None, env(KAFKA__TOPICS=f"events,{pattern}"))
 
 
 def test_what_the_operator_says_arrives_in_the_policies() -> None:

@@ -8,9 +8,8 @@ position behind the end of the log, which only a topic made anew or cut can have
 """
 
 import math
-import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 
 import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, KafkaException, TopicPartition
@@ -37,13 +36,14 @@ Committed = Mapping[Partition, Position]
 class Beginnings:
     """Asks the client; to be called in its thread.
 
-    `setting` is `kafka.auto_offset_reset`; `since`: from when on the group reads, None: not known.
+    `is_ours`: whether a topic is one to read; `setting`: `kafka.auto_offset_reset`; `since`: from when on
+    the group reads, None: not known.
     """
 
     def __init__(
         self,
         client: confluent_kafka.Consumer,
-        topics: Sequence[str],
+        is_ours: Callable[[str], bool],
         setting: str,
         tell: Callable[[SourceEvent], None],
         now: Callable[[], float] = time.time,
@@ -51,7 +51,7 @@ class Beginnings:
         self.since: float | None = None
         self._client = client
         self._policy = policy_of(setting)
-        self._is_ours = _matching(topics)
+        self._is_ours = is_ours
         self._tell = tell
         self._now = now
         self._there: Mapping[str, int] | None = None
@@ -135,7 +135,7 @@ class Beginnings:
     def _ours(self) -> list[Partition]:
         """All partitions of the topics that the group reads."""
         topics = self._topics() or {}
-        ours = {topic: count for topic, count in topics.items() if self._is_ours.match(topic)}
+        ours = {topic: count for topic, count in topics.items() if self._is_ours(topic)}
         return [Partition(topic, number) for topic, count in ours.items() for number in range(count)]
 
     def _topics(self) -> dict[str, int] | None:
@@ -182,14 +182,6 @@ class Beginnings:
 
     def _trouble(self, error: KafkaException, what: str) -> None:
         self._tell(Troubled(error.args[0].name(), f"{what}: {error.args[0].str()}"))
-
-
-def _matching(topics: Sequence[str]) -> re.Pattern[str]:
-    """As the library reads them, nearly: of what is none for Python, everything is ours."""
-    try:
-        return re.compile("|".join(t if t.startswith("^") else f"{re.escape(t)}$" for t in topics))
-    except re.error:
-        return re.compile("")
 
 
 def _asked(at: Edge | float) -> int:

@@ -100,7 +100,7 @@ class Consumer:
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
         self._holds = Holds(self._client)
         reset = self._kafka.auto_offset_reset
-        self._beginnings = Beginnings(self._client, self._kafka.topics, reset, self._tell)
+        self._beginnings = Beginnings(self._client, self._kafka.may_read, reset, self._tell)
         self._records = Records(
             self._client, self._holds, self._beginnings, self._on_error, self._is_made_anew, self._tell
         )

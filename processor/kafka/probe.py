@@ -1,6 +1,5 @@
 """A look at the broker before anything is read: can it be reached, is what we need there and allowed."""
 
-import re
 from collections.abc import Iterator
 
 from confluent_kafka import KafkaError, KafkaException
@@ -38,7 +37,7 @@ def probe(
     facts = rights.ask(client, kafka, dead_letter, readable)
     return [
         Finding(brokers, True, f"{len(cluster.brokers)} in the cluster"),
-        *_topics(cluster, kafka.topics, dead_letter.topic, facts),
+        *_topics(cluster, kafka, dead_letter.topic, facts),
         *rights.of_fetches(kafka, {name: topic.partitions for name, topic in readable.items()}),
         *rights.of_group(facts, kafka),
         *rights.of_protocol(kafka),
@@ -53,23 +52,22 @@ def _telling(errors: list[KafkaError]) -> KafkaError:
 
 
 def _topics(
-    cluster: ClusterMetadata, topics: list[str], dead_letter_topic: str, facts: rights.Facts
+    cluster: ClusterMetadata, kafka: KafkaSettings, dead_letter_topic: str, facts: rights.Facts
 ) -> Iterator[Finding]:
-    for topic in topics:
+    for topic in kafka.topics:
         if topic.startswith("^"):
-            yield _pattern(cluster, topic, dead_letter_topic)
+            yield _pattern(cluster, kafka, topic, dead_letter_topic)
         elif topic in cluster.topics:
             yield rights.of_topic(facts, topic, len(cluster.topics[topic].partitions))
         else:
             yield Finding(f"topic {topic}", False, "is not there, or may not be seen with this login")
 
 
-def _pattern(cluster: ClusterMetadata, pattern: str, dead_letter_topic: str) -> Finding:
-    try:
-        found = [name for name in cluster.topics if re.match(pattern, name) and name != dead_letter_topic]
-    except re.error as error:
-        return Finding(f"topics {pattern}", False, f"is no regular expression: {error}")
-    return Finding(f"topics {pattern}", bool(found), f"{len(found)} match")
+def _pattern(cluster: ClusterMetadata, kafka: KafkaSettings, pattern: str, dead_letter_topic: str) -> Finding:
+    found = [kafka.finds(pattern, name) for name in cluster.topics if name != dead_letter_topic]
+    if None in found:
+        return Finding(f"topics {pattern}", True, "what matches is not known here, the brokers say it")
+    return Finding(f"topics {pattern}", any(found), f"{sum(map(bool, found))} match")
 
 
 def _dead_letter_topic(

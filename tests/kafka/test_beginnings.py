@@ -71,7 +71,7 @@ def beginnings(client: Client, setting: str = "earliest") -> tuple[Beginnings, l
     """Those of a client, and what they tell."""
     told: list[SourceEvent] = []
     one = cast(confluent_kafka.Consumer, client)
-    return Beginnings(one, ["events"], setting, told.append, lambda: NOW), told
+    return Beginnings(one, "events".__eq__, setting, told.append, lambda: NOW), told
 
 
 def begun(begin: Beginnings, *partitions: Partition) -> dict[Partition, int]:

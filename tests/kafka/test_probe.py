@@ -81,12 +81,20 @@ def test_topics_that_are_missing_are_told_with_a_remedy_and_not_created(place: P
     assert not [name for name in known if name.startswith(missing)]
 
 
-@pytest.mark.parametrize("pattern", ["^(", "^[z-a]", "^*"])
+@pytest.mark.parametrize("pattern", ["^(", "^[z-a]", "^[[:none:]]"])
 def test_a_pattern_that_cannot_be_read_is_a_finding_and_no_crash(pattern: str) -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("events")
         _, topics, _ = look(broker.bootstrap_servers, [pattern], "events.dlq")
     assert (topics.what, topics.ok) == (f"topics {pattern}", False)
+
+
+def test_what_only_brokers_can_match_is_told_as_not_known() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic("events")
+        looked = look(broker.bootstrap_servers, ["^nothing"], "events.dlq", group_protocol="consumer")
+    (finding,) = (each for each in looked if each.what == "topics ^nothing")
+    assert (finding.ok, "not known here" in finding.detail) == (True, True)
 
 
 @pytest.mark.usefixtures("impatient")
