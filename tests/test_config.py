@@ -438,6 +438,13 @@ def test_a_setting_in_a_variable_and_in_a_file_that_a_variable_names_is_refused(
     assert found == Problem(name, f"is set, and so is {name}_FILE", "leave one of them out")
 
 
+@pytest.mark.parametrize("name", ["kafka.bootstrap_servers", "kafka.topics", "dead_letter.topic"])
+def test_a_value_that_could_not_be_had_is_one_problem(name: str) -> None:
+    variable = config.variable(name)
+    others = {key: text for key, text in env().items() if key != variable}
+    assert problem(environ={**others, f"{variable}_FILE": "/no/such"}).path == f"{variable}_FILE"
+
+
 def test_a_reference_to_nothing_is_told_as_one(write: Write) -> None:
     name = config.variable("kafka.client_id") + "_FILE"
     found = problem(environ={**env(), name: " "})
