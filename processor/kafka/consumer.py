@@ -247,13 +247,13 @@ class Consumer:
         if told:
             self._commands.put(partial(self._identified, told))
 
-    def _identified(self, told: TopicIds) -> bool:
-        """Whether some of the topics, of which this is told, were made anew; then they are begun anew.
+    def _identified(self, told: TopicIds) -> frozenset[Partition]:
+        """The partitions whose topics, of which this is told, were made anew; they are begun anew.
 
         Not within a revocation: what is assigned stays as it is then. It will be told again.
         """
         if self._waiting_for:
-            return False
+            return frozenset()
         told = self._identities.timely(told)
         self._tell(Identified(told))
         anew = self._identities.learned(self._records.partitions, told)
@@ -262,11 +262,11 @@ class Consumer:
             self._committer.own(self._epoch, anew)
             self._tell(Assigned(self._epoch, dict.fromkeys(anew), _known(told), self._beginnings.since))
             self._records.begin_anew(self._epoch, anew, OFFSET_BEGINNING)
-        return bool(anew)
+        return anew
 
     def _is_made_anew(self, partition: Partition) -> bool:
         """What comes of it is not of the log that we know: is that another topic's by now?"""
-        return self._identified(self._registry.ask({partition.topic}).answer(ANSWER_SECONDS))
+        return partition in self._identified(self._registry.ask({partition.topic}).answer(ANSWER_SECONDS))
 
     def _may_begin_anew(self, partitions: frozenset[Partition]) -> bool:
         """Tell that the topics of these were made anew; whether that is not for the operator to say."""
@@ -305,9 +305,11 @@ class Consumer:
     def _hand_over(self, event: SourceEvent) -> None:
         if isinstance(event, Assigned):
             self._seen.update(dict.fromkeys(event.positions, event.epoch))
-        self._sink(event)
-        if isinstance(event, Received):
-            self._commands.put(self._took)
+        try:
+            self._sink(event)
+        finally:  # whatever a record did to who takes it: others are to be read
+            if isinstance(event, Received):
+                self._commands.put(self._took)
 
     def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more

@@ -14,10 +14,11 @@ decoded when they are asked for, and one that is not UTF-8 costs all of them.
 
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
+from operator import methodcaller
 from typing import cast
 
 import confluent_kafka
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, Message, TopicPartition
 
 from processor.errors import FatalError
 from processor.kafka.beginnings import Beginnings
@@ -26,10 +27,14 @@ from processor.model import Partition, Received, Record, RecordHeaders, Unreadab
 
 RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
 
+_headers_of = methodcaller("headers")
+"""The library leaves an exception pending beside its answer where a name is no UTF-8. What was called often
+is called without a look for one, so that any later call fails; behind this it is always looked for."""
+
 BATCH_BYTES = 4 * 1024 * 1024
 """Once so much has come in one read, no more is asked for."""
-CHUNK = 50
-"""Messages asked of the library at a time; what it hands out is a second copy of what it holds."""
+FEW, MANY = 10, 100
+"""Messages asked of the library at a time, before it is known how large they are, and at the most."""
 UNREADABLE = frozenset(
     (
         KafkaError._BAD_COMPRESSION,  # noqa: SLF001
@@ -115,7 +120,7 @@ class Records:
     def read(self, most: int, wait: float = 0.0) -> Received | None:
         """Up to `most` records, and the ends that were reached; None: neither within `wait` seconds.
 
-        Less where they are large: once `BATCH_BYTES` have come, at most a `CHUNK` follows.
+        Less where they are large: no more than make up `BATCH_BYTES`, if they are as large as those before.
         """
         self._dropped.clear()
         first = self._client.poll(wait)
@@ -138,10 +143,17 @@ class Records:
             # Values weigh by their length alone, which costs next to nothing; headers are rarely there.
             weight += sum(map(len, messages)) + sum(r.weight() for r in records[before:] if r.headers)
             left -= len(messages)
-            messages = self._client.consume(min(left, CHUNK), 0) if left and weight < BATCH_BYTES else []
+            asked = min(left, self._room(most - left, weight)) if weight < BATCH_BYTES else 0
+            messages = self._client.consume(asked, 0) if asked else []
         for partition in self._dropped & self._partitions.keys():
             self._begin_at(partition, self._starts[partition])
         return Received(records, ends, self._headless, bounds) if records or ends else None
+
+    def _room(self, known: int, weight: int) -> int:
+        """How many messages more are asked for, if they are as large as those that are known."""
+        if known < FEW:
+            return FEW
+        return min(MANY, max(FEW, (BATCH_BYTES - weight) * known // max(1, weight)))
 
     def _hear(self, message: Message, bounds: dict[Partition, int]) -> None:
         """The first that is fetched of a partition tells how far its log goes: that came with it."""
@@ -167,7 +179,7 @@ class Records:
                 return
             raise FatalError(f"{partition} {RESET}")
         try:
-            headers = cast(RecordHeaders, tuple(message.headers() or ()))
+            headers = cast(RecordHeaders, tuple(_headers_of(message) or ()))
         except (SystemError, ValueError):
             headers = None
         kind, milliseconds = message.timestamp()
@@ -191,7 +203,9 @@ class Records:
             if partition is not None and partition not in self._dropped:
                 ends[partition] = message.offset()  # type: ignore[assignment]
         elif error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # type: ignore[union-attr] # noqa: SLF001
-            self._restart(partition, message.offset())
+            # What began anew in this read does so at its end: this one tells of what was before.
+            if partition not in self._dropped:
+                self._restart(partition, message.offset())
         else:
             if error.code() in UNREADABLE and partition is not None:  # type: ignore[union-attr]
                 self._unreadable(Unreadable(partition, message.offset() or 0, error.name(), error.str()))  # type: ignore[union-attr]
@@ -199,7 +213,14 @@ class Records:
 
     def _restart(self, partition: Partition, offset: int | None) -> None:
         """The topic does not hold `offset`, or (None) the group has none."""
-        if offset is None or offset < 0 or not self._is_made_anew(partition):
+        start = self._starts[partition]
+        if offset is None or offset < 0:
+            self._begin_at(partition, self._beginnings.instead_of(partition, offset))
+        elif partition in self._unheard and start not in (offset, OFFSET_INVALID):
+            # Nothing has come since it began, and not there: this tells of what it was before, or of where
+            # a log began that has moved on since. Its start is still where it has to be read.
+            self._begin_at(partition, start)
+        elif not self._is_made_anew(partition):
             self._begin_at(partition, self._beginnings.instead_of(partition, offset))
 
     def _begin_at(self, partition: Partition, offset: int) -> None:
