@@ -6,6 +6,7 @@ Promise: while nothing is to be started any more, nothing is taken from any part
 from collections.abc import Collection
 from typing import Protocol
 
+from processor.core.assignment import Hold
 from processor.core.flow import Flow
 from processor.model import Partition
 
@@ -13,8 +14,8 @@ from processor.model import Partition
 class Holding(Protocol):
     """Who reads."""
 
-    def hold(self, partitions: Collection[Partition]) -> None:
-        """Take nothing from these for now; from all others again."""
+    def hold(self, partitions: Collection[Partition], *, at_once: bool) -> None:
+        """Take nothing from these for now; from all others again. Not `at_once`: there may be room soon."""
         ...
 
     def rest(self, resting: bool) -> None:
@@ -37,10 +38,12 @@ class Intake:
 
     def adjust(self, *, open_: bool) -> None:
         """Tell what has changed; not `open_`: everything is held."""
-        held = frozenset(self._flow.held()) if open_ else self._flow.assignment()
+        reasons = self._flow.held()
+        held = frozenset(reasons) if open_ else self._flow.assignment()
         if held != self._held:
             self._held = held
-            self._source.hold(held)
+            # What is large is fetched on while a pause is put off, and nothing bounds its bytes.
+            self._source.hold(held, at_once=Hold.BYTES in reasons.values())
         if self._flow.has_plenty() is not self._is_resting:
             self._is_resting = not self._is_resting
             self._source.rest(self._is_resting)

@@ -194,7 +194,7 @@ class FakeSource:
             most -= 1
             self._answer(*self._unanswered.popleft())
 
-    def hold(self, partitions: Collection[Partition]) -> None:
+    def hold(self, partitions: Collection[Partition], *, at_once: bool) -> None:
         """Take nothing from these."""
         self.held = frozenset(partitions)
 

@@ -112,10 +112,10 @@ class Consumer:
         epochs = {partition: self._seen.get(partition) for partition in positions}
         self._commands.put(lambda: self._committer.commit(self._client, positions, epochs, done))
 
-    def hold(self, partitions: Collection[Partition]) -> None:
+    def hold(self, partitions: Collection[Partition], *, at_once: bool) -> None:
         """Take nothing from these partitions for now; from all others again."""
         wanted = frozenset(partitions)
-        self._commands.put(lambda: self._want(wanted))
+        self._commands.put(lambda: self._want(wanted, at_once=at_once))
 
     def rest(self, resting: bool) -> None:
         """There is enough to do: read nothing for a moment; or there is not any more."""
@@ -288,8 +288,8 @@ class Consumer:
         except Empty:
             return
 
-    def _want(self, partitions: frozenset[Partition]) -> None:
-        self._holds.wanted(partitions & self._records.partitions)
+    def _want(self, partitions: frozenset[Partition], *, at_once: bool) -> None:
+        self._holds.wanted(partitions & self._records.partitions, at_once=at_once)
 
     def _close(self) -> None:
         self._closing = True

@@ -35,9 +35,11 @@ class Holds:
         """Whether little should be polled for now."""
         return now < self._restless_at
 
-    def wanted(self, partitions: frozenset[Partition]) -> None:
-        """Take nothing from these, which are assigned; from all others again."""
+    def wanted(self, partitions: frozenset[Partition], *, at_once: bool = False) -> None:
+        """Take nothing from these, which are assigned; from all others again. `at_once`: without patience."""
         self._wanted = partitions
+        if at_once:
+            self._impatient_at = -math.inf
         self._resume(self._paused - partitions)
 
     def forget(self, partitions: frozenset[Partition]) -> None:

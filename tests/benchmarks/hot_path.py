@@ -122,7 +122,7 @@ class Feed:
         """Acknowledged at the next turn."""
         self._loop.call_soon(done, dict.fromkeys(positions))
 
-    def hold(self, partitions: Collection[Partition]) -> None:
+    def hold(self, partitions: Collection[Partition], *, at_once: bool) -> None:
         """The intake is all or nothing."""
         was, self._held = self._held, frozenset(partitions)
         if was and not self._held:

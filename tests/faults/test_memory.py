@@ -24,8 +24,8 @@ MEGABYTE = 1024 * 1024
 WAITING = 16 * MEGABYTE
 ALLOWED = 256 * MEGABYTE + 4 * WAITING
 """The chart's limit of memory."""
-LARGEST = 60 * MEGABYTE
-"""What one read may bring beside what waits: a chunk of the largest records here, and the bytes before it."""
+LARGEST = 30 * MEGABYTE
+"""What two reads may bring beside what waits: each some of the largest records here, and the bytes before."""
 
 
 def compressed() -> Iterator[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from confluent_kafka import TopicPartition as Place
 
 from processor.kafka.holds import PATIENCE_SECONDS, Holds
 from processor.model import Partition
-from tests.builders import FIRST, SECOND
+from tests.builders import FIRST, SECOND, THIRD
 
 NOW = 5000.0
 LATER = NOW + PATIENCE_SECONDS
@@ -110,3 +110,13 @@ def test_a_rest_does_not_put_off_a_pause() -> None:
     holds.rest(True, LATER - 0.01)
     assert not holds.are_waited_for(LATER)
     assert client.paused == {FIRST}
+
+
+def test_what_has_no_time_is_paused_at_once_also_where_patience_has_begun() -> None:
+    holds, client = holding(FIRST, paused=False)
+    holds.wanted(frozenset({FIRST, SECOND}), at_once=True)
+    assert not holds.are_waited_for(NOW)
+    assert client.paused == {FIRST, SECOND}
+    holds.wanted(frozenset({FIRST, SECOND, THIRD}))
+    assert holds.are_waited_for(NOW)
+    assert client.paused == {FIRST, SECOND}

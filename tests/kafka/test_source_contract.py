@@ -296,16 +296,19 @@ async def test_a_committed_position_with_its_metadata_is_where_the_next_one_star
     await heir.close()
 
 
-async def test_a_held_partition_gives_nothing_while_others_go_on_and_then_all_of_it(rig: Rig) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_held_partition_gives_nothing_while_others_go_on_and_then_all_of_it(
+    rig: Rig, at_once: bool
+) -> None:
     await rig.start()
     await rig.until(lambda: len(rig.assigned()) == 2)
-    rig.source.hold({rig.partitions[0]})
+    rig.source.hold({rig.partitions[0]}, at_once=at_once)
     await rig.commit({rig.partitions[1]: Position(0)})  # whose answer proves that the hold was obeyed
     rig.produce(0, 20)
     rig.produce(1, 20)
     await rig.until(lambda: len(rig.of(1)) == 20)
     assert rig.of(0) == []
-    rig.source.hold(set())
+    rig.source.hold(set(), at_once=False)
     await rig.until(lambda: len(rig.of(0)) == 20)
     assert [record.offset for record in rig.of(0)] == list(range(20))
     await rig.close()

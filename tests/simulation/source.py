@@ -121,7 +121,7 @@ class Source:
         self._sink = sink
         self._thread.call_soon(self._join)
 
-    def hold(self, partitions: Collection[Partition]) -> None:
+    def hold(self, partitions: Collection[Partition], *, at_once: bool) -> None:
         """Take nothing from these."""
         wanted = frozenset(partitions)
         self._command(partial(self._want, wanted))
