@@ -3,8 +3,12 @@
 Without a committed offset it is as `core.start` says, and known as an offset before anything is read,
 so that it can be committed however long nothing comes.
 
-Promise: no offset is ever reset unseen. What was deleted before it was read is told as `Missed`; a
-position behind the end of the log, which only a topic made anew or cut can have, is fatal.
+Promises:
+- no offset is ever reset unseen. What was deleted before it was read is told as `Missed`; a position
+  behind the end of the log, which only a topic made anew or cut can have, is fatal;
+- what cannot be learned is never taken for something else: it has no place until it is learned;
+- a broker that does not answer costs a look-up `LOOK_SECONDS` and, where others lead partitions too,
+  once more that for all of them; it hides nothing of what the others lead.
 """
 
 import math
@@ -12,7 +16,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 import confluent_kafka
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
 
 from processor.core import offset_codec
 from processor.core.start import Begin, Edge, Group, begin, policy_of, since
@@ -30,14 +34,15 @@ GONE = "no longer holds the records from its committed offset on, and kafka.auto
 
 _LOGICAL = {Edge.START: OFFSET_BEGINNING, Edge.END: OFFSET_END}
 
-Committed = Mapping[Partition, Position]
+Committed = Mapping[Partition, Position | None]
+"""None: the group has committed nothing of it."""
 
 
 class Beginnings:
     """Asks the client; to be called in its thread.
 
     `is_ours`: whether a topic is one to read; `setting`: `kafka.auto_offset_reset`; `since`: from when on
-    the group reads, None: not known.
+    the group reads, None: not known. What cannot be learned is told once, until it can.
     """
 
     def __init__(
@@ -47,49 +52,73 @@ class Beginnings:
         setting: str,
         tell: Callable[[SourceEvent], None],
         now: Callable[[], float] = time.time,
+        *,
+        dead_letter_topic: str = "",
     ) -> None:
         self.since: float | None = None
         self._client = client
         self._policy = policy_of(setting)
         self._is_ours = is_ours
+        self._assigned: set[str] = set()
+        """Topics that are ours whatever our reading of the patterns says: the library assigned them."""
+        self._dead_letter_topic = dead_letter_topic
+        self._troubles: set[str] = set()
+        self._is_apart = False
+        """Whether leaders are asked apart, as one of them once did not answer for all."""
         self._tell = tell
         self._now = now
         self._there: Mapping[str, int] | None = None
         """How many partitions each topic had when we first looked."""
 
-    def committed(self, assigned: list[TopicPartition]) -> dict[Partition, Position] | None:
-        """What the group has committed; None: that cannot be learned now."""
-        for _ in range(TRIES if assigned else 0):
+    def committed(self, assigned: list[TopicPartition], tries: int = TRIES) -> Committed:
+        """What the group has committed; those of which that cannot be learned now are left out."""
+        for _ in range(tries if assigned else 0):
             try:
                 found = self._client.committed(assigned, timeout=ANSWER_SECONDS)
             except KafkaException as error:
-                self._trouble(error, "committed offsets")
+                self._trouble(error.args[0], "committed offsets")
                 continue
-            return {partition_of(c): Position(c.offset, _metadata(c)) for c in found if c.offset >= 0}
-        return None
+            self._troubles.discard("committed offsets")
+            for each in found:
+                if each.error is not None:
+                    self._trouble(each.error, f"the committed offset of {partition_of(each)}")
+            learned = [each for each in found if each.error is None]
+            return {
+                partition_of(c): Position(c.offset, _metadata(c)) if c.offset >= 0 else None for c in learned
+            }
+        return {}
 
-    def of(self, partitions: Collection[Partition], committed: Committed | None) -> dict[Partition, int]:
-        """Where they begin; what cannot be learned now is left to the library's own look-up."""
+    def of(
+        self, partitions: Collection[Partition], committed: Committed, *, is_asked: bool = False
+    ) -> dict[Partition, int]:
+        """Where they begin; those of which that cannot be learned now, or is for the operator, are left out.
+
+        `is_asked`: raises FatalError where the operator has to say.
+        """
+        self._assigned.update(partition.topic for partition in partitions)
         self._look()
-        if committed is None:
-            return dict.fromkeys(partitions, OFFSET_INVALID)
-        fresh = [partition for partition in partitions if partition not in committed]
+        learned = [partition for partition in partitions if partition in committed]
+        if not learned:
+            return {}
+        begun = {p: at.offset for p in learned if (at := committed[p]) is not None}
+        fresh = [partition for partition in learned if partition not in begun]
         group = self._group(committed, is_whole=not fresh)
-        begun = {p: committed[p].offset if p in committed else OFFSET_INVALID for p in partitions}
-        return begun if group is None else begun | self._offsets(self._wanted(fresh, group))
+        if group is None:
+            return begun
+        wanted = self._wanted(fresh, group)
+        for partition in (p for p, at in wanted.items() if is_asked and at is None):
+            raise FatalError(f"{partition} {NO_OFFSET}")
+        return begun | self._offsets(wanted)
 
-    def instead_of(self, partition: Partition, offset: int | None) -> int:
-        """Where to begin when the topic does not hold `offset`, or (None) when the group has none.
+    def instead_of(self, partition: Partition, offset: int) -> int | None:
+        """Where to begin when the topic does not hold `offset`; None: that cannot be learned now.
 
         Raises FatalError where that is for the operator to say.
         """
-        if offset is None or offset < 0:
-            group = self._group({}, is_whole=False)
-            wanted = {} if group is None else self._wanted([partition], group)
-            if wanted and wanted[partition] is None:
-                raise FatalError(f"{partition} {NO_OFFSET}")
-            return self._offsets(wanted).get(partition, OFFSET_INVALID)
-        low, high = self._held(partition) or (offset, offset)
+        held = self._held(partition)
+        if held is None:
+            return None
+        low, high = held
         if offset > high:
             raise FatalError(f"{partition} {PAST_THE_END}")
         if offset < low:
@@ -111,77 +140,129 @@ class Beginnings:
 
     def _group(self, committed: Committed, *, is_whole: bool) -> Group | None:
         """What its positions tell; `is_whole`: these will do. None: that cannot be learned now."""
+        positions = {p: at for p, at in committed.items() if at is not None}
         if self._policy.word == "earliest":
-            return Group(bool(committed))
+            return Group(bool(positions))
         ours: Collection[Partition] = ()
-        known = self._known(committed)
+        known = self._known(positions)
         if not is_whole or not known:
-            ours = self._ours()
-            found = self.committed([TopicPartition(*partition) for partition in ours])
-            if found is None:
+            topics = self._topics()
+            if topics is None or not topics.keys() >= {partition.topic for partition in committed}:
                 return None
-            committed = {**found, **committed}
-            known = self._known(committed)
-        is_complete = bool(ours) and committed.keys() >= set(ours)
-        group = Group(bool(committed), min(known, default=None), is_complete)
+            ours = self._ours(topics)
+            found = self.committed([TopicPartition(*each) for each in ours if each not in committed], tries=1)
+            if not {*found, *committed}.issuperset(ours):
+                return None
+            positions |= {p: at for p, at in found.items() if at is not None}
+            known = self._known(positions)
+        is_complete = bool(ours) and positions.keys() >= set(ours)
+        group = Group(bool(positions), min(known, default=None), is_complete)
         self.since = since(self._policy, group, self._now())
         return group
 
-    def _known(self, committed: Committed) -> list[float]:
+    def _known(self, positions: Mapping[Partition, Position]) -> list[float]:
         """From when on the group reads, as its positions say it, and as we know it."""
-        marks = (offset_codec.read(*position).marks.since for position in committed.values())
+        marks = (offset_codec.read(*position).marks.since for position in positions.values())
         return [at for at in (self.since, *marks) if at is not None]
 
-    def _ours(self) -> list[Partition]:
-        """All partitions of the topics that the group reads."""
-        topics = self._topics() or {}
-        ours = {topic: count for topic, count in topics.items() if self._is_ours(topic)}
-        return [Partition(topic, number) for topic, count in ours.items() for number in range(count)]
+    def _ours(self, topics: Mapping[str, int]) -> list[Partition]:
+        """All partitions of the topics that the group reads; nothing of the dead letters is committed."""
+        ours = {t for t in topics if self._is_ours(t)} | (self._assigned & topics.keys())
+        ours.discard(self._dead_letter_topic)
+        return [Partition(topic, number) for topic in sorted(ours) for number in range(topics[topic])]
 
     def _topics(self) -> dict[str, int] | None:
         try:
             topics = self._client.list_topics(timeout=LOOK_SECONDS).topics
         except KafkaException as error:
-            self._trouble(error, "topics")
+            self._trouble(error.args[0], "topics")
             return None
+        self._troubles.discard("topics")
         return {topic: len(found.partitions) for topic, found in topics.items()}
 
     def _offsets(self, wanted: Mapping[Partition, Begin]) -> dict[Partition, int]:
-        """As offsets; the ends first, so that what comes meanwhile lies behind them."""
+        """As offsets; the ends first, so that what comes meanwhile lies behind them.
+
+        A logical end needs no look-up of ours; a time does, so what is not found has none.
+        """
         behind = [p for p, at in wanted.items() if at is not None and at is not Edge.START]
         ends = self._at(dict.fromkeys(behind, Edge.END.value))
-        found = self._at({p: _asked(at) for p, at in wanted.items() if at is not None and at is not Edge.END})
+        later = {p: at for p, at in wanted.items() if p in ends or at is Edge.START}
+        found = self._at({p: _asked(at) for p, at in later.items() if at is not None and at is not Edge.END})
         offsets = {}
         for partition, at in wanted.items():
-            logical = _LOGICAL[at] if isinstance(at, Edge) else OFFSET_INVALID
-            offset = found.get(partition, logical)
-            if at is Edge.END or (partition in found and offset < 0):
-                offset = ends.get(partition, logical)
-            offsets[partition] = offset
+            offset = found.get(partition)
+            if at is Edge.END or (offset is not None and offset < 0):
+                offset = ends.get(partition)
+            if offset is None and isinstance(at, Edge):
+                offset = _LOGICAL[at]
+            if offset is not None:
+                offsets[partition] = offset
         return offsets
 
     def _at(self, asked: Mapping[Partition, int]) -> dict[Partition, int]:
-        """The first offsets from these times on, in milliseconds; −1 where there is none."""
+        """The first offsets from these times on, in milliseconds; −1 where there is none.
+
+        One leader that does not answer costs the answers of all that are asked with it.
+        """
         if not asked:
             return {}
-        places = [TopicPartition(*partition, at) for partition, at in asked.items()]
+        shares = self._shares(asked)
+        found: dict[Partition, int] = {}
+        is_answered = True
+        for share in shares:
+            places = [TopicPartition(*partition, asked[partition]) for partition in share]
+            try:
+                answers = self._client.offsets_for_times(places, timeout=LOOK_SECONDS / len(shares))
+            except KafkaException as error:
+                self._trouble(error.args[0], "offsets by time")
+                is_answered = False
+                continue
+            found |= {partition_of(each): each.offset for each in answers if each.error is None}
+        if is_answered:
+            self._troubles.discard("offsets by time")
+        elif not self._is_apart and len(asked) > 1:
+            self._is_apart = True
+            return self._at(asked)
+        return found
+
+    def _shares(self, asked: Collection[Partition]) -> list[list[Partition]]:
+        """These by their leaders, once one of them did not answer."""
+        leaders: dict[Partition, int] = {}
+        if self._is_apart and len(asked) > 1:
+            leaders = self._leaders_now()
+        shares: dict[int | None, list[Partition]] = {}
+        for partition in asked:
+            shares.setdefault(leaders.get(partition), []).append(partition)
+        return list(shares.values())
+
+    def _leaders_now(self) -> dict[Partition, int]:
         try:
-            found = self._client.offsets_for_times(places, timeout=LOOK_SECONDS)
+            topics = self._client.list_topics(timeout=LOOK_SECONDS).topics
         except KafkaException as error:
-            self._trouble(error, "offsets by time")
+            self._trouble(error.args[0], "topics")
             return {}
-        return {partition_of(each): each.offset for each in found if each.error is None}
+        return {
+            Partition(t, n): each.leader
+            for t, found in topics.items()
+            for n, each in found.partitions.items()
+        }
 
     def _held(self, partition: Partition) -> tuple[int, int] | None:
         """The first offset that the topic holds, and the one behind its last; None: not to be learned now."""
+        what = f"the ends of {partition}"
         try:
-            return self._client.get_watermark_offsets(TopicPartition(*partition), timeout=ANSWER_SECONDS)
+            held = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=LOOK_SECONDS)
         except KafkaException as error:
-            self._trouble(error, f"the ends of {partition}")
+            self._trouble(error.args[0], what)
             return None
+        self._troubles.discard(what)
+        return held
 
-    def _trouble(self, error: KafkaException, what: str) -> None:
-        self._tell(Troubled(error.args[0].name(), f"{what}: {error.args[0].str()}"))
+    def _trouble(self, error: KafkaError, what: str) -> None:
+        if what not in self._troubles:
+            self._troubles.add(what)
+            self._tell(Troubled(error.name(), f"{what}: {error.str()}"))
 
 
 def _asked(at: Edge | float) -> int:

@@ -33,13 +33,13 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from processor.core.offset_codec import read
 from processor.core.topic_identity import TopicIdentities, TopicIds
-from processor.kafka.beginnings import Beginnings, partition_of
+from processor.kafka.beginnings import TRIES, Beginnings, partition_of
 from processor.kafka.committer import Committer, Done
 from processor.kafka.holds import Holds
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka.records import Records
-from processor.kafka.topic_ids import ANSWER_SECONDS, Registry
-from processor.kafka.words import member_state, trouble
+from processor.kafka.topic_ids import ANSWER_SECONDS, Registry, known
+from processor.kafka.words import MADE_ANEW, UNREAD, member_state, trouble
 from processor.kafka_settings import KafkaSettings
 from processor.model import (
     Assigned,
@@ -58,12 +58,6 @@ from processor.model import (
 BATCH = 500
 AHEAD = 2
 POLL_SECONDS = 0.05
-UNREAD = "matches a pattern of kafka.topics: its dead letters are not read again, nothing of it is committed"
-
-MADE_ANEW = (
-    "was deleted and made anew, and kafka.auto_offset_reset is `error`: "
-    "delete the group's offsets of the topic, or set them, then start again"
-)
 
 Arguments = TypeVarTuple("Arguments")
 
@@ -100,7 +94,9 @@ class Consumer:
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
         self._holds = Holds(self._client)
         reset = self._kafka.auto_offset_reset
-        self._beginnings = Beginnings(self._client, self._kafka.may_read, reset, self._tell)
+        self._beginnings = Beginnings(
+            self._client, self._kafka.may_read, reset, self._tell, dead_letter_topic=self._dead_letter_topic
+        )
         self._records = Records(
             self._client, self._holds, self._beginnings, self._on_error, self._is_made_anew, self._tell
         )
@@ -145,7 +141,7 @@ class Consumer:
         try:
             self._client.subscribe(
                 list(self._kafka.topics),
-                on_assign=self._on_assign,
+                on_assign=lambda _, assigned: self._assign(assigned),
                 on_revoke=self._on_revoke,
                 on_lost=self._on_lost,
             )
@@ -160,13 +156,16 @@ class Consumer:
     def _go_round(self) -> None:
         self._beat = time.monotonic()
         self._obey()
+        self._records.settle(self._beat)
+        if unknown := self._records.unknown(self._beat):
+            self._assign([TopicPartition(*partition) for partition in unknown], is_again=True)
         if self._ahead >= AHEAD or self._holds.are_waited_for(self._beat):
             self._obey(wait=POLL_SECONDS)
         elif self._holds.are_resting(self._beat):
             self._obey(wait=POLL_SECONDS)
             if (
                 self._committer.is_waiting
-            ):  # their answers come with what is read, and what is ready may wait for them
+            ):  # the answers come with what is read, what is ready may wait for them
                 self._read(1)
         else:
             self._read(BATCH, wait=POLL_SECONDS)
@@ -185,27 +184,31 @@ class Consumer:
 
     # Rebalances: callbacks only record and wait, and never raise
 
-    def _on_assign(self, _: confluent_kafka.Consumer, assigned: list[TopicPartition]) -> None:
-        self._epoch += 1
+    def _assign(self, assigned: list[TopicPartition], *, is_again: bool = False) -> None:
+        """Begin these; `is_again`: those that were parked, and are told anew once it is known where."""
+        began = time.monotonic()
         ours = [each for each in assigned if each.topic != self._dead_letter_topic]
         partitions = list(map(partition_of, ours))
         question = self._registry.ask({each.topic for each in ours}, self._answered)
-        committed = self._beginnings.committed(ours)
-        marked = {
-            p: read(*at).marks.topic_id if (at := (committed or {}).get(p)) else None for p in partitions
-        }
+        committed = self._beginnings.committed(ours, 1 if is_again else TRIES)
+        marked = {p: read(*at).marks.topic_id if (at := committed.get(p)) else None for p in partitions}
         told = question.answer(ANSWER_SECONDS if any(marked.values()) else 0.0)
-        self._committer.own(self._epoch, partitions)
         anew = self._identities.begun(marked, told)
         unread = self._letters_among(assigned)
         if anew and not self._may_begin_anew(anew):
             unread |= anew
-        positions = {p: None if p in anew else (committed or {}).get(p) for p in partitions}
-        begun = self._beginnings.of(partitions, committed) | dict.fromkeys(anew, OFFSET_BEGINNING)
+        begun = self._beginnings.of(partitions, committed, is_asked=is_again)
+        begun |= dict.fromkeys(anew, OFFSET_BEGINNING)
         starts = {p: at for p, at in begun.items() if p not in unread}
-        since = self._beginnings.since
-        self._tell(Assigned(self._epoch, positions, _known(told), since, starts))
-        self._records.begin(self._epoch, starts, unread=unread)
+        parked = frozenset(partitions) - starts.keys() - unread
+        begins = [p for p in partitions if not (is_again and p in parked)]
+        if begins or not is_again:
+            self._epoch += 1
+            positions = {p: None if p in anew else committed.get(p) for p in begins}
+            self._committer.own(self._epoch, begins)
+            self._tell(Assigned(self._epoch, positions, known(told), self._beginnings.since, starts))
+            self._records.begin(self._epoch, starts, parked=() if is_again else parked, unread=unread)
+        self._records.put_off(parked, began)
 
     def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
         partitions = self._drop(revoked)
@@ -260,7 +263,7 @@ class Consumer:
         if anew and self._may_begin_anew(anew):
             self._epoch += 1
             self._committer.own(self._epoch, anew)
-            self._tell(Assigned(self._epoch, dict.fromkeys(anew), _known(told), self._beginnings.since))
+            self._tell(Assigned(self._epoch, dict.fromkeys(anew), known(told), self._beginnings.since))
             self._records.begin_anew(self._epoch, anew, OFFSET_BEGINNING)
         return anew
 
@@ -314,7 +317,3 @@ class Consumer:
     def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
             self._loop.call_soon_threadsafe(function, *args)
-
-
-def _known(told: TopicIds) -> dict[str, bytes]:
-    return {topic: id_ for topic, id_ in told.items() if id_}

@@ -24,6 +24,7 @@ class Holds:
         self._client = client
         self._wanted: frozenset[Partition] = frozenset()
         self._paused: frozenset[Partition] = frozenset()
+        self._parked: frozenset[Partition] = frozenset()
         self._impatient_at: float | None = None
         self._restless_at = -math.inf
 
@@ -37,15 +38,22 @@ class Holds:
 
     def wanted(self, partitions: frozenset[Partition], *, at_once: bool = False) -> None:
         """Take nothing from these, which are assigned; from all others again. `at_once`: without patience."""
-        self._wanted = partitions
+        self._wanted = partitions - self._parked
         if at_once:
             self._impatient_at = -math.inf
         self._resume(self._paused - partitions)
 
+    def park(self, partitions: frozenset[Partition]) -> None:
+        """Nothing is fetched of these, whatever is wanted, until they are forgotten."""
+        self._client.pause([TopicPartition(*partition) for partition in partitions])
+        self._wanted -= partitions
+        self._paused -= partitions
+        self._parked |= partitions
+
     def forget(self, partitions: frozenset[Partition]) -> None:
         """These go, or begin anew: they are held no longer."""
         self._wanted -= partitions
-        self._resume(self._paused & partitions)
+        self._resume((self._paused | self._parked) & partitions)
 
     def are_waited_for(self, now: float) -> bool:
         """Whether nothing should be polled for now; when patience ends, what is still held is paused."""
@@ -66,3 +74,4 @@ class Holds:
         if partitions:
             self._client.resume([TopicPartition(*partition) for partition in partitions])
             self._paused -= partitions
+            self._parked -= partitions

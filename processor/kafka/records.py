@@ -5,6 +5,9 @@ Promises:
 - a partition that went and came back during one read, so that its records cannot be told apart, is
   read anew from where it begins;
 - with the first that comes of a partition it is told how far its log goes;
+- a partition of which it is not known where it begins is ours, and parked: nothing of it is fetched,
+  and it holds no other; a read asks nothing of the brokers but records. (The library would say at
+  once again that it has no offset, and a look-up may take seconds.)
 - a record below the place where its partition begins ends the process;
 - what a record holds never does: headers that cannot be read are left out, and told.
 
@@ -12,6 +15,7 @@ What is asked of a message is made before it is handed out, but for its headers:
 decoded when they are asked for, and one that is not UTF-8 costs all of them.
 """
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from operator import methodcaller
@@ -33,6 +37,10 @@ is called without a look for one, so that any later call fails; behind this it i
 
 BATCH_BYTES = 4 * 1024 * 1024
 """Once so much has come in one read, no more is asked for."""
+PARKED_SECONDS = 1.0
+"""After so long it is tried again to learn where a partition begins."""
+SHARE, MOST_PARKED_SECONDS = 4, 20.0
+"""And after so many times what the last try took, up to so long: most of the time is for reading."""
 FEW, MANY = 10, 100
 """Messages asked of the library at a time, before it is known how large they are, and at the most."""
 UNREADABLE = frozenset(
@@ -73,6 +81,9 @@ class Records:
         self._dropped: set[Partition] = set()
         self._starts: dict[Partition, int] = {}
         self._headless: list[Record] = []
+        self._parked: dict[Partition, int | None] = {}
+        """With the offset that their topic does not hold; None: it is not known what the group has."""
+        self._due: dict[Partition, float] = {}
         self._unheard: set[Partition] = set()
         """Those of which nothing has come yet."""
 
@@ -82,23 +93,71 @@ class Records:
         return self._epochs.keys()
 
     def begin(
-        self, epoch: int, starts: Mapping[Partition, int], *, unread: Collection[Partition] = ()
+        self,
+        epoch: int,
+        starts: Mapping[Partition, int],
+        *,
+        parked: Collection[Partition] = (),
+        unread: Collection[Partition] = (),
     ) -> None:
-        """These partitions are ours from these offsets on; the `unread` are ours too, and never read.
+        """These partitions are ours from these offsets on, the `parked` from where only time will tell.
+
+        The `unread` are ours too, and never read.
 
         The group takes them for read: only so do the others of the same assignment come to rest.
         """
-        for partition, offset in starts.items():
+        for partition in (*starts, *parked):
             self._partitions[partition] = partition
             self._epochs[partition] = epoch
-            self._starts[partition] = offset
-        self._unheard |= starts.keys()
-        paused = [TopicPartition(*partition, 0) for partition in unread]
+        self._starts.update(starts)
+        self._unheard |= starts.keys() | set(parked)
+        again = frozenset(self._parked.keys() & {*starts, *parked, *unread})
+        if again:
+            self._leave(again)
+        paused = [TopicPartition(*partition, 0) for partition in (*unread, *parked)]
         self._client.incremental_assign(
             [TopicPartition(*partition, offset) for partition, offset in starts.items()] + paused
         )
         if paused:
             self._client.pause(paused)
+        if parked:
+            self._park(dict.fromkeys(parked))
+
+    def put_off(self, partitions: Collection[Partition], since: float) -> None:
+        """What was asked of these from `since` on, in monotonic seconds, is not known: ask later."""
+        now = time.monotonic()
+        pause = PARKED_SECONDS + min(SHARE * (now - since), MOST_PARKED_SECONDS)
+        self._due.update(dict.fromkeys(partitions, now + pause))
+
+    def unknown(self, now: float) -> frozenset[Partition]:
+        """Of which it is time to ask what the group has committed."""
+        return frozenset(p for p, offset in self._parked.items() if offset is None and self._due[p] <= now)
+
+    def settle(self, now: float) -> None:
+        """Let those begin whose offset was not held; with the first that does not answer it is enough."""
+        for partition in [p for p, due in self._due.items() if due <= now]:
+            offset = self._parked.get(partition)
+            if offset is None:
+                continue
+            since = time.monotonic()
+            place = None if self._is_made_anew(partition) else self._beginnings.instead_of(partition, offset)
+            if place is not None:
+                self._begin_at(partition, place)
+                continue
+            self.put_off(self._parked.keys() & {partition}, since)
+            return
+
+    def _park(self, partitions: Mapping[Partition, int | None]) -> None:
+        self._parked.update(partitions)
+        self._due.update(dict.fromkeys(partitions, 0.0))
+        self._holds.park(frozenset(partitions))
+
+    def _leave(self, partitions: frozenset[Partition]) -> None:
+        for partition in partitions:
+            self._parked.pop(partition, None)
+            self._due.pop(partition, None)
+        self._holds.forget(partitions)
+        self._client.incremental_unassign([TopicPartition(*partition) for partition in partitions])
 
     def begin_anew(self, epoch: int, partitions: Collection[Partition], offset: int) -> None:
         """These, which are read, begin at `offset` in a new assignment; what is read just now is left out."""
@@ -113,6 +172,8 @@ class Records:
         for partition in partitions:
             self._partitions.pop(partition, None)
             self._epochs.pop(partition, None)
+            self._parked.pop(partition, None)
+            self._due.pop(partition, None)
         self._unheard -= partitions
         self._dropped |= partitions
         self._holds.forget(partitions)
@@ -145,7 +206,7 @@ class Records:
             left -= len(messages)
             asked = min(left, self._room(most - left, weight)) if weight < BATCH_BYTES else 0
             messages = self._client.consume(asked, 0) if asked else []
-        for partition in self._dropped & self._partitions.keys():
+        for partition in (self._dropped & self._partitions.keys()) - self._parked.keys():
             self._begin_at(partition, self._starts[partition])
         return Received(records, ends, self._headless, bounds) if records or ends else None
 
@@ -172,7 +233,7 @@ class Records:
 
     def _take(self, message: Message, records: list[Record]) -> None:
         partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
-        if partition is None or partition in self._dropped:
+        if partition is None or partition in self._dropped or partition in self._parked:
             return
         if message.offset() < self._starts[partition]:  # type: ignore[operator]
             if self._is_made_anew(partition):
@@ -200,11 +261,11 @@ class Records:
         error = message.error()
         partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
         if error.code() == KafkaError._PARTITION_EOF:  # type: ignore[union-attr] # noqa: SLF001
-            if partition is not None and partition not in self._dropped:
+            if partition is not None and partition not in self._dropped and partition not in self._parked:
                 ends[partition] = message.offset()  # type: ignore[assignment]
         elif error.code() == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # type: ignore[union-attr] # noqa: SLF001
             # What began anew in this read does so at its end: this one tells of what was before.
-            if partition not in self._dropped:
+            if partition not in self._dropped and partition not in self._parked:
                 self._restart(partition, message.offset())
         else:
             if error.code() in UNREADABLE and partition is not None:  # type: ignore[union-attr]
@@ -215,16 +276,15 @@ class Records:
         """The topic does not hold `offset`, or (None) the group has none."""
         start = self._starts[partition]
         if offset is None or offset < 0:
-            self._begin_at(partition, self._beginnings.instead_of(partition, offset))
+            self._park({partition: None})
         elif partition in self._unheard and start not in (offset, OFFSET_INVALID):
             # Nothing has come since it began, and not there: this tells of what it was before, or of where
             # a log began that has moved on since. Its start is still where it has to be read.
             self._begin_at(partition, start)
-        elif not self._is_made_anew(partition):
-            self._begin_at(partition, self._beginnings.instead_of(partition, offset))
+        else:
+            self._park({partition: offset})
 
     def _begin_at(self, partition: Partition, offset: int) -> None:
         self._starts[partition] = offset
-        self._holds.forget(frozenset((partition,)))
-        self._client.incremental_unassign([TopicPartition(*partition)])
+        self._leave(frozenset((partition,)))
         self._client.incremental_assign([TopicPartition(*partition, offset)])

@@ -62,6 +62,11 @@ class Registry:
         return question
 
 
+def known(told: TopicIds) -> dict[str, bytes]:
+    """Those that have one."""
+    return {topic: id_ for topic, id_ in told.items() if id_}
+
+
 def _bytes(uuid: Any) -> bytes:
     """Nothing for the id that stands for none."""
     halves = (uuid.get_most_significant_bits(), uuid.get_least_significant_bits())

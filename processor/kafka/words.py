@@ -9,6 +9,12 @@ from confluent_kafka import KafkaError
 from processor.kafka.remedies import in_words
 from processor.model import MemberState, Stopped, Troubled
 
+UNREAD = "matches a pattern of kafka.topics: its dead letters are not read again, nothing of it is committed"
+MADE_ANEW = (
+    "was deleted and made anew, and kafka.auto_offset_reset is `error`: "
+    "delete the group's offsets of the topic, or set them, then start again"
+)
+
 _OF_GROUP = '"cgrp": '
 
 

@@ -1,12 +1,12 @@
 """A partition begins where it was left; where that is gone, it is said."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import SimpleNamespace
 from typing import cast
 
 import confluent_kafka
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, KafkaError, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as Place
 
 from processor.core.offset_codec import Marks, encode
@@ -20,11 +20,12 @@ PLACES = [Place(*FIRST), Place(*SECOND)]
 
 NOW = 1_795_000_000.0
 SINCE = NOW - 3600.0
+REFUSED = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
 MARKED = encode(7, (), marks=Marks(since=SINCE))[0]
 
 
 class Client:
-    """A consumer of the library with a broker that answers when it likes to.
+    """A consumer of the library with brokers that answer when they like to.
 
     Partitions hold records 0 to 99, the last ten of them since `SINCE`; `topics`: how many there are.
     """
@@ -35,19 +36,37 @@ class Client:
         silent_for: int = 0,
         held: tuple[int, int] | None = None,
         committed: Mapping[Partition, str] | None = None,
+        refused: Collection[Partition] = (),
     ) -> None:
         self.silent_for = silent_for
+        self.others: Sequence[str] = ()
+        self.timeless: frozenset[Partition] = frozenset()
+        self._refused = refused
         self.partitions = 2
         self.at = {OFFSET_BEGINNING: 0, OFFSET_END: 100, round(SINCE * 1000): 90}
         self._held = held
         self._committed = {FIRST: ""} if committed is None else committed
 
-    def committed(self, places: list[Place], timeout: float) -> list[Place]:
+    def committed(self, places: list[Place], timeout: float) -> list[SimpleNamespace]:
         self._answer()
-        found = [(place, Partition(place.topic, place.partition)) for place in places]
-        return [
-            Place(*one, 7, self._committed[one]) if one in self._committed else place for place, one in found
-        ]
+        return [self._position(Partition(place.topic, place.partition)) for place in places]
+
+    def _position(self, one: Partition) -> SimpleNamespace:
+        if one in self._refused:
+            return SimpleNamespace(topic=one.topic, partition=one.number, offset=-1001, error=REFUSED)
+        offset = 7 if one in self._committed else -1001
+        return SimpleNamespace(
+            topic=one.topic,
+            partition=one.number,
+            offset=offset,
+            metadata=self._committed.get(one),
+            error=None,
+        )
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the ends of its partitions are known."""
+        return self._held is not None
 
     def get_watermark_offsets(self, place: Place, timeout: float) -> tuple[int, int] | None:
         self._answer()
@@ -55,9 +74,13 @@ class Client:
 
     def list_topics(self, timeout: float) -> SimpleNamespace:
         self._answer()
-        return SimpleNamespace(topics={"events": SimpleNamespace(partitions=range(self.partitions))})
+        leaders = {number: SimpleNamespace(leader=number) for number in range(self.partitions)}
+        found = SimpleNamespace(partitions=leaders)
+        return SimpleNamespace(topics=dict.fromkeys(("events", *self.others), found))
 
     def offsets_for_times(self, places: list[Place], timeout: float) -> list[Place]:
+        if not self.timeless.isdisjoint(Partition(each.topic, each.partition) for each in places):
+            self.silent_for = 1
         self._answer()
         return [Place(each.topic, each.partition, self.at.get(each.offset, -1)) for each in places]
 
@@ -67,11 +90,15 @@ class Client:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
 
-def beginnings(client: Client, setting: str = "earliest") -> tuple[Beginnings, list[SourceEvent]]:
+def beginnings(
+    client: Client, setting: str = "earliest", *, topics: Sequence[str] = ("events",), letters: str = ""
+) -> tuple[Beginnings, list[SourceEvent]]:
     """Those of a client, and what they tell."""
     told: list[SourceEvent] = []
     one = cast(confluent_kafka.Consumer, client)
-    return Beginnings(one, "events".__eq__, setting, told.append, lambda: NOW), told
+    return Beginnings(
+        one, topics.__contains__, setting, told.append, lambda: NOW, dead_letter_topic=letters
+    ), told
 
 
 def begun(begin: Beginnings, *partitions: Partition) -> dict[Partition, int]:
@@ -79,9 +106,15 @@ def begun(begin: Beginnings, *partitions: Partition) -> dict[Partition, int]:
     return begin.of(partitions, begin.committed([Place(*each) for each in partitions]))
 
 
+def asked_again(begin: Beginnings, *partitions: Partition) -> dict[Partition, int]:
+    """Where these begin, when it is time to know."""
+    places = [Place(*each) for each in partitions]
+    return begin.of(partitions, begin.committed(places), is_asked=True)
+
+
 def test_a_partition_begins_at_its_committed_offset() -> None:
     begin, _ = beginnings(Client())
-    assert begin.committed(PLACES) == {FIRST: Position(7)}
+    assert begin.committed(PLACES) == {FIRST: Position(7), SECOND: None}
     assert begun(begin, FIRST) == {FIRST: 7}
 
 
@@ -90,7 +123,6 @@ def test_a_partition_begins_at_its_committed_offset() -> None:
     [
         ("earliest", 0, None),
         ("latest", 100, NOW),
-        ("error", OFFSET_INVALID, None),
         ("1h", 90, SINCE),
         ("2h", 100, SINCE - 3600),
     ],
@@ -122,9 +154,9 @@ def test_a_partition_that_appears_while_we_run_begins_at_its_start(setting: str)
 def test_without_a_mark_a_partition_begins_at_its_start_or_is_for_the_operator() -> None:
     assert begun(beginnings(Client(), "latest")[0], SECOND) == {SECOND: 0}
     begin, _ = beginnings(Client(), "error")
-    assert begun(begin, SECOND) == {SECOND: OFFSET_INVALID}
+    assert begun(begin, SECOND) == {}
     with pytest.raises(FatalError, match="no committed offset"):
-        begin.instead_of(SECOND, None)
+        asked_again(begin, SECOND)
 
 
 def test_with_error_a_group_that_has_a_position_everywhere_reads_on_when_partitions_are_added() -> None:
@@ -143,14 +175,56 @@ def test_what_comes_while_we_ask_lies_behind_where_we_begin() -> None:
     assert begun(begin, SECOND) == {SECOND: 100}
 
 
-def test_a_broker_that_is_slow_is_asked_again_and_one_that_is_silent_leaves_it_to_the_library() -> None:
+def test_a_broker_that_is_slow_is_asked_again_and_of_one_that_is_silent_nothing_is_taken() -> None:
     begin, told = beginnings(Client(silent_for=TRIES - 1))
-    assert begin.committed(PLACES) == {FIRST: Position(7)}
-    assert [type(event) for event in told] == [Troubled] * (TRIES - 1)
+    assert begin.committed(PLACES) == {FIRST: Position(7), SECOND: None}
+    assert [type(event) for event in told] == [Troubled]
     begin, told = beginnings(Client(silent_for=TRIES))
-    assert begin.committed(PLACES) is None
-    assert begin.of([FIRST], None) == {FIRST: OFFSET_INVALID}
-    assert len(told) == TRIES
+    assert begin.committed(PLACES) == {}
+    assert begin.of([FIRST], {}) == {}
+    assert len(told) == 1
+
+
+def test_a_leader_that_does_not_answer_hides_nothing_of_what_others_lead() -> None:
+    client = Client(committed={FIRST: MARKED})
+    client.partitions = 3
+    begin, _ = beginnings(client, "latest")
+    client.timeless = frozenset({SECOND})
+    assert begun(begin, FIRST, SECOND, THIRD) == {FIRST: 7, THIRD: 90}
+
+
+def test_what_cannot_be_learned_is_told_once_until_it_can() -> None:
+    client = Client(committed={FIRST: MARKED})
+    begin, told = beginnings(client, "latest")
+    committed = begin.committed(PLACES)
+    for _ in range(2):
+        client.timeless = frozenset({SECOND})
+        assert [begin.of([SECOND], committed) for _ in range(3)] == [{}] * 3
+        client.timeless = frozenset()
+        assert begin.of([SECOND], committed) == {SECOND: 90}
+    assert [event.error for event in told if isinstance(event, Troubled)] == ["_TIMED_OUT"] * 2
+
+
+@pytest.mark.parametrize("setting", ["earliest", "latest", "error", "2h"])
+def test_a_position_that_is_refused_is_not_taken_for_none(setting: str) -> None:
+    begin, told = beginnings(Client(committed={FIRST: MARKED}, refused=[SECOND]), setting)
+    assert begun(begin, FIRST, SECOND) == {FIRST: 7}
+    assert asked_again(begin, SECOND) == {}
+    assert [event.error for event in told if isinstance(event, Troubled)] == ["TOPIC_AUTHORIZATION_FAILED"]
+
+
+@pytest.mark.parametrize("setting", ["latest", "2h"])
+def test_what_is_assigned_is_ours_whatever_we_read_in_a_pattern(setting: str) -> None:
+    client = Client(committed={FIRST: MARKED})
+    begin, _ = beginnings(client, setting, topics=["elsewhere"])
+    assert begun(begin, SECOND) == {SECOND: 90}
+
+
+def test_dead_letters_which_nobody_commits_do_not_keep_a_group_from_being_everywhere() -> None:
+    client = Client(committed={FIRST: "", SECOND: ""})
+    client.others = ["events-dlq"]
+    begin, _ = beginnings(client, "error", topics=["events", "events-dlq"], letters="events-dlq")
+    assert (begun(begin, FIRST), begin.since) == ({FIRST: 7}, 0.0)
 
 
 @pytest.mark.parametrize("silent_for", range(1, 12))
@@ -158,18 +232,9 @@ def test_whatever_is_not_answered_a_group_that_starts_at_the_end_begins_no_earli
     client = Client(committed={})
     begin, _ = beginnings(client, "latest")
     client.silent_for = silent_for
-    assert begin.of([FIRST], {})[FIRST] in (OFFSET_INVALID, OFFSET_END, 100)
+    assert begun(begin, FIRST).get(FIRST, 100) in (OFFSET_END, 100)
     client.silent_for = 0
-    assert begin.instead_of(FIRST, None) == 100
-
-
-@pytest.mark.parametrize("offset", [None, OFFSET_INVALID])
-def test_a_group_that_turns_out_to_have_no_offset_begins_where_the_setting_says(offset: int | None) -> None:
-    begin, _ = beginnings(Client(committed={}), "latest")
-    assert begin.instead_of(FIRST, offset) == 100
-    begin, _ = beginnings(Client(committed={}), "error")
-    with pytest.raises(FatalError, match="no committed offset"):
-        begin.instead_of(FIRST, offset)
+    assert begun(begin, FIRST) == {FIRST: 100}
 
 
 @pytest.mark.parametrize("setting", ["earliest", "latest"])
@@ -194,7 +259,9 @@ def test_a_position_behind_the_end_is_for_the_operator(setting: str) -> None:
 
 
 @pytest.mark.parametrize("client", [Client(held=(0, 1000)), Client(silent_for=1), Client(held=None)])
-def test_what_is_held_after_all_or_cannot_be_learned_now_is_asked_for_again(client: Client) -> None:
+def test_what_is_held_after_all_is_asked_for_again_and_what_cannot_be_learned_is_not_known(
+    client: Client,
+) -> None:
     begin, told = beginnings(client, "error")
-    assert begin.instead_of(FIRST, 1000) == 1000
+    assert begin.instead_of(FIRST, 1000) == (1000 if client.is_held else None)
     assert not any(isinstance(event, Missed) for event in told)

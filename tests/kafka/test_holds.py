@@ -120,3 +120,14 @@ def test_what_has_no_time_is_paused_at_once_also_where_patience_has_begun() -> N
     holds.wanted(frozenset({FIRST, SECOND, THIRD}))
     assert holds.are_waited_for(NOW)
     assert client.paused == {FIRST, SECOND}
+
+
+def test_what_is_parked_stays_so_whatever_is_held_until_it_is_forgotten() -> None:
+    holds, client = holding(FIRST)
+    holds.park(frozenset((FIRST, SECOND)))
+    for wanted in (frozenset((FIRST,)), frozenset[Partition]()):
+        holds.wanted(wanted)
+        assert not holds.are_waited_for(LATER)
+        assert client.paused == {FIRST, SECOND}
+    holds.forget(frozenset((SECOND,)))
+    assert client.paused == {FIRST}

@@ -127,6 +127,7 @@ def test_what_is_told_of_a_log_that_is_over_moves_no_partition_that_began_anew()
         first: dict[Partition, tuple[int, int]] = {}
         deadline = time.monotonic() + PATIENCE
         while len(first) < many and time.monotonic() < deadline:
+            records.settle(time.monotonic())
             if received := records.read(500, 0.05):
                 for one in received.records:
                     first.setdefault(one.partition, (one.epoch, one.offset))
