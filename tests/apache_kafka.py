@@ -7,6 +7,7 @@ Other versions than the usual one are fetched when they are asked for: 3.3.2, th
 preview, is the oldest. Tests of them are marked `long`.
 """
 
+import contextlib
 import fcntl
 import functools
 import itertools
@@ -46,6 +47,7 @@ Written = tuple[bytes | None, bytes | None, Headers]
 Rule = tuple[ResourceType, str, ResourcePatternType, str, str, AclOperation, AclPermissionType]
 
 USERNAME, PASSWORD = "tester", "tester-secret"
+TRIES = 3
 BEGIN_SECONDS, CHANGE_SECONDS, POLL_SECONDS = 90.0, 30.0, 0.05
 # Below the ephemeral ports of Linux and macOS: no connection going out takes that of a node that is down.
 PORTS = range(20_000, 32_000)
@@ -211,6 +213,10 @@ class Broker:
         return list(found.partitions)
 
     def _topic(self, name: str) -> TopicMetadata | None:
+        """Asked again where the node that was asked is the one that is down."""
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(KafkaException):
+                return self._admin.list_topics(timeout=CHANGE_SECONDS / TRIES).topics.get(name)
         return self._admin.list_topics(timeout=CHANGE_SECONDS).topics.get(name)
 
 
