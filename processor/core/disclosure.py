@@ -79,7 +79,8 @@ def _masked(value: bytes) -> str:
     """The shape of a value; a text alone where it has none, or is too large or too deep to look into."""
     try:
         is_hidden = len(value) > LARGEST or is_too_deep(value)
-        return json.dumps(MASK if is_hidden else _shape(json.loads(value)), ensure_ascii=False)
+        shape = MASK if is_hidden else _shape(json.loads(value, parse_int=bool))
+        return json.dumps(shape, ensure_ascii=False)
     except ValueError:
         return json.dumps(MASK)
 

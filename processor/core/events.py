@@ -35,7 +35,7 @@ _BEGIN, _AFTER = re.compile(rf"{_SPACE}{{{_SPACE}"), re.compile(_MARK)
 _MEMBER = re.compile(rf"({_TEXT}){_SPACE}:{_SPACE}(?:({_SCALAR}){_MARK}|(?=[{{\[]))")
 """A JSON object bit by bit (RFC 8259)."""
 _FALSY = (b"null", b"false", b'""')
-_ZERO = re.compile(rb"-?[0.]+(?:[eE].*)?")
+_NUMBER_BEGINS = b"-0123456789"
 
 Json = Any
 """A decoded JSON value: dict, list, str, Number, True, False or None."""
@@ -150,8 +150,13 @@ def decode(raw: msgspec.Raw) -> Json:
 
 
 def is_truthy(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
-    """Whether JavaScript takes the value for true: all but null, false, 0 and the empty text."""
-    return raw is not None and bytes(raw) not in _FALSY and not _ZERO.fullmatch(raw)
+    """Whether JavaScript takes the value for true: all but null, false, the empty text and 0.
+
+    A number that is too small for a double is 0 too (`1e-400`).
+    """
+    if raw is None or (text := bytes(raw)) in _FALSY:
+        return False
+    return text[0] not in _NUMBER_BEGINS or float(text) != 0
 
 
 def is_present(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:

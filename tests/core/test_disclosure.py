@@ -33,6 +33,11 @@ def leaves(value: Any) -> set[Any]:
     return {value}
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "1e999", "-0"])
+def test_a_number_of_any_size_is_masked_where_it_stands(number: str) -> None:
+    assert payload(f'{{"a":[{number}]}}'.encode(), Payloads.MASKED) == '{"a": ["***"]}'
+
+
 def test_only_harmless_headers_keep_their_values() -> None:
     headers = (("Content-Type", "application/json"), ("Authorization", "Bearer a"), ("X-Api-Key", "b"))
     assert redacted(headers) == (

@@ -165,7 +165,9 @@ def test_what_can_be_split_but_is_too_deep_to_be_read_is_refused() -> None:
     ("raw", "truthy"),
     [
         *((text, False) for text in ("null", "false", '""', "0", "-0", "0.000", "0E+5", "-0.0e9")),
+        *((text, False) for text in ("1e-400", "-1E-400", f"0.{'0' * 400}1", "2e-324")),
         *((text, True) for text in ("true", '"0"', '" "', "1", "0.01", "-1", "1e5", "[]", "{}", '"null"')),
+        *((text, True) for text in ("5e-324", "1e400", "-1e999", "9" * 5000, f"0.{'9' * 5000}")),
     ],
 )
 def test_what_is_true_is_true_in_javascript(raw: str, *, truthy: bool) -> None:

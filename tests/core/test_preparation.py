@@ -1,5 +1,7 @@
 """A record's value is a request, left out by a stated rule, or refused: the same for all who ask."""
 
+from urllib.parse import quote
+
 import pytest
 
 from processor.core.filters import Integrations
@@ -201,3 +203,24 @@ def test_without_an_envelope_a_value_still_has_to_be_an_event(value: bytes) -> N
 def test_with_the_envelope_an_event_replaces_a_configured_header_as_at_rudderstack() -> None:
     sent = request_of(b'{"header":{"authorization":"of the event"}}').headers
     assert sent[-1] == ("authorization", "of the event")
+
+
+NUMBERS = ["-0", "-0.0", "1e-400", "5e-324", "1e400", "-1E400", "9" * 5000, "1.7976931348623159e308", "0e-9"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_number_of_any_size_is_sent_as_it_is_written(number: str) -> None:
+    def asking(text: str) -> bytes:
+        return text.replace("N", number).encode()
+
+    assert request_of(asking('{"appendPath":N}')).url == URL + quote(number)
+    assert request_of(asking('{"integrations":{"webhook":{"appendPath":N}}}')).url == URL + quote(number)
+    assert request_of(asking('{"header":{"X":N}}')).headers[-1] == ("X", number)
+    assert request_of(asking('{"header":{"X":[N]}}')).headers[-1] == ("X", f"[{number}]")
+    assert body_of(asking('{"a":N,"b":null}')) == asking('{"a":N}')
+    for members in ('"properties":N', '"properties":[N]', '"type":"identify","traits":{"a":{"b":N}}'):
+        query = request_of(asking(f"{{{members}}}"), Method.GET).url.partition("=")[2]
+        assert query == quote(number)
+    ip = body_of(asking('{"request_ip":N}'))
+    assert ip in (asking('{"request_ip":N}'), asking('{"request_ip":N,"context":{"ip":N}}'))
+    assert code_of(asking("N")) == "invalid_event"
