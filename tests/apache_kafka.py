@@ -4,7 +4,7 @@ The first way that is possible: the jars from Maven Central run by a local Java;
 image; a broker that somebody else runs (TEST_KAFKA_BOOTSTRAP). Only Java gives more than one node.
 
 Other versions than the usual one are fetched when they are asked for: 3.3.2, the first in which KRaft is no
-preview, is the oldest. Tests of them are marked `long`.
+preview, is the oldest. Tests of them are marked `long`; TEST_KAFKA_VERSION=3.9.1 runs any other on them.
 """
 
 import contextlib
@@ -52,8 +52,9 @@ BEGIN_SECONDS, CHANGE_SECONDS, POLL_SECONDS = 90.0, 30.0, 0.05
 # Below the ephemeral ports of Linux and macOS: no connection going out takes that of a node that is down.
 PORTS = range(20_000, 32_000)
 POM = Path(__file__).with_name("apache_kafka_pom.xml")
-VERSION = re.findall(r"<kafka.version>(.*)</kafka.version>", POM.read_text())[0]
-IMAGE = f"apache/kafka:{VERSION}"
+TESTED_WITH = re.findall(r"<kafka.version>(.*)</kafka.version>", POM.read_text())[0]
+VERSION = os.environ.get("TEST_KAFKA_VERSION", TESTED_WITH)
+IMAGE = f"apache/kafka:{TESTED_WITH}"
 CACHE = Path(__file__).parents[1] / ".cache"
 JARS = CACHE / f"kafka-{VERSION}"
 MAVEN = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime"]
