@@ -42,12 +42,12 @@ class Inquiry:
 
     async def missing(self, topics: Collection[str]) -> Collection[str] | None:
         """Which of these topics are not there, or may not be seen."""
-        known = await _apart(lambda: topics_of(AdminClient(client_options(self._kafka), logger=LOGGER)))
+        known = await apart(lambda: topics_of(AdminClient(client_options(self._kafka), logger=LOGGER)))
         return None if known is None else set(topics) - set(known)
 
     async def doubt_of_protocol(self) -> str | None:
         """Why our group protocol may not be had here; empty: nothing speaks against it."""
-        return await _apart(lambda: doubt_of_protocol(self._kafka))
+        return await apart(lambda: doubt_of_protocol(self._kafka))
 
 
 def topics_of(client: AdminClient) -> Collection[str] | None:
@@ -90,17 +90,21 @@ class Lines(logging.Logger):
         self.said.append(record.getMessage())
 
 
-async def _apart(ask: Callable[[], Answer]) -> Answer:
-    """The answer, from a thread that may still wait for it when the process ends."""
+async def apart(ask: Callable[[], Answer | None]) -> Answer | None:
+    """The answer, from a thread that may still wait for it when the process ends; None: there is none."""
     loop = asyncio.get_running_loop()
-    answered: asyncio.Future[Answer] = loop.create_future()
+    answered: asyncio.Future[Answer | None] = loop.create_future()
 
-    def give(answer: Answer) -> None:
+    def give(answer: Answer | None) -> None:
         if not answered.done():
             answered.set_result(answer)
 
     def run() -> None:
-        answer = ask()
+        answer = None
+        try:
+            answer = ask()
+        except Exception as error:  # noqa: BLE001 - a client that cannot even be made answers nothing either
+            LOGGER.warning("the brokers cannot be asked: %s", error)
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
             loop.call_soon_threadsafe(give, answer)
 

@@ -1,5 +1,7 @@
 """What the brokers are asked about the group protocol and about topics, and what is made of no answer."""
 
+import asyncio
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from processor.kafka.remedies import in_words
 from processor.kafka_settings import KafkaSettings
 from tests.apache_kafka import Broker
 from tests.endpoint import HOST, unused_port
+from tests.patience import PATIENCE
 
 
 def inquiry_of(servers: str, **more: str) -> Inquiry:
@@ -38,6 +41,14 @@ async def test_where_no_broker_answers_nothing_is_known(monkeypatch: pytest.Monk
     servers = f"{HOST}:{unused_port()}"
     assert await doubt(servers) is None
     assert await inquiry_of(servers).missing(["events"]) is None
+
+
+async def test_where_no_client_can_be_made_nothing_is_known(tmp_path: Path) -> None:
+    certificates = tmp_path / "ca.pem"
+    certificates.write_text("none")
+    unusable = {"ssl_ca_file": str(certificates), "security_protocol": "ssl"}
+    async with asyncio.timeout(PATIENCE):
+        assert await inquiry_of("nobody:1", **unusable).missing(["events"]) is None
 
 
 @pytest.mark.long
