@@ -26,6 +26,7 @@ from processor.kafka.ends import Ends
 from processor.kafka.inquiry import Inquiry
 from processor.kafka.options import refuse_unknown, write_debug
 from processor.kafka.producer import Producer
+from processor.kafka.retention import Retention
 from processor.letters import Letters
 from processor.live import Live
 from processor.model import About, Partition, Report, SourceEvent
@@ -82,6 +83,7 @@ class App:
         self._flow = Flow(settings.flow_policy())
         self._client = Client(settings.destination, settings.delivery.max_in_flight, may_send=self._is_leased)
         self._producer = Producer(settings.kafka, settings.dead_letter)
+        self._retention = Retention(settings.kafka, settings.dead_letter.topic)
         self._consumer = Consumer(
             settings.kafka,
             settings.dead_letter.topic,
@@ -139,6 +141,7 @@ class App:
         rooms.push_async_callback(self._drain)
         rooms.callback(loop.create_task(self._measure()).cancel)
         rooms.callback(loop.create_task(self._group.watch()).cancel)
+        rooms.callback(loop.create_task(self._retention.watch()).cancel)
         self._say_started()
 
     def _say_started(self) -> None:
@@ -173,7 +176,12 @@ class App:
             admission=self._admission,
             policy=settings.retry_policy(),
             letters=Letters(
-                settings.dead_letter_policy(), self._producer, loop, random.random, self._telemetry
+                settings.dead_letter_policy(),
+                self._producer,
+                loop,
+                random.random,
+                self._telemetry,
+                self._retention.oldest,
             ),
             sender=self._client,
             clock=loop,

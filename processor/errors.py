@@ -64,7 +64,8 @@ class WriteError(Exception):
     """A record was not acknowledged by the broker.
 
     `reason` is a word of a closed set (a metric label): `too_large`, `invalid_record`,
-    `invalid_timestamp`, `unknown_topic`, `not_authorized`, `timed_out`, `queue_full`, `broker`.
+    `invalid_timestamp`, `other_record` (one of the same batch is at fault), `unknown_topic`,
+    `not_authorized`, `timed_out`, `queue_full`, `broker`.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -220,7 +220,8 @@ class DeadLetterSettings(Section):
     timestamp: Literal["record", "now"] = Field(
         "record",
         description="The letter's own time: that of the `record`, from which the topic's retention counts, "
-        "or `now`, when it is written.",
+        "unless the topic refuses it or would not keep the letter long with it; or `now`, when it is "
+        "written.",
     )
     write_timeout: Seconds = Field(
         30.0, description="How long to wait for the acknowledgement of all replicas."

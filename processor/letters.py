@@ -2,14 +2,15 @@
 
 Promise: a letter counts as written once all replicas have it; one that cannot be written is written
 again until it can be, with less where the broker takes no more and the policy lets it, and one that is
-given up is never told of again.
+given up is never told of again. One that is refused for what another holds is written again at once.
 """
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
 from processor.clock import Clock, Timer
-from processor.core.dead_letter import DeadLetterPolicy, Failure, Form, lesser, write_down
+from processor.core.dead_letter import DeadLetterPolicy, Failure, Form, has_other_time, lesser, write_down
 from processor.core.retry import backoff
 from processor.errors import WriteError
 from processor.model import DeadLetter, Record
@@ -17,6 +18,11 @@ from processor.telemetry import Telemetry
 
 REWRITE_SECONDS = 1.0
 REWRITE_MAX_SECONDS = 30.0
+OTHER_TIME = (
+    "dead letters have the time at which they are written in place of their record's, which the dead-letter "
+    "topic does not take (message.timestamp.before.max.ms, message.timestamp.after.max.ms) or would keep too "
+    "short (retention.ms): raise these, or set dead_letter.timestamp to now"
+)
 
 
 class DeadLetters(Protocol):
@@ -37,7 +43,10 @@ class Letters:
         clock: Clock,
         chance: Callable[[], float],
         telemetry: Telemetry,
+        oldest: Callable[[], float] = lambda: -math.inf,
     ) -> None:
+        """`oldest`: the timestamp before which a record's time is not to be that of its letter."""
+        self._oldest = oldest
         self._policy = policy
         self._topic = topic
         self._clock = clock
@@ -54,15 +63,21 @@ class Letters:
 
     def _send(self, letter: "Letter") -> None:
         letter.is_waiting = False
-        text = write_down(self._policy, letter.record, letter.failure, letter.form)
-        self._topic.write(text, lambda error: self._answered(letter, error))
+        text = write_down(self._policy, letter.record, letter.failure, letter.form, self._oldest())
+        self._topic.write(text, lambda error: self._answered(letter, text, error))
 
-    def _answered(self, letter: "Letter", error: WriteError | None) -> None:
+    def _answered(self, letter: "Letter", text: DeadLetter, error: WriteError | None) -> None:
         if letter.is_given_up:
             return
         if error is None:
+            if has_other_time(self._policy, letter.record, text):
+                self._telemetry.troubled("dead_letter_time", OTHER_TIME)
             self._telemetry.dead_lettered(letter.record, letter.failure, is_whole=letter.form.has_value)
             letter.written()
+        elif error.reason == "other_record":
+            self._send(
+                letter
+            )  # those that are at fault are written otherwise or later, so this comes to an end
         elif form := lesser(self._policy, letter.record, letter.form, error.reason):
             letter.form = form
             self._send(letter)

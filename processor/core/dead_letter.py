@@ -1,6 +1,7 @@
 """What is written down of a failure, beside the record itself.
 
-Key, value, headers and timestamp of the record stay as they are. Behind its headers stand those of Kafka
+Key, value and headers of the record stay as they are, and so does its timestamp, as long as the topic takes
+it and keeps the letter long enough with it. Behind its headers stand those of Kafka
 Connect (KIP-298) and ours, each a UTF-8 string, together below 12 KiB. A record that was a dead letter
 before keeps the headers of Kafka Connect that it came with, whoever wrote them: they tell where it stood
 first, and why it failed; ours tell of the newest failure, and carry its coordinates. Nothing secret is
@@ -8,6 +9,7 @@ written: no query, no user info, no header of the request, nothing behind the ho
 itself, and secrets are struck out of what the endpoint answered.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +33,8 @@ CODES = (
     "tombstone",
 )
 """What can be wrong with a record."""
+UNTOLD_SECONDS = 7200.0
+"""For how long a topic keeps a letter of which that is not told: hardly any keeps it less."""
 BODY_BYTES = 4096
 TEXT_BYTES = 1024
 NAME_BYTES = 256
@@ -98,9 +102,27 @@ def of_event(error: EventError) -> Failure:
     return Failure(error.code, error.message, stage, "processor.errors.EventError")
 
 
+def oldest_time(kept: float | None, now: float) -> float:
+    """The oldest timestamp of a letter in a topic that keeps letters for so many seconds; None: not told.
+
+    Retention counts from the timestamp: at least half of it is to be left when the letter is written.
+    """
+    return now - (UNTOLD_SECONDS if kept is None else kept) / 2
+
+
+def has_other_time(policy: DeadLetterPolicy, record: Record, letter: DeadLetter) -> bool:
+    """Whether a letter that was to have its record's time has that of when it is written."""
+    return policy.keeps_time and record.timestamp is not None and letter.timestamp is None
+
+
 def lesser(policy: DeadLetterPolicy, record: Record, form: Form, reason: str) -> Form | None:
-    """What to write after `form` was refused for `reason`; None: the same again, later."""
-    if reason == "invalid_timestamp" and form.has_time:
+    """What to write after `form` was refused for `reason`; None: the same again, later.
+
+    A time that is out of bounds is told as that of a letter that is sent alone, and as `invalid_record` of
+    one among others. The time is given up first, since it also stands in the headers.
+    """
+    has_time = form.has_time and policy.keeps_time and record.timestamp is not None
+    if reason in ("invalid_timestamp", "invalid_record") and has_time:
         return form._replace(has_time=False)
     if reason == "too_large" and form.detail > Detail.COORDINATES:
         return form._replace(detail=Detail(form.detail - 1))
@@ -111,8 +133,14 @@ def lesser(policy: DeadLetterPolicy, record: Record, form: Form, reason: str) ->
     return None
 
 
-def write_down(policy: DeadLetterPolicy, record: Record, failure: Failure, form: Form = WHOLE) -> DeadLetter:
-    """The dead letter for `record`."""
+def write_down(
+    policy: DeadLetterPolicy,
+    record: Record,
+    failure: Failure,
+    form: Form = WHOLE,
+    oldest: float = -math.inf,
+) -> DeadLetter:
+    """The dead letter for `record`; with its time unless that is before `oldest`."""
     before = record.headers or ()
     is_again = any(name.startswith(CONNECT) for name, _ in before)
     kept = [each for each in before if not each[0].startswith(OURS) and (form.has_value or _is_origin(each))]
@@ -122,8 +150,13 @@ def write_down(policy: DeadLetterPolicy, record: Record, failure: Failure, form:
         _key(record, form),
         record.value if form.has_value else None,
         (*kept, *_headers(ours)),
-        record.timestamp if policy.keeps_time and form.has_time else None,
+        _time(policy, record, form, oldest),
     )
+
+
+def _time(policy: DeadLetterPolicy, record: Record, form: Form, oldest: float) -> float | None:
+    is_kept = policy.keeps_time and form.has_time and (record.timestamp or 0.0) >= oldest
+    return record.timestamp if is_kept else None
 
 
 def _is_origin(header: tuple[str, bytes | None]) -> bool:

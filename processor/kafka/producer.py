@@ -31,6 +31,7 @@ _REASONS = {
     KafkaError.INVALID_MSG_SIZE: "too_large",
     KafkaError.INVALID_RECORD: "invalid_record",
     KafkaError.INVALID_TIMESTAMP: "invalid_timestamp",
+    KafkaError._INVALID_DIFFERENT_RECORD: "other_record",  # noqa: SLF001
     KafkaError.UNKNOWN_TOPIC_OR_PART: "unknown_topic",
     KafkaError._UNKNOWN_TOPIC: "unknown_topic",  # noqa: SLF001
     KafkaError._UNKNOWN_PARTITION: "unknown_topic",  # noqa: SLF001
@@ -46,6 +47,8 @@ _REASONS = {
 _REMEDIES = {
     "too_large": " (max.message.bytes of the dead-letter topic, or message.max.bytes of its broker)",
     "invalid_record": " (a compacted dead-letter topic takes none without a key: set cleanup.policy=delete)",
+    "invalid_timestamp": " (beyond message.timestamp.before.max.ms or message.timestamp.after.max.ms of the "
+    "dead-letter topic: is the clock here right?)",
 }
 
 

@@ -26,6 +26,7 @@ from processor.core import offset_codec
 from processor.kafka.inquiry import doubt_of_protocol
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka.remedies import advised
+from processor.kafka.retention import bounds_of_time, kept_seconds
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import Finding
 
@@ -35,6 +36,9 @@ COMPACTED = "is compacted, which deletes letters of a key that has later ones: s
 SHARED = (
     "commits in it too, so that events are split between them: give each a kafka.group_id of its own. "
     "After a change of destination.name it passes by itself"
+)
+PRESENT_TIME = (
+    "have the time at which they are written: raise what bounds them, or set dead_letter.timestamp to now"
 )
 DENIED = ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED")
 
@@ -47,6 +51,8 @@ class Facts(NamedTuple):
     limits: Mapping[str, str]
     denied: Collection[str]
     """Names of topics, or the group, that may not even be described."""
+    oldest: float | None
+    """How many seconds old records of the topics may be; None: not told."""
 
 
 def ask(
@@ -57,16 +63,18 @@ def ask(
     told = {"include_authorized_operations": True, "request_timeout": ANSWER_SECONDS}
     of_topics: dict[str, Future[Any]] = client.describe_topics(names, **told)
     of_group: Future[Any] = client.describe_consumer_groups([kafka.group_id], **told)[kafka.group_id]
-    resource = ConfigResource(ResourceType.TOPIC, dead_letter.topic)
-    (of_limits,) = client.describe_configs([resource], request_timeout=ANSWER_SECONDS).values()
-    wait([*of_topics.values(), of_group, of_limits], 2 * ANSWER_SECONDS)
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in (dead_letter.topic, *topics)]
+    asked = client.describe_configs(resources, request_timeout=ANSWER_SECONDS)
+    of_limits, *of_kept = (asked[resource] for resource in resources)
+    wait([*of_topics.values(), of_group, of_limits, *of_kept], 2 * ANSWER_SECONDS)
     denied = [name for name, each in (*of_topics.items(), (kafka.group_id, of_group)) if _is_denied(each)]
-    limits = _value(of_limits) or {}
+    kept = [kept_seconds(_values(each)) for each in of_kept]
     return Facts(
         {name: value for name, each in of_topics.items() if (value := _value(each))},
         _value(of_group),
-        {name: entry.value for name, entry in limits.items()},
+        _values(of_limits),
         denied,
+        max((seconds for seconds in kept if seconds is not None), default=None),
     )
 
 
@@ -116,6 +124,8 @@ def of_dead_letters(facts: Facts, dead_letter: DeadLetterSettings, partitions: i
         text += (
             f"; takes {limit} bytes, of dead_letter.max_message_bytes {ours}: larger letters would be held"
         )
+    if dead_letter.timestamp == "record" and (bounds := list(bounds_of_time(facts.limits, facts.oldest))):
+        text += f"; letters of records {', or '.join(bounds)} {PRESENT_TIME}"
     return Finding(what, True, text)
 
 
@@ -163,6 +173,10 @@ def _may(described: Any, operation: AclOperation) -> bool:
 
 def _value(future: "Future[Any]") -> Any:
     return None if not future.done() or future.exception() else future.result()
+
+
+def _values(of_limits: "Future[Any]") -> dict[str, str]:
+    return {name: entry.value for name, entry in (_value(of_limits) or {}).items()}
 
 
 def _is_denied(future: "Future[Any]") -> bool:

@@ -1,5 +1,6 @@
 """What is written of a failure is complete, bounded, readable and holds no secret."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -8,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.dead_letter import DeadLetterPolicy, Detail, Failure, Form, lesser, of_event, write_down
+from processor.core.dead_letter import (
+    UNTOLD_SECONDS,
+    DeadLetterPolicy,
+    Detail,
+    Failure,
+    Form,
+    has_other_time,
+    lesser,
+    of_event,
+    oldest_time,
+    write_down,
+)
 from processor.core.redaction import Secrets
 from processor.errors import EventError
 from processor.model import Partition, Record, RecordHeaders
@@ -206,15 +218,38 @@ def test_a_key_is_made_of_coordinates_where_there_is_none_or_no_room_for_it(key:
 
 def test_for_want_of_a_key_one_is_made_only_where_the_policy_says_so_and_the_value_is_kept() -> None:
     keyless = record(7, None, b"{}")
-    assert forms(POLICY, keyless, "invalid_record") == [Form()]
-    assert forms(MAY, keyless, "invalid_record") == [Form(), Form(has_made_key=True)]
-    assert forms(MAY, LARGE, "invalid_record") == [Form()]
+    timeless = Form(has_time=False)
+    assert forms(POLICY, keyless, "invalid_record") == [Form(), timeless]
+    assert forms(MAY, keyless, "invalid_record") == [Form(), timeless, timeless._replace(has_made_key=True)]
+    assert forms(MAY, LARGE, "invalid_record") == [Form(), timeless]
+    now = replace(MAY, keeps_time=False)
+    assert forms(now, keyless, "invalid_record") == [Form(), Form(has_made_key=True)]
     assert write_down(MAY, keyless, FAILURE, Form(has_made_key=True)).value == b"{}"
 
 
 def test_a_time_that_the_topic_does_not_take_is_left_to_it() -> None:
     assert forms(POLICY, SUBJECT, "invalid_timestamp") == [Form(), Form(has_time=False)]
+    assert forms(POLICY, record(timestamp=None), "invalid_timestamp") == [Form()]
     assert forms(MAY, SUBJECT, "timed_out") == [Form()]
+
+
+@pytest.mark.parametrize(
+    ("kept", "oldest"), [(7200.0, 6400.0), (None, 10_000 - UNTOLD_SECONDS / 2), (math.inf, -math.inf)]
+)
+def test_a_letter_whose_time_would_leave_less_than_half_of_the_retention_has_the_present_one(
+    kept: float | None, oldest: float
+) -> None:
+    assert oldest_time(kept, 10_000.0) == oldest
+    bound = SUBJECT.timestamp
+    assert bound is not None
+    for limit, policy, subject, found, is_other in (
+        (bound, POLICY, SUBJECT, bound, False),
+        (bound + 0.001, POLICY, SUBJECT, None, True),
+        (bound + 0.001, replace(POLICY, keeps_time=False), SUBJECT, None, False),
+        (bound, POLICY, record(timestamp=None), None, False),
+    ):
+        letter = write_down(policy, subject, FAILURE, oldest=limit)
+        assert (letter.timestamp, has_other_time(policy, subject, letter)) == (found, is_other)
 
 
 # Failures of several kinds

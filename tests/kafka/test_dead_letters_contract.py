@@ -1,6 +1,7 @@
 """What every writer of dead letters promises the delivery: the fake one, and the real one on both brokers."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from hashlib import sha256
@@ -25,6 +26,8 @@ LETTER = DeadLetter(b"k", b"v", (("first", b"1"), ("none", None), ("first", b"2"
 PRODUCE = 0
 """The number of the produce request in Kafka's protocol."""
 OUT_OF_ORDER_SEQUENCE = 45
+DAY = 86_400.0
+OFFSET = "__connect.errors.offset"
 
 
 class FakeRig:
@@ -260,7 +263,8 @@ async def test_a_letter_that_can_never_be_written_is_held_or_by_setting_written_
         )
         assert (failed or 0) == (not may_reduce)
     (one,) = broker.read_all(topic)
-    assert ((one.key(), one.value()), one.timestamp()[1]) == (found, 1_600_000_000_123)
+    assert (one.key(), one.value()) == found
+    assert (one.timestamp()[1] == 1_600_000_000_123) == (reason == "too_large")
     await rig.close()
 
 
@@ -274,6 +278,38 @@ async def test_a_letter_has_its_own_time_or_that_of_the_write() -> None:
         assert times[0] == 1_600_000_000_123
         assert min(times[1:]) > 1_700_000_000_000
         await rig.close()
+
+
+@pytest.mark.kafka
+async def test_letters_whose_times_the_topic_does_not_take_are_written_at_once_and_hold_no_other(
+    request: pytest.FixtureRequest,
+) -> None:
+    broker = request.getfixturevalue("apache_kafka")
+    topic, now = f"letters-{uuid4()}", time.time()
+    bounds = dict.fromkeys(("before", "after"), "3600000")
+    broker.create_topic(topic, config={f"message.timestamp.{name}.max.ms": ms for name, ms in bounds.items()})
+    rig = RealRig(broker.bootstrap_servers, topic)
+    telemetry, ends = Telemetry("test"), list[str]()
+    letters = Letters(
+        DeadLetterPolicy("crm", "g", "1"), rig.writer, asyncio.get_running_loop(), lambda: 0.5, telemetry
+    )
+    times = [now, now + 2 * DAY, now - 1, now - 2 * DAY, now - 2]
+    for n, at in enumerate(times):
+        letters.write(
+            record(n, timestamp=at), FAILURE, partial(ends.append, "written"), partial(ends.append, "held")
+        )
+    async with asyncio.timeout(PATIENCE):
+        while len(ends) < len(times):
+            await rig.work()
+    assert ends == ["written"] * len(times)
+    found = {int(dict(each.headers())[OFFSET]): each.timestamp()[1] / 1000 for each in broker.read_all(topic)}
+    assert [abs(found[n] - at) < 0.002 for n, at in enumerate(times)] == [True, False, True, False, True]
+    assert all(abs(at - now) < 3600 for at in found.values())
+    told = telemetry.registry.get_sample_value(
+        "webhook_processor_source_errors_total", {"destination": "test", "error": "dead_letter_time"}
+    )
+    assert told == 2
+    await rig.close()
 
 
 @pytest.mark.kafka

@@ -92,6 +92,26 @@ def test_a_dead_letter_topic_that_forgets_letters_is_told(apache_kafka: Broker) 
     assert found == {f"dead-letter topic {topic}.dlq": COMPACTED}
 
 
+def test_times_that_a_dead_letter_topic_does_not_keep_are_told(apache_kafka: Broker) -> None:
+    topic = f"rights-{uuid4()}"
+    apache_kafka.create_topic(topic)
+    short = {"retention.ms": "3600000", "message.timestamp.before.max.ms": "60000"}
+    apache_kafka.create_topic(f"{topic}.dlq", config=short)
+    for timestamp in ("record", "now"):
+        said = {
+            "bootstrap_servers": apache_kafka.bootstrap_servers,
+            "group_id": f"{topic}",
+            "topics": [topic],
+        }
+        letters = DeadLetterSettings.model_validate({"topic": f"{topic}.dlq", "timestamp": timestamp})
+        *_, found = probe(KafkaSettings.model_validate(said), letters)
+        assert found.ok
+        assert ("older than 1800 s" in found.detail, "older than 60 s" in found.detail) == (
+            timestamp == "record",
+            timestamp == "record",
+        )
+
+
 def test_another_destination_that_commits_in_the_group_is_named(apache_kafka: Broker, topic: str) -> None:
     group = f"group-{uuid4()}"
     with Consumer({**apache_kafka.settings, "group.id": group}) as consumer:
