@@ -124,10 +124,10 @@ def check(
 
     Exit status: 0 nothing is wrong, 2 something is.
     """
-    from processor.settings import Settings
-
     if schema:
-        typer.echo(json.dumps(Settings.model_json_schema(), indent=2))
+        from processor.schema import of_file
+
+        typer.echo(json.dumps(of_file(), indent=2))
         return
     settings = _settings(file)
     typer.echo("ok    the configuration can be used")

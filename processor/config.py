@@ -11,7 +11,7 @@ stand in the settings file. Secrets from elsewhere are taken as they are: only i
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -142,7 +142,7 @@ def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]
         below = read_yaml(file) if file else {}
     except ConfigError as error:
         raise ConfigError([*error.problems, *problems]) from None
-    said = _without_empty_sections(merged(below, _Environment(Settings, variables)()), Settings)
+    said = _without_empty(merged(below, _Environment(Settings, variables)()), Settings)
     _take_as_they_are(said, variables)
     _resolve(said, references)
     destination = said.get("destination")
@@ -240,18 +240,18 @@ def _mapping(said: Any) -> Raw | None:
     return found if isinstance(found, dict) else None
 
 
-def _without_empty_sections(said: Raw, section: type[BaseModel]) -> Raw:
-    """A section whose lines are all commented out reads as null, and means nothing."""
+def _without_empty(said: Raw, section: type[BaseModel]) -> Raw:
+    """A section, list or mapping whose lines are all commented out reads as null, and means nothing."""
     kept = {}
     for name, value in said.items():
         field = section.model_fields.get(name)
         kind = field and field.annotation
         if isinstance(kind, type) and issubclass(kind, Section):
             if isinstance(value, dict):
-                kept[name] = _without_empty_sections(value, kind)
+                kept[name] = _without_empty(value, kind)
             elif value is not None:
                 kept[name] = value
-        else:
+        elif value is not None or get_origin(kind) not in (list, dict, frozenset):
             kept[name] = value
     return kept
 

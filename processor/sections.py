@@ -6,8 +6,9 @@ Times are seconds, sizes bytes.
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, FilePath, SecretStr, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validator
 
+from processor.choices import AnyMethod, IntegrationsRule
 from processor.core.disclosure import Payloads
 from processor.core.endpoint import Endpoint
 from processor.core.filters import Integrations
@@ -37,16 +38,6 @@ from processor.static_headers import faults
 _TOKEN = re.compile(r"[!-~]{16,}")
 
 
-def _off(value: Any) -> Any:
-    """`off` as YAML 1.1 reads it, and what it may come out as where it passes through a chart."""
-    return "off" if value is False or value == "false" else value
-
-
-IntegrationsRule = Annotated[
-    Integrations, BeforeValidator(_off), WithJsonSchema({"enum": [*map(str, Integrations), False]})
-]
-
-
 class TlsSettings(Section):
     """How the endpoint is recognised, and how we are."""
 
@@ -74,7 +65,7 @@ class DestinationSettings(Section):
         description="Whether whoever knows the URL may use it: then only its host is shown anywhere. null: "
         "where it comes from a variable or a file, or looks like such a URL.",
     )
-    method: Method = Field(
+    method: AnyMethod = Field(
         Method.POST, description="POST, PUT, PATCH (a JSON body), GET or DELETE (a query)."
     )
     headers: Annotated[dict[str, Header], BeforeValidator(mapping)] = Field(
@@ -128,11 +119,6 @@ class DestinationSettings(Section):
         except EventError as error:
             raise ValueError(error.message) from None
         return url
-
-    @field_validator("method", mode="before")
-    @classmethod
-    def _in_any_case(cls, method: Any) -> Any:
-        return (method.upper() or "POST") if isinstance(method, str) else method
 
     @field_validator("headers", mode="before")
     @classmethod

@@ -39,6 +39,8 @@ _SERVER = re.compile(
     r"((?i:plaintext|ssl|sasl_plaintext|sasl_ssl)://)?([\w.-]+|\[(?P<address>[0-9A-Fa-f:.]+)\])(:(?P<port>[0-9]{1,5}))?"
 )
 _TOPIC = re.compile("[A-Za-z0-9._-]{1,249}")
+STATUS = "^[1-5]([0-9]{2}|[xX]{2})$"
+"""A status, or all that begin with a digit."""
 
 
 def fault_of_text(text: str | SecretStr, *, may_have_lines: bool = False) -> str:
@@ -158,7 +160,8 @@ def _failures(failures: list[str]) -> list[str]:
 
 
 def _statuses_as_text(value: Any) -> Any:
-    return [str(item) if isinstance(item, int) else item for item in items(value)]
+    said = items(value)
+    return [str(item) if isinstance(item, int) else item for item in said] if isinstance(said, list) else said
 
 
 def faults_of_options(options: dict[str, Any]) -> list[str]:
@@ -242,6 +245,9 @@ REFERENCE = {
 """A value that stands elsewhere, as the schema for editors knows it."""
 
 
+_STATUS = {"type": ["integer", "string"], "minimum": 100, "maximum": 599, "pattern": STATUS}
+
+
 def or_reference(schema: dict[str, Any]) -> None:
     """The schema of a secret may also be that of a reference."""
     schema["anyOf"] = [*schema["anyOf"], REFERENCE]
@@ -252,8 +258,15 @@ Topics = Annotated[list[str], BeforeValidator(_topic_items), AfterValidator(_top
 Servers = Annotated[str, AfterValidator(servers)]
 Hosts = Annotated[Texts, AfterValidator(_hosts)]
 Networks = Annotated[Texts, AfterValidator(_networks)]
-Failures = Annotated[list[str], BeforeValidator(_statuses_as_text), AfterValidator(_failures)]
-Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
+Failures = Annotated[
+    list[str],
+    BeforeValidator(_statuses_as_text),
+    AfterValidator(_failures),
+    WithJsonSchema({"type": "array", "items": {"anyOf": [{"enum": [*CODES]}, _STATUS]}}),
+]
+Statuses = Annotated[
+    frozenset[int], BeforeValidator(_statuses), WithJsonSchema({"type": "array", "items": _STATUS})
+]
 Scalar = Annotated[
     str | int | float | bool | SecretStr,
     WithJsonSchema({"anyOf": [{"type": ["string", "number", "boolean"]}, REFERENCE]}),

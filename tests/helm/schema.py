@@ -8,21 +8,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from processor.settings import Settings
+from processor.schema import of_values
 from tests.helm.comments import meanings
 from tests.helm.published import needed
 from tests.helm.rendering import CHART, defaults
-from tests.helm.special import REFERENCE, SPECIAL, STATUS, Schema, strict
+from tests.helm.special import REFERENCE, SPECIAL, Schema, strict
 
 OF_SETTINGS: Mapping[str, Schema] = {
-    "AdminSettings.port": {"minimum": 1},
+    "AdminSettings.port": {"minimum": 1, "pattern": "^[1-9][0-9]*$"},
     "DestinationSettings.headers": {"additionalProperties": REFERENCE},
-    "RetrySettings.delivered_statuses": {"items": STATUS},
-    "RetrySettings.retried_statuses": {"items": STATUS},
 }
-"""Where the settings file takes more, or the chart less, than the schema of the settings says."""
+"""Where the chart takes less than the schema of the settings says."""
 
-_UNSAID = {"title", "default", "required", "format", "writeOnly", "uniqueItems"}
+_UNSAID = {"title", "default", "required", "format", "writeOnly"}
 
 
 def schema() -> Schema:
@@ -60,7 +58,7 @@ def _described(schema: Schema, described: Schema) -> Schema:
 
 def _settings() -> Schema:
     """The definitions of the settings file, without what is required: it may be said in two places."""
-    said = Settings.model_json_schema(ref_template="#/definitions/{model}")
+    said = of_values("#/definitions/{model}")
     sections = said.pop("$defs") | {"Settings": said}
     for place, more in OF_SETTINGS.items():
         section, _, name = place.partition(".")
@@ -70,7 +68,7 @@ def _settings() -> Schema:
 
 
 def _without(schema: Any) -> Any:
-    """The schema without what means nothing here; what may be null may also be the text `null`."""
+    """The schema without what means nothing here."""
     if isinstance(schema, list):
         return [_without(each) for each in schema]
     if not isinstance(schema, dict):
@@ -79,12 +77,6 @@ def _without(schema: Any) -> Any:
     for name, each in schema.items():
         if name == "properties":
             kept[name] = {setting: _without(of) for setting, of in each.items()}
-        elif name == "anyOf" and {"type": "null"} in each and not _is_text(each):
-            kept[name] = [*_without(each), {"const": "null"}]
         elif name not in _UNSAID:
             kept[name] = _without(each)
     return kept
-
-
-def _is_text(kinds: list[Schema]) -> bool:
-    return any(kind.get("type") == "string" for kind in kinds)

@@ -9,9 +9,6 @@ CORE, NETWORK, SCALING = "io.k8s.api.core.v1.", "io.k8s.api.networking.v1.", "io
 
 NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 VARIABLE = "^[A-Za-z_][A-Za-z0-9_]*$"
-STATUS: Schema = {
-    "anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string", "pattern": "^[1-5]xx$"}]
-}
 REFERENCE: Schema = {
     "anyOf": [
         {"type": "string"},

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import helm_python
@@ -472,10 +473,47 @@ def test_a_value_of_the_wrong_kind_is_refused(path: str) -> None:
         rendered(layered(MINIMAL, at(path, WRONG[path])))
 
 
+AS_TEXT: Mapping[str, str] = {
+    "kafka.topics": "events, orders",
+    "destination.allowed_hosts": "a.example:8443",
+    "destination.secret_headers": "X-N",
+    "destination.method": "put",
+    "destination.url_is_secret": "false",
+    "dead_letter.always": "invalid_event, 422",
+    "retry.retried_statuses": "429, 5XX",
+    "delivery.drain_timeout": "40",
+    "delivery.max_waiting_bytes": "134217728",
+    "kafka.session_timeout": "30.5",
+    "admin.port": "8081",
+}
+
+
+def test_settings_that_stand_as_text_mean_what_they_mean_in_the_settings_file(tmp_path: Path) -> None:
+    config_of = [at(f"defaults.config.{path}", text) for path, text in AS_TEXT.items()]
+    objects = rendered(layered(MINIMAL, *config_of, {"defaults": {"keda": {"enabled": True}}}))
+    file = tmp_path / "settings.yaml"
+    file.write_text(the(objects, "ConfigMap")["data"]["settings.yaml"], encoding="utf-8")
+    said: Object = yaml.safe_load(file.read_text())
+    said["destination"].pop("headers")
+    file.write_text(yaml.safe_dump(said), encoding="utf-8")
+    loaded = config.load(file, {})
+    assert loaded.kafka.topics == ["events", "orders"]
+    assert loaded.destination.allowed_hosts == ["a.example:8443"]
+    assert (loaded.destination.method, loaded.destination.url_is_secret) == ("PUT", False)
+    assert loaded.dead_letter.always == ["invalid_event", "422"]
+    assert (loaded.delivery.drain_timeout, loaded.kafka.session_timeout) == (40, 30.5)
+    pod = the(objects, "Deployment")["spec"]["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] == 86
+    assert pod["containers"][0]["ports"][0]["containerPort"] == 8081
+    assert pod["containers"][0]["resources"]["limits"]["memory"] == "768Mi"
+    triggers = the(objects, "ScaledObject")["spec"]["triggers"]
+    assert [trigger["metadata"]["topic"] for trigger in triggers] == ["events", "orders"]
+
+
 @pytest.mark.parametrize(
     "path", ["retry.max_attempts", "delivery.rate_limit", "circuit.max_outage", "dead_letter.budget"]
 )
-def test_no_limit_can_be_said(path: str, tmp_path: Any) -> None:
+def test_no_limit_can_be_said(path: str, tmp_path: Path) -> None:
     values = layered(MINIMAL, at(f"defaults.config.{path}", "null"))
     file = tmp_path / "settings.yaml"
     file.write_text(the(rendered(values), "ConfigMap")["data"]["settings.yaml"], encoding="utf-8")

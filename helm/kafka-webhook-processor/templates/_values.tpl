@@ -86,7 +86,7 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- toJson $files -}}
 {{- end -}}
 
-{{/* The settings file, as JSON. */}}
+{{/* The settings file, as JSON; lists that the chart looks into are lists. */}}
 {{- define "kwp.settings" -}}
 {{- $made := dict
   "destination" (dict "name" .d.key)
@@ -105,7 +105,18 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- $_ := set $made.destination "headers" (merge $header ($made.destination.headers | default dict)) -}}
 {{- end -}}
 {{- end -}}
-{{- include "kwp.merged" (dict "below" $made "above" .d.config) -}}
+{{- $settings := include "kwp.merged" (dict "below" $made "above" .d.config) | fromJson -}}
+{{- range $section, $names := dict "kafka" "topics" "destination" "allowed_hosts secret_headers" -}}
+{{- range splitList " " $names -}}
+{{- $said := get (get $settings $section) . -}}
+{{- if kindIs "string" $said -}}
+{{- $items := list -}}
+{{- range splitList "," $said -}}{{- with trim . -}}{{- $items = append $items . -}}{{- end -}}{{- end -}}
+{{- $_ := set (get $settings $section) . $items -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $settings -}}
 {{- end -}}
 
 {{/* Whether the user's name has to stand in the environment, where KEDA can read it. */}}
