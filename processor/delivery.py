@@ -144,7 +144,7 @@ class Delivery:
         sign = retry.sign_of(self._policy, answer)
         if sign is _DELIVERED:
             if self._live.is_watched:
-                self._live.delivered(run, answer)
+                self._live.delivered(run.tried(run.attempts + 1), answer)
             self._delivered(run, now, wall)
         else:
             self._declined(run, answer, sign, now, wall)
@@ -168,7 +168,7 @@ class Delivery:
         match judge(self._policy, answer, self._effort(run, sign, now, wall), now=wall, chance=chance):
             case Again(after):
                 self._telemetry.retried(run.record, answer, run.attempts, after)
-                self._live.retried(run, answer, after)
+                self._live.retried(run.tried(run.attempts), answer, after)
                 self._wait(run, after)
             case Never(reason) if self._may_bury(run, reason, answer, now, chance):
                 self._fail(run, run.refusal(answer, reason))
@@ -176,7 +176,7 @@ class Delivery:
                 self._telemetry.withheld(
                     run.record, run.refusal(answer, reason), is_first=not self._withheld.count
                 )
-                self._live.withheld(run, answer)
+                self._live.withheld(run.tried(run.attempts), answer)
                 self._withheld.refused(run, reason)
                 self._put_off(run)
 

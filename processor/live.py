@@ -8,7 +8,7 @@ shown that `processor.core.disclosure` or the setting `live.payloads` hides.
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from processor.core import disclosure, events
 from processor.core.age import age, known
@@ -24,7 +24,6 @@ from processor.core.disclosure import (
 from processor.core.live import FAILURES, Allowance, Batch, Entry, Filter, Happening, Watch
 from processor.errors import EventError, TransportError
 from processor.model import Answer, Headers, Record, Request, Response
-from processor.run import Run
 
 RECENT = 50
 """Failures that are kept for those who come later."""
@@ -32,6 +31,15 @@ REMEMBERED = 2
 """The most of them in a window."""
 IDLE_SECONDS = 10.0
 """Who does not ask for so long looks no more."""
+
+
+class Tried(NamedTuple):
+    """An attempt for a record: what was sent, which one it is, and when it left, in monotonic seconds."""
+
+    record: Record
+    request: Request | None
+    attempts: int
+    at: float
 
 
 class Told(TypedDict, total=False):
@@ -89,24 +97,24 @@ class Live:
 
     # What happens. `delivered` and `skipped` need not be told while nobody looks.
 
-    def delivered(self, run: Run, answer: Answer) -> None:
+    def delivered(self, tried: Tried, answer: Answer) -> None:
         """A record was delivered."""
-        told = partial(self._sight.attempt, run, answer, run.attempts + 1)
-        self._happened(Happening.DELIVERED, run.record, told)
+        told = partial(self._sight.attempt, tried, answer)
+        self._happened(Happening.DELIVERED, tried.record, told)
 
     def skipped(self, record: Record, reason: str) -> None:
         """A rule left a record out."""
         self._happened(Happening.SKIPPED, record, lambda: Told(reason=reason))
 
-    def retried(self, run: Run, answer: Answer, after: float) -> None:
+    def retried(self, tried: Tried, answer: Answer, after: float) -> None:
         """An attempt failed; another follows after so many seconds."""
-        told = partial(self._sight.attempt, run, answer, run.attempts, after)
-        self._happened(Happening.RETRIED, run.record, told)
+        told = partial(self._sight.attempt, tried, answer, after)
+        self._happened(Happening.RETRIED, tried.record, told)
 
-    def withheld(self, run: Run, answer: Answer) -> None:
+    def withheld(self, tried: Tried, answer: Answer) -> None:
         """A refusal became no dead letter: the record waits."""
-        told = partial(self._sight.attempt, run, answer, run.attempts)
-        self._happened(Happening.HELD, run.record, told)
+        told = partial(self._sight.attempt, tried, answer)
+        self._happened(Happening.HELD, tried.record, told)
 
     def unusable(self, record: Record, failure: Failure) -> None:
         """An event that can be no request became no dead letter: the record waits."""
@@ -163,9 +171,9 @@ class _Sight:
             **told,
         )
 
-    def attempt(self, run: Run, answer: Answer, attempts: int, after: float | None = None) -> Told:
-        told = self._request(run.request)
-        told["attempts"], told["seconds"] = attempts, self._now() - run.leave.at
+    def attempt(self, tried: Tried, answer: Answer, after: float | None = None) -> Told:
+        told = self._request(tried.request)
+        told["attempts"], told["seconds"] = tried.attempts, self._now() - tried.at
         if after is not None:
             told["retry_in"] = after
         if isinstance(answer, TransportError):

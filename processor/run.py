@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from processor.core import dead_letter
 from processor.core.admission import Leave
 from processor.core.age import age as record_age
 from processor.core.age import known
@@ -17,6 +18,7 @@ from processor.core.dead_letter import Failure
 from processor.core.retry import Effort, Reason
 from processor.errors import TransportError
 from processor.letters import Letter
+from processor.live import Tried
 from processor.model import Answer, Record, Request
 
 
@@ -106,6 +108,10 @@ class Run(Struct, eq=False, gc=False):
         age = known(record_age(self.record.timestamp, wall))
         return Effort(self.attempts, self.counted, elapsed, age, is_spared, self.is_foreign)
 
+    def tried(self, attempts: int) -> Tried:
+        """Its last attempt, which is the one of that number, as those see it who look on."""
+        return Tried(self.record, self.request, attempts, self.leave.at)
+
     def refusal(self, answer: Answer, reason: Reason) -> Failure:
         """What is to be written down of it when it is given up after `answer`."""
         response = None if isinstance(answer, TransportError) else answer
@@ -113,7 +119,7 @@ class Run(Struct, eq=False, gc=False):
             code=reason,
             message=f"the endpoint answered {response.status}" if response else str(answer),
             stage="TASK_PUT",
-            error_class="processor.model.Response" if response else "processor.errors.TransportError",
+            error_class=dead_letter.ANSWERED if response else dead_letter.UNANSWERED,
             attempts=self.attempts,
             first_attempt=self.first_attempt,
             last_attempt=self.last_attempt,

@@ -16,9 +16,8 @@ from processor.core.live import SHOWN, WINDOW_SECONDS, Entry, Filter, Happening
 from processor.core.redaction import Secrets
 from processor.core.retry import RetryPolicy
 from processor.errors import TransportError, WriteError
-from processor.live import IDLE_SECONDS, RECENT, Live
+from processor.live import IDLE_SECONDS, RECENT, Live, Tried
 from processor.model import Request, Response
-from processor.run import Run
 from tests.builders import record, response
 from tests.fakes import VirtualClock
 from tests.test_delivery import House
@@ -203,8 +202,8 @@ def seen_of(live: Live) -> Entry:
     headers = (("Content-Type", "application/json"), ("Authorization", f"Bearer {SECRET}"), ("X-A", "other"))
     asked = Request("POST", f"https://u:p@h.example/{SECRET}?a={SECRET}", headers, EVENT)
     live.look("somebody", EVERYTHING)
-    run = Run(record(3, SECRET.encode(), EVENT, timestamp=1.0), request=asked)
-    live.retried(run, Response(500, None, f"you sent {SECRET}".encode()), 1.0)
+    tried = Tried(record(3, SECRET.encode(), EVENT, timestamp=1.0), asked, 1, 0.0)
+    live.retried(tried, Response(500, None, f"you sent {SECRET}".encode()), 1.0)
     (entry,) = live.look("somebody", EVERYTHING).entries
     return entry
 

@@ -33,6 +33,12 @@ CODES = (
     "tombstone",
 )
 """What can be wrong with a record."""
+DELIVERY = "webhook_processor.Delivery"
+"""Who writes, as `class.name` tells: names of the product, whatever its modules are called."""
+UNUSABLE = "webhook_processor.EventError"
+ANSWERED = "webhook_processor.Response"
+UNANSWERED = "webhook_processor.TransportError"
+"""Why, as `exception.class.name` tells: an event that can be no request, an answer, or the lack of one."""
 UNTOLD_SECONDS = 7200.0
 """For how long a topic keeps a letter of which that is not told: hardly any keeps it less."""
 BODY_BYTES = 4096
@@ -99,7 +105,7 @@ class Failure(NamedTuple):
 def of_event(error: EventError) -> Failure:
     """An event that could not become a request."""
     stage = "VALUE_CONVERTER" if error.code in ("invalid_event", "tombstone") else "TRANSFORMATION"
-    return Failure(error.code, error.message, stage, "processor.errors.EventError")
+    return Failure(error.code, error.message, stage, UNUSABLE)
 
 
 def oldest_time(kept: float | None, now: float) -> float:
@@ -183,7 +189,7 @@ def _connect(
         yield CONNECT + "connector.name", _cut(policy.group_id, NAME_BYTES)
         yield CONNECT + "task.id", "0"
         yield CONNECT + "stage", _cut(failure.stage, NAME_BYTES)
-        yield CONNECT + "class.name", "processor.delivery.Delivery"
+        yield CONNECT + "class.name", DELIVERY
         yield CONNECT + "exception.class.name", _cut(failure.error_class, NAME_BYTES)
     if form.detail >= Detail.FULL:
         yield CONNECT + "exception.message", _message(policy, failure)

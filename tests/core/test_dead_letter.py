@@ -31,7 +31,7 @@ FAILURE = Failure(
     code="refused",
     message="the endpoint answered 400",
     stage="TASK_PUT",
-    error_class="processor.model.Response",
+    error_class="webhook_processor.Response",
     attempts=2,
     first_attempt=1_700_000_000.0,
     last_attempt=1_700_000_001.5,
@@ -52,8 +52,8 @@ SHORT = COORDINATES | {
     "__connect.errors.connector.name": "webhooks-crm",
     "__connect.errors.task.id": "0",
     "__connect.errors.stage": "TASK_PUT",
-    "__connect.errors.class.name": "processor.delivery.Delivery",
-    "__connect.errors.exception.class.name": "processor.model.Response",
+    "__connect.errors.class.name": "webhook_processor.Delivery",
+    "__connect.errors.exception.class.name": "webhook_processor.Response",
     "__webhook_processor.status": "400",
     "__webhook_processor.attempts": "2",
     "__webhook_processor.first_attempt": "2023-11-14T22:13:20.000+00:00",
@@ -269,7 +269,7 @@ def test_an_event_that_cannot_be_sent_failed_before_any_attempt(code: str, stage
     headers = written(of_event(EventError(code, "what is wrong")))
     assert headers["__webhook_processor.error.code"] == code
     assert headers["__connect.errors.stage"] == stage
-    assert headers["__connect.errors.exception.class.name"] == "processor.errors.EventError"
+    assert headers["__connect.errors.exception.class.name"] == "webhook_processor.EventError"
     assert headers["__connect.errors.exception.message"] == f"{code}: what is wrong"
     assert headers["__webhook_processor.attempts"] == "0"
     never = ("status", "first_attempt", "last_attempt", "method", "url", "response.body")
@@ -364,7 +364,7 @@ failures = st.builds(
     code=st.sampled_from(["refused", "invalid_event", "retries_exhausted"]),
     message=long_texts,
     stage=st.just("TASK_PUT"),
-    error_class=st.just("processor.errors.EventError"),
+    error_class=st.just("webhook_processor.EventError"),
     attempts=st.integers(0, 10**9),
     first_attempt=st.none() | st.floats(),
     last_attempt=st.none() | st.floats(),
