@@ -210,7 +210,7 @@ class Delivery:
 
     def _put_off(self, run: Run) -> None:
         run.cancel = nothing
-        self._listener.delayed(run.record)
+        self._listener.withheld(run.record)
 
     # Who goes next
 

@@ -221,6 +221,11 @@ class Pipeline:
             self._flow.abandoned(record)
             self._release_idle()
 
+    def withheld(self, record: Record) -> None:
+        """`record` waits until deliveries have paid for its dead letter."""
+        self._flow.withheld(record)
+        self.delayed(record)
+
     def offered(self, further: float) -> bool:
         """One new record may start at once, a share `further` behind the first; whether one did."""
         self._flow.look_further(further)

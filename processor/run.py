@@ -54,6 +54,10 @@ class Listener(Protocol):
         """`record` waits for another attempt."""
         ...
 
+    def withheld(self, record: Record) -> None:
+        """`record` waits until deliveries have paid for its dead letter."""
+        ...
+
     def freed(self) -> None:
         """There is room for another record."""
         ...

@@ -44,6 +44,9 @@ class Listening:
     def delayed(self, record: Record) -> None:
         self.delayed_records.append(record)
 
+    def withheld(self, record: Record) -> None:
+        self.delayed_records.append(record)
+
     def freed(self) -> None:
         self.times_freed += 1
 

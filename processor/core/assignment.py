@@ -53,6 +53,8 @@ class Assignment:
         self.lanes = Lanes(order)
         self.running: dict[int, Record] = {}
         self.blocked: set[int] = set()
+        self.withheld: set[int] = set()
+        """What failed and waits until deliveries have paid for its dead letter."""
         self.bytes = 0
         self.revoked = False
         self.is_away = False
@@ -68,15 +70,26 @@ class Assignment:
         self.is_away = topic_id is None
         self.offsets.identified(topic_id)
 
+    def finished(self, offset: int) -> bool:
+        """The record at `offset`, which runs, needs nothing more; whether the partition was held for it."""
+        del self.running[offset]
+        self.offsets.finished(offset)
+        self.withheld.discard(offset)
+        was_blocked = offset in self.blocked
+        self.blocked.discard(offset)
+        return was_blocked
+
     def crowds(self, whole: bool, limit: int) -> bool:
         """Metadata of that limit holds all that is finished, or not; whether `crowded` changes by that.
 
-        What does not fit may be restored. Only what was read can finish, and make room: where nothing
-        waits to be finished, more has to be read.
+        What does not fit may be restored. Only what was read can finish, and make room: where nothing can
+        finish by itself, more has to be read. What is withheld cannot, nor what its lane keeps behind it:
+        only deliveries pay for it, and there may be none but of what is still to be read.
         """
         before = self.crowded
         is_full = not whole or (before and not self.offsets.fits(limit // 2))
-        self.crowded = is_full and self.offsets.unfinished() > 0
+        waits_for_others = len(self.withheld) + self.lanes.behind()
+        self.crowded = is_full and self.offsets.unfinished() > waits_for_others
         return self.crowded is not before
 
     def standing(self) -> Standing:

@@ -109,12 +109,8 @@ class Flow:
         assignment = self._assignment_of(record)
         if assignment is None:
             return False
-        del assignment.running[record.offset]
-        assignment.offsets.finished(record.offset)
+        self._look_again |= assignment.finished(record.offset)
         self._weigh(assignment, record, -1)
-        if record.offset in assignment.blocked:
-            assignment.blocked.remove(record.offset)
-            self._look_again = True
         following = assignment.lanes.finished(record)
         if following is not None and not assignment.revoked:
             self._ready.append(following)
@@ -132,6 +128,11 @@ class Flow:
         if assignment := self._assignment_of(record):
             assignment.blocked.add(record.offset)
             self._look_again = True
+
+    def withheld(self, record: Record) -> None:
+        """`record` waits until deliveries have paid for its dead letter."""
+        if assignment := self._assignment_of(record):
+            assignment.withheld.add(record.offset)
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """These partitions have to be handed back: nothing of them starts any more."""

@@ -55,6 +55,10 @@ class Lanes:
             del self._last[lane]
         return following
 
+    def behind(self) -> int:
+        """How many wait behind another of their lane."""
+        return len(self._behind)
+
     def __len__(self) -> int:
         """How many lanes have a record started or waiting."""
         return len(self._last)

@@ -536,6 +536,27 @@ def test_a_crowded_partition_is_let_go_when_its_metadata_is_well_below_the_limit
     assert flow.held() == {}
 
 
+def test_a_crowded_partition_in_which_all_is_withheld_or_behind_it_is_read_on() -> None:
+    flow = crowded_flow()
+    flow.received([record(60, b"0"), record(61, b"0")])
+    flow.start(1)
+    for one in [*many_holes()[0::2], record(60, b"0")]:
+        assert flow.held() == {FIRST: Hold.METADATA}
+        flow.withheld(one)
+        flow.commits()
+    assert flow.held() == {}
+    flow.finished(record(60, b"0"))
+    flow.commits()
+    assert flow.held() == {FIRST: Hold.METADATA}
+
+
+def test_what_is_withheld_of_an_assignment_that_is_over_counts_for_nothing() -> None:
+    flow = crowded_flow()
+    flow.released([FIRST])
+    flow.withheld(record(0))
+    assert (flow.held(), flow.waiting()) == ({}, (0, 0))
+
+
 def test_metadata_near_its_limit_holds_nothing_before_it_overflows() -> None:
     flow = running_flow(*many_holes(), policy=FlowPolicy(max_metadata_bytes=30))
     for one in many_holes()[1:12:2]:

@@ -163,7 +163,7 @@ def _admission(random: Random) -> AdmissionPolicy:
             max_probe_interval=random.choice((2.0, 2.0, 30.0)),
             max_outage=random.choice((100.0, None)),
         ),
-        budget=BudgetPolicy(random.choice((20, 100))),
+        budget=BudgetPolicy(random.choice((5, 20, 100))),
         rate=RatePolicy(20.0, 5) if random.random() < 0.1 else None,
     )
 

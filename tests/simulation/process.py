@@ -85,6 +85,7 @@ class Ear:
         self._account = account
         self.blocked = pipeline.blocked
         self.delayed = pipeline.delayed
+        self.withheld = pipeline.withheld
         self.freed = pipeline.freed
         self.offered = pipeline.offered
         self._settled = pipeline.settled
