@@ -20,6 +20,7 @@ from processor.clock import Alarm, Clock, Timer
 from processor.core import dead_letter, retry
 from processor.core.admission import Admission, Outcome
 from processor.core.age import age
+from processor.core.budget import Fault
 from processor.core.circuit import State
 from processor.core.dead_letter import Failure
 from processor.core.preparation import Preparation, Skipped
@@ -118,9 +119,9 @@ class Delivery:
         del self._runs[record.partition, record.offset]
         run.cancel()
         self._withheld.forget(run)
+        if run.stage is not Stage.LETTER:  # one that is being written may well arrive
+            self._give_back(run)
         if run.stage is Stage.ANSWER:
-            if run.is_reserved:
-                self._unreserve(run)
             self._admission.ended(run.leave, None, self._clock.time(), self._chance())
             self._move()
         elif run in self._due:
@@ -138,8 +139,8 @@ class Delivery:
 
     def _answered(self, run: Run, answer: Answer) -> None:
         now, wall = self._clock.time(), self._wall_clock()
-        if run.is_reserved:
-            self._unreserve(run)
+        if run.paid:
+            self._give_back(run)
         self._telemetry.attempted(answer, now - run.leave.at)
         sign = retry.sign_of(self._policy, answer)
         if sign is _DELIVERED:
@@ -171,7 +172,7 @@ class Delivery:
                 self._live.retried(run.tried(run.attempts), answer, after)
                 self._wait(run, after)
             case Never(reason) if self._may_bury(run, reason, answer, now, chance):
-                self._fail(run, run.refusal(answer, reason))
+                self._fail(run, run.refusal(answer, reason), paid=run.paid)
             case Never(reason):
                 self._telemetry.withheld(
                     run.record, run.refusal(answer, reason), is_first=not self._withheld.count
@@ -197,7 +198,9 @@ class Delivery:
         status = answer.status if isinstance(answer, Response) else None
         if run.is_foreign or self._admission.is_unpaid(reason, status):
             return True
-        return self._admission.afford(now, chance)
+        if self._admission.afford(now, chance):
+            run.paid = Fault.REFUSED
+        return run.paid is not None
 
     def _wait(self, run: Run, delay: float) -> None:
         run.cancel = self._clock.call_later(delay, partial(self._retry, run)).cancel
@@ -235,7 +238,7 @@ class Delivery:
     def _resume(self, *, is_open: bool) -> None:
         """What is withheld goes on as far as it is paid for; while the circuit is open, as a probe."""
         while self._withheld.has_unusable() and self._admission.afford_unusable():
-            self._fail(*self._withheld.next_unusable())
+            self._fail(*self._withheld.next_unusable(), paid=Fault.UNUSABLE)
         while self._withheld.has_refused() and self._room() > 0:
             is_reserved = not is_open and self._admission.reserve()
             if not (is_open or is_reserved):
@@ -253,12 +256,13 @@ class Delivery:
 
     def _send_again(self, *, is_reserved: bool) -> None:
         run = self._withheld.next_refused()
-        run.is_reserved = is_reserved
+        run.paid = Fault.REFUSED if is_reserved else None
         self._attempt(run)
 
-    def _unreserve(self, run: Run) -> None:
-        run.is_reserved = False
-        self._admission.give_back()
+    def _give_back(self, run: Run) -> None:
+        if run.paid:
+            self._admission.give_back(run.paid)
+            run.paid = None
 
     def _room(self) -> int:
         """How many requests may leave now; when time alone will bring room, it is waited for."""
@@ -284,14 +288,15 @@ class Delivery:
         """It can be no request, which is paid for too, but for tombstones: for those there is a setting."""
         is_unpaid = failure.code == "tombstone" or self._admission.is_unpaid(failure.code)
         if is_unpaid or self._admission.afford_unusable():
-            self._fail(run, failure)
+            self._fail(run, failure, paid=None if is_unpaid else Fault.UNUSABLE)
             return
         self._telemetry.withheld(run.record, failure, is_first=not self._withheld.count)
         self._live.unusable(run.record, failure)
         self._withheld.unusable(run, failure)
         self._put_off(run)
 
-    def _fail(self, run: Run, failure: Failure) -> None:
+    def _fail(self, run: Run, failure: Failure, *, paid: Fault | None) -> None:
+        run.paid = paid
         run.letter = self._letters.write(
             run.record, failure, partial(self._buried, run, failure), partial(self._blocked, run, failure)
         )

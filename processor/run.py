@@ -14,6 +14,7 @@ from processor.core import dead_letter
 from processor.core.admission import Leave
 from processor.core.age import age as record_age
 from processor.core.age import known
+from processor.core.budget import Fault
 from processor.core.dead_letter import Failure
 from processor.core.retry import Effort, Reason
 from processor.errors import TransportError
@@ -79,7 +80,8 @@ class Run(Struct, eq=False, gc=False):
     counted: int = 0
     delivered_before: int | None = None
     is_sent: bool = False
-    is_reserved: bool = False
+    paid: Fault | None = None
+    """What its dead letter was paid as, which is written or may have to be."""
     letter: Letter | None = None
     cancel: Callable[[], None] = nothing
     request: Request | None = None

@@ -12,6 +12,8 @@ from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.dead_letter import Failure
 from processor.core.flow import FlowPolicy
 from processor.core.lanes import Order
+from processor.core.offset_codec import LIMIT
+from processor.errors import WriteError
 from processor.model import Answer, Request, Response
 from processor.run import Run
 from processor.withheld import Withheld
@@ -21,6 +23,7 @@ from tests.test_delivery import House as Alone
 from tests.test_pipeline import House
 
 CREDIT = BudgetPolicy().credit
+START = BudgetPolicy().at_start
 BAD = b'{"n": "bad"}'
 NOTHING = b"no JSON at all"
 
@@ -40,12 +43,15 @@ def house(
     order: Order = Order.KEY,
     unpaid: frozenset[str] = frozenset(),
     source: FakeSource | None = None,
+    credit: int = CREDIT,
+    metadata: int = LIMIT,
 ) -> House:
     """A processor with the default budget."""
-    policy = AdmissionPolicy(ConcurrencyPolicy(64, adaptive=False), unpaid=unpaid)
+    budget = BudgetPolicy(credit)
+    policy = AdmissionPolicy(ConcurrencyPolicy(64, adaptive=False), budget=budget, unpaid=unpaid)
     clock = None if source is None else source._clock
     return House(
-        flow=FlowPolicy(order),
+        flow=FlowPolicy(order, max_metadata_bytes=metadata),
         admission=policy,
         rule=rule,
         chance=Random(1).random,
@@ -87,8 +93,8 @@ def test_when_everything_fails_the_credit_is_all_that_becomes_dead_letters(bad: 
     held = house()
     write(held, *[bad] * 1_000)
     work(held, 30.0)
-    assert len(held.letters.letters) == CREDIT
-    assert (delivered(held), held.committed()) == (0, CREDIT)
+    assert len(held.letters.letters) == START
+    assert (delivered(held), held.committed()) == (0, START)
     assert sum(held.delivery.withheld().values()) >= 10
 
 
@@ -144,7 +150,7 @@ def test_what_the_operator_lets_pass_leaves_the_budget_to_the_rest() -> None:
     told = house(unpaid=frozenset(("invalid_event",)))
     write(told, *[NOTHING] * 500, *[BAD] * 500)
     work(told)
-    assert len(told.letters.letters) == 500 + CREDIT
+    assert len(told.letters.letters) == 500 + START
 
 
 def test_events_that_were_refused_for_all_are_delivered_when_the_endpoint_takes_them_again() -> None:
@@ -153,13 +159,26 @@ def test_events_that_were_refused_for_all_are_delivered_when_the_endpoint_takes_
     work(mended)
     mended.sender._rule = picky
     work(mended)
-    assert (len(mended.letters.letters), delivered(mended)) == (CREDIT, 500 - CREDIT)
+    assert (len(mended.letters.letters), delivered(mended)) == (START, 500 - START)
     assert mended.committed() == 500
+
+
+@pytest.mark.parametrize("bad", [BAD, NOTHING], ids=["refused", "unusable"])
+def test_a_held_event_before_which_nothing_can_be_remembered_is_paid_for_by_what_is_read_behind_it(
+    bad: bytes,
+) -> None:
+    narrow = house(credit=1, metadata=10)
+    write(narrow, bad, bad, bad, *good(1))
+    work(narrow)
+    assert narrow.committed() == 2
+    write(narrow, *good(3))
+    work(narrow)
+    assert narrow.committed() == 7
 
 
 def test_behind_a_refused_event_nothing_of_its_key_is_sent_and_all_of_other_keys_is() -> None:
     ordered = house()
-    write(ordered, *[BAD] * (CREDIT + 1), *good(5), key=b"a")
+    write(ordered, *[BAD] * (START + 1), *good(5), key=b"a")
     write(ordered, *good(10), key=b"b")
     work(ordered, 0.01)
     before = [request.body for request in ordered.sender.sent if request.body != BAD]
@@ -168,7 +187,7 @@ def test_behind_a_refused_event_nothing_of_its_key_is_sent_and_all_of_other_keys
     assert ordered.committed() == len(ordered.source.logs[FIRST])
 
 
-def test_a_restart_has_the_credit_anew_and_no_more() -> None:
+def test_a_restart_has_a_small_part_of_the_credit_anew_and_no_more() -> None:
     first = house(rule=deaf)
     write(first, *good(500))
     source = first.source
@@ -178,7 +197,7 @@ def test_a_restart_has_the_credit_anew_and_no_more() -> None:
         life.stop()
         life.clock.advance(60.0)
         source.close()
-        assert life.committed() == lives * CREDIT
+        assert life.committed() == lives * START
 
 
 @pytest.mark.parametrize("bad", [BAD, NOTHING], ids=["refused", "unusable"])
@@ -189,8 +208,34 @@ def test_a_revoked_partition_goes_at_once_and_what_is_held_of_it_is_not_committe
     leaving.source.revoke(FIRST)
     leaving.clock.run()
     assert leaving.source.let_go == [frozenset((FIRST,))]
-    assert (leaving.delivery.withheld(), leaving.committed()) == ({}, CREDIT)
+    assert (leaving.delivery.withheld(), leaving.committed()) == ({}, START)
     assert leaving.flow.waiting() == (0, 0)
+
+
+@pytest.mark.parametrize("bad", [BAD, NOTHING], ids=["refused", "unusable"])
+@pytest.mark.parametrize("is_lost", [False, True], ids=["revoked", "lost"])
+def test_a_dead_letter_that_is_given_up_unwritten_is_paid_back(bad: bytes, is_lost: bool) -> None:
+    leaving = house(credit=2)
+    leaving.letters.error = WriteError("broker", "not enough replicas")
+    write(leaving, bad, bad)
+    work(leaving, 0.05)
+    assert leaving.delivery._admission.budget_left() == 0
+    (leaving.source.lose if is_lost else leaving.source.revoke)(FIRST)
+    leaving.clock.run()
+    assert leaving.delivery._admission.budget_left() == 2
+
+
+@pytest.mark.parametrize("bad", [400, NOTHING], ids=["refused", "unusable"])
+def test_a_dead_letter_that_is_given_up_while_it_is_written_may_arrive_and_stays_paid(
+    bad: int | bytes,
+) -> None:
+    alone = Alone(admission=AdmissionPolicy(ConcurrencyPolicy(9, adaptive=False), budget=BudgetPolicy(2)))
+    alone.letters.answers = False
+    alone.delivery.deliver(record(0, value=bad if isinstance(bad, bytes) else b"{}"))
+    if isinstance(bad, int):
+        alone.sender.answer(bad)
+    assert alone.delivery.abandon(record(0))
+    assert alone.delivery._admission.budget_left() == 1
 
 
 @pytest.mark.parametrize(("status", "left", "letters"), [(200, 1, 1), (503, 1, 1), (400, 0, 2), (None, 1, 1)])
@@ -236,4 +281,4 @@ def test_an_answer_of_one_status_that_may_pass_says_nothing_of_another() -> None
     told.delivery._admission._unpaid = frozenset(("422",))
     write(told, *[BAD] * 100, *good(100))
     work(told, 1.0)
-    assert len(told.letters.letters) == 100 + CREDIT
+    assert len(told.letters.letters) == 100 + START

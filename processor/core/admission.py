@@ -146,9 +146,9 @@ class Admission:
         """Whether what was refused may be sent again, its dead letter being paid for beforehand."""
         return self._circuit.state() is not State.OPEN and self._budget.pay(Fault.REFUSED)
 
-    def give_back(self) -> None:
-        """What was reserved for is answered, or given up."""
-        self._budget.give_back(Fault.REFUSED)
+    def give_back(self, fault: Fault) -> None:
+        """What was paid for is no dead letter: it is answered first, or given up."""
+        self._budget.give_back(fault)
 
     # Questions
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.admission import Admission, AdmissionPolicy, Leave, Outcome
-from processor.core.budget import BudgetPolicy
+from processor.core.budget import BudgetPolicy, Fault
 from processor.core.circuit import CircuitPolicy, State
 from processor.core.concurrency import ConcurrencyPolicy
 from processor.core.rate import RatePolicy
@@ -184,10 +184,10 @@ def test_what_may_always_be_a_dead_letter_is_told_by_its_code_or_its_status() ->
 def test_what_is_sent_again_is_paid_for_beforehand_and_given_back_when_it_is_answered() -> None:
     admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=1), budget=BudgetPolicy(1)))
     assert (admission.reserve(), admission.reserve()) == (True, False)
-    admission.give_back()
+    admission.give_back(Fault.REFUSED)
     assert admission.reserve()
     assert not admission.afford(NOW, 1.0)
-    admission.give_back()
+    admission.give_back(Fault.REFUSED)
     assert (admission.circuit().state(), admission.reserve()) == (State.OPEN, False)
 
 

@@ -464,13 +464,13 @@ class Account:
         self._is_paid_for(item, code)
 
     def _is_paid_for(self, item: Item, code: str) -> None:
-        """Refused or unusable: each as many as the credit, and those that deliveries paid for."""
+        """Refused or unusable: each as many as it may be at a start, and those that deliveries paid for."""
         budget = self._history.shape.admission.budget
         if budget is None or code == Kind.TOMBSTONE.value:
             return
         paid = self.paid[code in UNUSABLE]
         paid.add(item.name)
-        if len(paid) > budget.credit + budget.per_delivery * self.deliveries:
+        if len(paid) > min(budget.at_start, budget.credit) + budget.per_delivery * self.deliveries:
             self._fail(Promise.BUDGET, f"{item.name}: {len(paid)} letters, {self.deliveries} deliveries")
 
     def _is_right(self, tenure: Tenure, item: Item, code: str) -> None:
@@ -517,6 +517,9 @@ class Account:
         self.busy_at = self._history.world.now
         if error is None:
             self._proves(item)
+            return
+        for paid in self.paid:  # paid back, should it be given up
+            paid.discard(item.name)
 
     # From the delivery
 
