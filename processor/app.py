@@ -56,7 +56,7 @@ class Front(Protocol):
     """Where the pages are shown."""
 
     async def open(self) -> int:
-        """The port; 0 where there is none. Raises FatalError."""
+        """The port; 0 where there is none. Raises ConfigError and FatalError."""
 
     async def close(self) -> None:
         """Show them no more."""
@@ -100,7 +100,7 @@ class App:
         await self.run(_stop_on_signals(asyncio.get_running_loop()))
 
     async def run(self, stop: asyncio.Future[None]) -> None:
-        """Process until `stop` is done, then drain, commit and leave. Raises FatalError."""
+        """Process until `stop` is done, then drain, commit and leave. Raises ConfigError, FatalError."""
         self._loop = loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[str] = loop.create_future()
         async with contextlib.AsyncExitStack() as rooms:

@@ -12,7 +12,7 @@ from processor.choices import AnyMethod, IntegrationsRule
 from processor.core.disclosure import Payloads
 from processor.core.endpoint import Endpoint
 from processor.core.filters import Integrations
-from processor.core.host_names import NAME
+from processor.core.host_names import NAME, is_place
 from processor.core.lanes import Order
 from processor.core.retry import RetryPolicy
 from processor.core.transform import Envelope, Method
@@ -253,6 +253,16 @@ class AdminSettings(Section):
         description="Without a token: names under which `/live` shows events, beside addresses, names "
         "without a full stop and those that end in `.svc`, `.local`, `.localhost` or `.internal`.",
     )
+
+    @field_validator("host")
+    @classmethod
+    def _is_an_address_or_name(cls, host: str) -> str:
+        if not is_place(host):
+            raise ValueError(
+                f"{host[:253]!r} is no address to listen on: write an address or a name of this machine, "
+                "such as `0.0.0.0` or `::1`, without scheme and port"
+            )
+        return host
 
     @field_validator("allowed_hosts")
     @classmethod

@@ -134,7 +134,10 @@ class Supervisor:
         self._statuses: list[int] = []
 
     async def run_until_signal(self) -> int:
-        """Keep them running until SIGTERM or SIGINT; then the exit status. Raises FatalError."""
+        """Keep them running until SIGTERM or SIGINT; then the exit status.
+
+        Raises ConfigError and FatalError.
+        """
         loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

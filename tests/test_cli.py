@@ -129,6 +129,18 @@ def test_preview_shows_events_without_an_envelope_as_they_are(tmp_path: Path) ->
     assert (shown["url"], shown["body"]) == ("http://h.example/in", text)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_admin_port_that_cannot_be_had_is_told_before_anything_is_read(
+    tmp_path: Path, workers: str
+) -> None:
+    said = {"host": "192.0.2.1", "port": 0}
+    file = written(tmp_path, {"url": "http://h.example"}, admin=said)
+    done = typed("run", "-c", str(file), "--workers", workers)
+    assert done.returncode == 2
+    assert "error admin.host: cannot listen on 192.0.2.1:0: " in done.stderr
+    assert "started" not in done.stderr
+
+
 @pytest.mark.parametrize("command", ["run", "check", "preview"])
 def test_a_bad_configuration_is_told_whole_and_ends_with_2(tmp_path: Path, command: str) -> None:
     file = written(tmp_path, {"url": "ftp://h.example", "metod": "GET"}, delivery={"max_in_flight": 0})

@@ -17,11 +17,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from processor.core.host_names import is_no_strangers
-from processor.errors import FatalError
 from processor.model import Report
 from processor.sections import AdminSettings
 from processor.web.admin_connections import LIMITS, PROTECTION, Connection, Connections, Limits
-from processor.web.listening import authority, listening
+from processor.web.listening import listening, refusal
 from processor.web.live_page import EVENTS, LivePage
 from processor.web.pages import DistantPages, Pages, told
 
@@ -79,15 +78,12 @@ class Admin:
         self._servers: list[asyncio.Server] = []
 
     async def open(self) -> int:
-        """The port it listens on. Raises FatalError if that cannot be had."""
+        """The port it listens on. Raises ConfigError, or FatalError, if that cannot be had."""
         host, port = self._settings.host, self._settings.port
         try:
             sockets = await listening(host, port)
-        except OSError as error:
-            raise FatalError(
-                f"cannot listen on {authority(host, port)}: {error.strerror}; "
-                "set admin.port, or admin.host, to what is free"
-            ) from error
+        except (OSError, UnicodeError) as error:
+            raise refusal(error, host, port) from error
         await self._runner.setup()
         server, among = self._runner.server, self._connections
         assert server is not None

@@ -5,8 +5,11 @@ one of IPv4. All sockets have the same port.
 """
 
 import asyncio
+import errno
 import socket
 from typing import Any
+
+from processor.errors import ConfigError, FatalError, Problem
 
 Address = tuple[Any, ...]
 
@@ -14,7 +17,7 @@ EVERYWHERE = ("", "::")
 
 
 async def listening(host: str, port: int) -> list[socket.socket]:
-    """Bound sockets; port 0 is any free one. Raises OSError."""
+    """Bound sockets; port 0 is any free one. Raises OSError, and UnicodeError for what no name can be."""
     if host in EVERYWHERE and socket.has_ipv6:
         try:
             return [_bound(socket.AF_INET6, ("::", port), serves_both=True)]
@@ -31,6 +34,25 @@ async def listening(host: str, port: int) -> list[socket.socket]:
             each.close()
         raise
     return found
+
+
+def refusal(error: OSError | UnicodeError, host: str, port: int) -> ConfigError | FatalError:
+    """What it means that `listening` failed.
+
+    A port that is taken, and a name server that does not answer, may be other by the next start; all else
+    is for the operator to mend.
+    """
+    where = f"cannot listen on {authority(host, port)}"
+    why = (isinstance(error, OSError) and error.strerror) or "it is no name"
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return FatalError(f"{where}: the name {host} cannot be looked up for now; is admin.host right?")
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return FatalError(f"{where}: {why}; set admin.port, or admin.host, to what is free")
+    if isinstance(error, PermissionError):
+        remedy = "set it to 1024 or above; those below are for privileged users"
+        return ConfigError([Problem("admin.port", f"{where}: {why}", remedy)])
+    remedy = "set it to an address or name of this machine, or leave it out for all of them"
+    return ConfigError([Problem("admin.host", f"{where}: {why}", remedy)])
 
 
 def authority(host: str, port: int) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.core.host_names import is_no_strangers
+from processor.core.host_names import is_no_strangers, is_place
 
 OURS = ("live.example.com",)
 
@@ -56,3 +56,17 @@ def test_addresses_reserved_names_and_ours_are_no_strangers(name: str, port: str
 )
 def test_all_others_could_be_a_strangers(host: str) -> None:
     assert not is_no_strangers(host, OURS)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "::", "0.0.0.0", "[::1]", "fe80::1%eth0", "localhost", "a-b.c_d.example", "h.", "a" * 63]
+)
+def test_an_address_or_a_name_is_a_place_to_listen(host: str) -> None:
+    assert is_place(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["http://h", "0.0.0.0:80", "a b", "*", ".", "a..b", "-", "::g", "é", "a" * 64, "a." * 200, "[h]"]
+)
+def test_what_no_machine_can_be_called_is_none(host: str) -> None:
+    assert not is_place(host)

@@ -1,13 +1,17 @@
 """Where the admin port can be reached: both kinds of addresses by default, one where one was asked for."""
 
 import asyncio
+import errno
 import socket
 
 import pytest
 
-from processor.web.listening import authority, listening
+from processor.errors import ConfigError, FatalError
+from processor.sections import AdminSettings
+from processor.web.admin import Admin
+from processor.web.listening import authority, listening, refusal
+from tests.web.test_admin import Shown, page
 from tests.web.test_admin import listening as admin
-from tests.web.test_admin import page
 
 
 def can_have_ipv6() -> bool:
@@ -87,3 +91,28 @@ async def test_a_name_that_is_none_is_an_error() -> None:
 )
 def test_addresses_are_shown_as_urls_have_them(host: str, shown: str) -> None:
     assert authority(host, 80) == shown
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "fe80::1%nope", "nosuch.invalid", f"{'a' * 64}.invalid"])
+async def test_an_address_that_is_not_ours_is_a_fault_of_the_configuration(host: str) -> None:
+    settings = AdminSettings.model_construct(host=host, port=0, token=None, allowed_hosts=[])
+    with pytest.raises((ConfigError, FatalError)) as raised:
+        await Admin(settings, Shown()).open()
+    if isinstance(raised.value, ConfigError):
+        assert str(raised.value).startswith(f"admin.host: cannot listen on {authority(host, 0)}: ")
+        assert "leave it out for all of them" in str(raised.value)
+    else:  # a name server that does not answer
+        assert host.endswith(".invalid")
+
+
+def test_what_may_be_over_by_the_next_start_is_no_fault_of_the_configuration() -> None:
+    for error in (OSError(errno.EADDRINUSE, "taken"), socket.gaierror(socket.EAI_AGAIN, "try again")):
+        assert isinstance(refusal(error, "h", 80), FatalError)
+
+
+def test_a_port_for_privileged_users_is_named_with_its_setting() -> None:
+    told = refusal(PermissionError(errno.EACCES, "Permission denied"), "::", 80)
+    assert str(told) == (
+        "admin.port: cannot listen on [::]:80: Permission denied (set it to 1024 or above; those below are "
+        "for privileged users)"
+    )
