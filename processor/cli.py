@@ -122,7 +122,8 @@ def check(
 ) -> None:
     """Say everything that is wrong with the configuration, at once.
 
-    Exit status: 0 nothing is wrong, 2 something is.
+    Exit status: 0 nothing is wrong, 2 something is. With --connect also 1: nothing is known to be wrong,
+    but brokers or the endpoint could not be reached now, or a name not be looked up.
     """
     if schema:
         from processor.schema import of_file
@@ -135,11 +136,10 @@ def check(
         typer.echo(f"warn  {warning}", err=True)
     findings = list(_findings(settings)) if connect else []
     for finding in findings:
-        typer.echo(
-            f"{'ok   ' if finding.ok else 'error'} {finding.what}: {finding.detail}", err=not finding.ok
-        )
-    if not all(finding.ok for finding in findings):
-        raise typer.Exit(2)
+        verdict = "ok   " if finding.ok else "away " if finding.is_away else "error"
+        typer.echo(f"{verdict} {finding.what}: {finding.detail}", err=not finding.ok)
+    if bad := [finding for finding in findings if not finding.ok]:
+        raise typer.Exit(1 if all(finding.is_away for finding in bad) else 2)
 
 
 @app.command()
@@ -292,4 +292,4 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     try:
         yield Finding(what, True, asyncio.run(probe_endpoint(settings.destination)))
     except TransportError as error:
-        yield Finding(what, False, str(error))
+        yield Finding(what, False, str(error), is_away=error.reason in ("connect", "dns", "reset", "timeout"))

@@ -241,11 +241,12 @@ class Sign(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What a look at something outside came to."""
+    """What a look at something outside came to; `is_away`: no answer came, which may be so for now only."""
 
     what: str
     ok: bool
     detail: str
+    is_away: bool = False
 
 
 class Report(NamedTuple):

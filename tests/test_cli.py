@@ -229,15 +229,15 @@ async def test_check_connect_reports_everything_that_it_tried(tmp_path: Path) ->
         assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 5
 
 
-def test_check_connect_ends_with_2_where_something_cannot_be_reached(tmp_path: Path) -> None:
+def test_check_connect_ends_with_1_where_the_endpoint_cannot_be_reached_now(tmp_path: Path) -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("events")
         broker.create_topic("events.dlq")
         kafka = BASE["kafka"] | {"bootstrap_servers": broker.bootstrap_servers}
         file = written(tmp_path, {"url": f"http://127.0.0.1:{unused_port()}"}, kafka=kafka)
         done = asked("check", "--connect", "-c", str(file))
-    assert done.returncode == 2
-    assert "error endpoint http://127.0.0.1" in done.stderr
+    assert done.returncode == 1
+    assert "away  endpoint http://127.0.0.1" in done.stderr
 
 
 @pytest.fixture
@@ -284,9 +284,18 @@ def test_check_connect_reports_the_endpoint_also_where_the_brokers_are_down(
             kafka=BASE["kafka"] | {"bootstrap_servers": f"{HOST}:{unused_port()}"},
         )
         done = asked("check", "--connect", "-c", str(file))
-    assert done.returncode == 2
-    assert f"error brokers {HOST}" in done.stderr
+    assert done.returncode == 1
+    assert f"away  brokers {HOST}" in done.stderr
     assert "ok    endpoint http://" in done.stdout
+
+
+def test_what_is_wrong_weighs_more_than_what_cannot_be_reached(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    file = at(broker, tmp_path, f"http://{HOST}:{unused_port()}", dead_letter={"topic": "nowhere"})
+    done = asked("check", "--connect", "-c", str(file))
+    assert done.returncode == 2
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["error", "away"]
 
 
 @pytest.mark.parametrize("trusted", [True, False])

@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[a
 from processor.kafka import rights
 from processor.kafka.inquiry import Lines
 from processor.kafka.options import client_options
-from processor.kafka.remedies import in_words, of_cut_off
+from processor.kafka.remedies import AWAY, in_words, of_cut_off
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import Finding
 
@@ -31,8 +31,10 @@ def probe(
         cluster = client.list_topics(timeout=ANSWER_SECONDS)
     except KafkaException as error:
         client.poll(0)
-        why = of_cut_off(lines.said) or in_words(_telling([*errors, error.args[0]]))
-        return [Finding(brokers, False, why)]
+        if is_cut_off := of_cut_off(lines.said):
+            return [Finding(brokers, False, is_cut_off)]
+        why = _telling([*errors, error.args[0]])
+        return [Finding(brokers, False, in_words(why), is_away=why.name() in AWAY)]
     readable = {name: cluster.topics[name] for name in kafka.topics if name in cluster.topics}
     facts = rights.ask(client, kafka, dead_letter, readable)
     return [

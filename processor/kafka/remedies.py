@@ -17,6 +17,21 @@ REMEDIES = {
     "_SSL": "look at kafka.ssl_ca_file, and at whether kafka.security_protocol is that of the listener",
     "_RESOLVE": "look at the host names in kafka.bootstrap_servers",
 }
+AWAY = frozenset(
+    (
+        "_ALL_BROKERS_DOWN",
+        "_RESOLVE",
+        "_TIMED_OUT",
+        "_TRANSPORT",
+        "BROKER_NOT_AVAILABLE",
+        "LEADER_NOT_AVAILABLE",
+        "NETWORK_EXCEPTION",
+        "NOT_LEADER_FOR_PARTITION",
+        "REPLICA_NOT_AVAILABLE",
+        "REQUEST_TIMED_OUT",
+    )
+)
+"""What says nothing of a configuration: nobody answers, or somebody else has to."""
 _WRONG_PROTOCOL = ("Disconnected while requesting ApiVersion", "in state APIVERSION_QUERY")
 _PROTOCOL = "is kafka.security_protocol that of the listener?"
 _CUT_OFF = "the broker ends connections before a word was understood"

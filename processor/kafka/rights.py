@@ -25,7 +25,7 @@ from confluent_kafka.admin._resource import ResourceType
 from processor.core import offset_codec
 from processor.kafka.inquiry import doubt_of_protocol
 from processor.kafka.options import LOGGER, consumer_options
-from processor.kafka.remedies import advised
+from processor.kafka.remedies import AWAY, advised
 from processor.kafka.retention import bounds_of_time, kept_seconds
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import Finding
@@ -148,7 +148,7 @@ def of_fetches(kafka: KafkaSettings, topics: Mapping[str, Collection[int]]) -> I
     options = consumer_options(kafka) | {"statistics.interval.ms": 0, "group.protocol": "classic"}
     client = confluent_kafka.Consumer(options, logger=LOGGER)
     client.assign([TopicPartition(*each, OFFSET_END) for each in asked])
-    silent, errors = dict.fromkeys(asked), {}
+    silent, errors, away = dict.fromkeys(asked), {}, set(asked)
     until = time.monotonic() + ANSWER_SECONDS
     while silent and time.monotonic() < until:
         if (message := client.poll(0.1)) is None:
@@ -158,11 +158,13 @@ def of_fetches(kafka: KafkaSettings, topics: Mapping[str, Collection[int]]) -> I
         error = message.error()
         if error and which in asked and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
             errors[which] = advised(error.name(), error.str())
+            if error.name() not in AWAY:
+                away.discard(which)
     client.close()
     for which in silent:
         errors[which] = "its leader does not answer: can the brokers' advertised addresses be reached?"
     for (name, number), text in errors.items():
-        yield Finding(f"a fetch of {name}/{number}", False, text)
+        yield Finding(f"a fetch of {name}/{number}", False, text, is_away=(name, number) in away)
 
 
 def _may(described: Any, operation: AclOperation) -> bool:

@@ -101,7 +101,7 @@ def test_what_only_brokers_can_match_is_told_as_not_known() -> None:
 def test_brokers_that_cannot_be_reached_are_the_only_finding_and_the_reason_is_told() -> None:
     servers = f"{HOST}:{unused_port()}"
     (finding,) = look(servers, ["events"], "events.dlq")
-    assert (finding.what, finding.ok) == (f"brokers {servers}", False)
+    assert (finding.what, finding.ok, finding.is_away) == (f"brokers {servers}", False, True)
     assert "Connection refused" in finding.detail
 
 
@@ -131,7 +131,7 @@ def test_a_login_with_a_wrong_password_is_told_as_such_and_the_password_is_not(
     secure_kafka: SecureBroker,
 ) -> None:
     (finding,) = secured(secure_kafka, sasl_password=WRONG)
-    assert not finding.ok
+    assert (finding.ok, finding.is_away) == (False, False)
     assert "uthentication" in finding.detail
     assert WRONG not in finding.detail
 
@@ -148,7 +148,7 @@ def test_a_broker_whose_certificate_nobody_vouches_for_is_told_as_such(secure_ka
         sasl_username=secure_kafka.username,
         sasl_password=secure_kafka.password,
     )
-    assert not finding.ok
+    assert (finding.ok, finding.is_away) == (False, False)
     assert "certificate" in finding.detail
 
 
