@@ -8,7 +8,8 @@ Promises:
   behind the end of the log, which only a topic made anew or cut can have, is fatal;
 - what cannot be learned is never taken for something else: it has no place until it is learned;
 - a broker that does not answer costs a look-up `LOOK_SECONDS` and, where others lead partitions too,
-  once more that for all of them; it hides nothing of what the others lead.
+  once more that for all of them; it hides nothing of what the others lead;
+- all look-ups of one go take no longer than the `patience` they were given.
 """
 
 import math
@@ -21,11 +22,14 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaExcep
 from processor.core import offset_codec
 from processor.core.start import Begin, Edge, Group, begin, policy_of, since
 from processor.errors import FatalError
+from processor.kafka.patience import Patience
 from processor.model import Missed, Partition, Position, SourceEvent, Troubled
 
 ANSWER_SECONDS = 10.0
 LOOK_SECONDS = 5.0
 TRIES = 3
+FIRST_SECONDS, AGAIN_SECONDS = 20.0, 5.0
+"""What all look-ups of an assignment may take together, and those that are tried again later."""
 PAST_THE_END = (
     "ends below its committed offset: was it made anew, or cut? Set the group's offsets, then start again"
 )
@@ -56,6 +60,7 @@ class Beginnings:
         dead_letter_topic: str = "",
     ) -> None:
         self.since: float | None = None
+        self.patience = Patience(FIRST_SECONDS)
         self._client = client
         self._policy = policy_of(setting)
         self._is_ours = is_ours
@@ -70,11 +75,18 @@ class Beginnings:
         self._there: Mapping[str, int] | None = None
         """How many partitions each topic had when we first looked."""
 
+    def take_time(self, *, is_again: bool) -> Patience:
+        """Begin a go: what is asked from now on may take so long together."""
+        self.patience = Patience(AGAIN_SECONDS if is_again else FIRST_SECONDS)
+        return self.patience
+
     def committed(self, assigned: list[TopicPartition], tries: int = TRIES) -> Committed:
         """What the group has committed; those of which that cannot be learned now are left out."""
-        for _ in range(tries if assigned else 0):
+        for n in range(tries if assigned else 0):
+            if n and self.patience.is_over:
+                break
             try:
-                found = self._client.committed(assigned, timeout=ANSWER_SECONDS)
+                found = self._client.committed(assigned, timeout=self.patience.at_most(ANSWER_SECONDS))
             except KafkaException as error:
                 self._trouble(error.args[0], "committed offsets")
                 continue
@@ -173,7 +185,7 @@ class Beginnings:
 
     def _topics(self) -> dict[str, int] | None:
         try:
-            topics = self._client.list_topics(timeout=LOOK_SECONDS).topics
+            topics = self._client.list_topics(timeout=self.patience.at_most(LOOK_SECONDS)).topics
         except KafkaException as error:
             self._trouble(error.args[0], "topics")
             return None
@@ -210,10 +222,11 @@ class Beginnings:
         shares = self._shares(asked)
         found: dict[Partition, int] = {}
         is_answered = True
+        each_takes = self.patience.at_most(LOOK_SECONDS) / len(shares)
         for share in shares:
             places = [TopicPartition(*partition, asked[partition]) for partition in share]
             try:
-                answers = self._client.offsets_for_times(places, timeout=LOOK_SECONDS / len(shares))
+                answers = self._client.offsets_for_times(places, timeout=each_takes)
             except KafkaException as error:
                 self._trouble(error.args[0], "offsets by time")
                 is_answered = False
@@ -238,7 +251,7 @@ class Beginnings:
 
     def _leaders_now(self) -> dict[Partition, int]:
         try:
-            topics = self._client.list_topics(timeout=LOOK_SECONDS).topics
+            topics = self._client.list_topics(timeout=self.patience.at_most(LOOK_SECONDS)).topics
         except KafkaException as error:
             self._trouble(error.args[0], "topics")
             return {}
@@ -252,7 +265,9 @@ class Beginnings:
         """The first offset that the topic holds, and the one behind its last; None: not to be learned now."""
         what = f"the ends of {partition}"
         try:
-            held = self._client.get_watermark_offsets(TopicPartition(*partition), timeout=LOOK_SECONDS)
+            held = self._client.get_watermark_offsets(
+                TopicPartition(*partition), timeout=self.patience.at_most(LOOK_SECONDS)
+            )
         except KafkaException as error:
             self._trouble(error.args[0], what)
             return None

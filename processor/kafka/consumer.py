@@ -14,8 +14,8 @@ Promises:
   is told as `Missed`, and a position behind the end of the same log ends the process;
 - a topic that was deleted and made anew is told as `MadeAnew`, and read from its beginning in a new
   assignment, whatever was committed for the one before; with `auto_offset_reset: error` the process ends;
-- nothing of the dead-letter topic is read, also where a pattern assigns it to us: no position of it is
-  told, and none is committed;
+- nothing of the dead-letter topic is read, told or committed, also where a pattern assigns it to us;
+- an assignment waits at most 20 s for the brokers, what is asked again 5 s and a fifth of the time;
 - at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
 """
 
@@ -186,13 +186,14 @@ class Consumer:
 
     def _assign(self, assigned: list[TopicPartition], *, is_again: bool = False) -> None:
         """Begin these; `is_again`: those that were parked, and are told anew once it is known where."""
-        began = time.monotonic()
+        self._beat = began = time.monotonic()
+        patience = self._beginnings.take_time(is_again=is_again)
         ours = [each for each in assigned if each.topic != self._dead_letter_topic]
         partitions = list(map(partition_of, ours))
         question = self._registry.ask({each.topic for each in ours}, self._answered)
         committed = self._beginnings.committed(ours, 1 if is_again else TRIES)
         marked = {p: read(*at).marks.topic_id if (at := committed.get(p)) else None for p in partitions}
-        told = question.answer(ANSWER_SECONDS if any(marked.values()) else 0.0)
+        told = question.answer(patience.at_most(ANSWER_SECONDS) if any(marked.values()) else 0.0)
         anew = self._identities.begun(marked, told)
         unread = self._letters_among(assigned)
         if anew and not self._may_begin_anew(anew):

@@ -25,8 +25,9 @@ import confluent_kafka
 from confluent_kafka import OFFSET_INVALID, KafkaError, Message, TopicPartition
 
 from processor.errors import FatalError
-from processor.kafka.beginnings import Beginnings
+from processor.kafka.beginnings import AGAIN_SECONDS, Beginnings
 from processor.kafka.holds import Holds
+from processor.kafka.patience import Patience
 from processor.model import Partition, Received, Record, RecordHeaders, Unreadable
 
 RESET = "has records below its committed offset: was it made anew? Set the group's offsets, then start again"
@@ -39,8 +40,8 @@ BATCH_BYTES = 4 * 1024 * 1024
 """Once so much has come in one read, no more is asked for."""
 PARKED_SECONDS = 1.0
 """After so long it is tried again to learn where a partition begins."""
-SHARE, MOST_PARKED_SECONDS = 4, 20.0
-"""And after so many times what the last try took, up to so long: most of the time is for reading."""
+SHARE = 4
+"""And after so many times what the last try took: most of the time is for reading."""
 FEW, MANY = 10, 100
 """Messages asked of the library at a time, before it is known how large they are, and at the most."""
 UNREADABLE = frozenset(
@@ -126,7 +127,7 @@ class Records:
     def put_off(self, partitions: Collection[Partition], since: float) -> None:
         """What was asked of these from `since` on, in monotonic seconds, is not known: ask later."""
         now = time.monotonic()
-        pause = PARKED_SECONDS + min(SHARE * (now - since), MOST_PARKED_SECONDS)
+        pause = PARKED_SECONDS + SHARE * (now - since)
         self._due.update(dict.fromkeys(partitions, now + pause))
 
     def unknown(self, now: float) -> frozenset[Partition]:
@@ -134,12 +135,19 @@ class Records:
         return frozenset(p for p, offset in self._parked.items() if offset is None and self._due[p] <= now)
 
     def settle(self, now: float) -> None:
-        """Let those begin whose offset was not held; with the first that does not answer it is enough."""
+        """Let those begin whose offset was not held; with the first that does not answer it is enough.
+
+        So it is once that has taken as long as a go may: the others begin in the next rounds.
+        """
+        patience = Patience(AGAIN_SECONDS)
         for partition in [p for p, due in self._due.items() if due <= now]:
             offset = self._parked.get(partition)
             if offset is None:
                 continue
+            if patience.is_over:
+                return
             since = time.monotonic()
+            self._beginnings.take_time(is_again=True)
             place = None if self._is_made_anew(partition) else self._beginnings.instead_of(partition, offset)
             if place is not None:
                 self._begin_at(partition, place)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import confluent_kafka
 import pytest
@@ -11,7 +11,8 @@ from confluent_kafka import TopicPartition as Place
 
 from processor.core.offset_codec import Marks, encode
 from processor.errors import FatalError
-from processor.kafka.beginnings import TRIES, Beginnings
+from processor.kafka.beginnings import AGAIN_SECONDS, FIRST_SECONDS, TRIES, Beginnings
+from processor.kafka.patience import LEAST_SECONDS, Patience
 from processor.model import Missed, Partition, Position, SourceEvent, Troubled
 from tests.builders import FIRST, SECOND, THIRD
 
@@ -235,6 +236,42 @@ def test_whatever_is_not_answered_a_group_that_starts_at_the_end_begins_no_earli
     assert begun(begin, FIRST).get(FIRST, 100) in (OFFSET_END, 100)
     client.silent_for = 0
     assert begun(begin, FIRST) == {FIRST: 100}
+
+
+class SilentClient(Client):
+    """One whose brokers take all the time that they are given, by a clock of its own, but for `heard`."""
+
+    def __init__(self, heard: str) -> None:
+        super().__init__(committed={FIRST: MARKED})
+        self.heard = heard
+        self.clock = 0.0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in ("committed", "list_topics", "offsets_for_times", "get_watermark_offsets"):
+            return super().__getattribute__(name)
+        is_heard = name == self.heard
+
+        def asked(*_: object, timeout: float) -> Any:
+            self.clock += timeout
+            if is_heard:
+                return getattr(Client, name)(self, *_, timeout=timeout)
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+        return asked
+
+
+@pytest.mark.parametrize("heard", ["", "committed", "list_topics", "offsets_for_times"])
+@pytest.mark.parametrize(("is_again", "seconds"), [(False, FIRST_SECONDS), (True, AGAIN_SECONDS)])
+def test_brokers_that_do_not_answer_cost_no_more_than_the_patience_of_one_go(
+    heard: str, is_again: bool, seconds: float
+) -> None:
+    client = SilentClient(heard)
+    begin, _ = beginnings(client, "latest")
+    begin.take_time(is_again=is_again)
+    begin.patience = Patience(seconds, lambda: client.clock)
+    assert SECOND not in begun(begin, FIRST, SECOND)
+    assert begin.instead_of(FIRST, 1) is None
+    assert client.clock < seconds + 12 * LEAST_SECONDS
 
 
 @pytest.mark.parametrize("setting", ["earliest", "latest"])
