@@ -143,7 +143,7 @@ class Commits:
             return
         self._sent_at = None
         self._flow.committed([partition for partition, error in errors.items() if error is None])
-        self._waiting.extendleft(reversed(again))
+        self._waiting.extend(again)
         self._all_went_well &= bool(again) or not any(errors.values())
         self._send_next()
 

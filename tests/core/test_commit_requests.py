@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.commit_requests import LOOK_AGAIN_SECONDS, CommitRequests
+from processor.core.commit_requests import ALONE, HALVINGS, LOOK_AGAIN_SECONDS, CommitRequests
 from processor.model import Partition
 
 UNKNOWN = "UNKNOWN_TOPIC_OR_PART"
@@ -37,7 +37,7 @@ class Broker:
             self.sent.append(list(request))
             error = None if self.refused.isdisjoint(request) else self.error
             self.acknowledged.update(request if error is None else ())
-            waiting[:0] = self.requests.answered(dict.fromkeys(request, error), now)
+            waiting += self.requests.answered(dict.fromkeys(request, error), now)
 
 
 @given(st.sets(partitions, min_size=1), st.sets(partitions), st.sets(partitions))
@@ -70,6 +70,39 @@ def test_partitions_of_a_refused_topic_are_looked_at_one_by_one_now_and_then() -
     assert broker.acknowledged == {*GOOD, *BAD[1:]}
     broker.round(ALL, LOOK_AGAIN_SECONDS)
     assert broker.sent == [[*GOOD, *BAD[1:]], [BAD[0]]]
+
+
+MANY = [Partition("many", number) for number in range(1000)]
+
+
+@pytest.mark.parametrize("refused", [MANY, MANY[400:], MANY[:400], MANY[400:410], MANY[::500]])
+def test_a_refused_topic_of_many_partitions_is_looked_at_in_few_requests(refused: list[Partition]) -> None:
+    broker = Broker(refused)
+    broker.round([*GOOD, *MANY])
+    assert len({*GOOD, *MANY} - set(refused) - broker.acknowledged) < ALONE
+    assert len(broker.sent) <= 3 + ALONE + 2 + 2 * HALVINGS
+    broker.round([*GOOD, *MANY], LOOK_AGAIN_SECONDS / 2)
+    assert len(broker.sent) == 2
+
+
+def test_what_is_well_between_many_that_are_refused_is_found_look_by_look() -> None:
+    broker, found = Broker(MANY[::2]), set[Partition]()
+    for look in range(1 + len(MANY) // ALONE):
+        broker.round(MANY, look * LOOK_AGAIN_SECONDS)
+        assert len(broker.sent) <= 3 + ALONE + 2 + 2 * HALVINGS
+        found |= broker.acknowledged
+    broker.round(MANY, LOOK_AGAIN_SECONDS * (look + 1))
+    assert found == set(MANY[1::2])
+
+
+def test_a_request_that_is_too_large_is_halved_until_it_is_not() -> None:
+    requests, waiting, sizes = CommitRequests(), [list(MANY)], []
+    while waiting:
+        request = waiting.pop(0)
+        error = "INVALID_COMMIT_OFFSET_SIZE" if len(request) > 300 else None
+        sizes.append(len(request))
+        waiting += map(list, requests.answered(dict.fromkeys(request, error), 0.0))
+    assert sizes == [1000, *[1] * ALONE, 484, 484, 242, 242, 242, 242]
 
 
 def test_what_is_taken_again_goes_with_the_others_again() -> None:
