@@ -116,7 +116,7 @@ class App:
         """Open every room; `rooms` closes them in reverse."""
         await self._client.open()
         rooms.push_async_callback(self._client.close)
-        self._producer.open(self._fail, self._telemetry.troubled)
+        self._producer.open(self._telemetry.troubled)
         rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
         self._delivery = self._build_delivery(loop)
         self._pipeline = self._build_pipeline(loop)
@@ -241,11 +241,11 @@ class App:
             "group": self._group.fault() or "ok",
             "topics": self._group.topics_fault() or "ok",
             "partitions": "ok",
-            "dead_letters": "ok",
+            "dead_letters": self._producer.fault() or "ok",
             "draining": "stopping" if self._draining else "ok",
             "endpoint": "ok",
         }
-        if blocked := self._delivery.stages()[Stage.BLOCKED_LETTER]:
+        if (blocked := self._delivery.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
             checks["dead_letters"] = f"{blocked} cannot be written"
         if self._settings.kafka.unready and (unreadable := self._reading.unreadable()):
             checks["partitions"] = f"cannot be read: {', '.join(map(str, sorted(unreadable)))}"

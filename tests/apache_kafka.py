@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import trustme
 from confluent_kafka import (
@@ -528,6 +528,14 @@ class GuardedBroker(Cluster):
     def forbid(self, operation: AclOperation, kind: ResourceType, name: str) -> None:
         """Take back what was allowed."""
         for done in self._admin.delete_acls([AclBindingFilter(*self._rule(operation, kind, name))]).values():
+            done.result(CHANGE_SECONDS)
+
+    def forbid_everywhere(self, operation: AclOperation, kind: ResourceType) -> None:
+        """Take back what was allowed for whatever topics or groups, as by tests before."""
+        principal, any_ = f"User:{self.username}", ResourcePatternType.ANY
+        whatever = cast("str", None)
+        rules = AclBindingFilter(kind, whatever, any_, principal, whatever, operation, AclPermissionType.ANY)
+        for done in self._admin.delete_acls([rules]).values():
             done.result(CHANGE_SECONDS)
 
     def _rule(self, operation: AclOperation, kind: ResourceType, name: str) -> Rule:

@@ -1,14 +1,18 @@
 """Writes records and waits for the acknowledgement.
 
-Promise: every `write` is answered exactly once on the event loop, unless `fatal` was called, and
-with None only after all in-sync replicas have the record. A write that timed out may still arrive:
-written again it is there twice, never not at all.
+Promise: every `write` is answered exactly once on the event loop, and with None only after all in-sync
+replicas have the record. A write that timed out may still arrive: written again it is there twice, never not
+at all.
+
+A client that can go on no more, as of a user who may write to no topic and gets no producer id, is made
+anew, again and again until it can: what was under way is answered as failed, and until then `fault` says why.
 """
 
 import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from itertools import count
 from typing import TypeVarTuple
 
 import confluent_kafka
@@ -21,6 +25,9 @@ from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import DeadLetter
 
 POLL_SECONDS = 0.2
+RENEW_SECONDS = 5.0
+"""After so long a client is made in place of a broken one, and one that was made is taken for well."""
+DROP_SECONDS = 60.0
 
 Arguments = TypeVarTuple("Arguments")
 Written = Callable[[WriteError | None], None]
@@ -64,22 +71,37 @@ class Producer:
         self._max_bytes = dead_letter.max_message_bytes
         self._options = producer_options(kafka, dead_letter)
         self._closing = False
+        self._client: confluent_kafka.Producer | None = None
+        self._unanswered: dict[int, Written] = {}
+        self._numbers = count()
+        self._broken: WriteError | None = None
 
-    def open(self, fatal: Callable[[str], None], troubled: Callable[[str, str], object] = _untold) -> None:
-        """Connect; answers come on the running loop. `fatal`: no write can succeed any more.
+    def open(self, troubled: Callable[[str, str], object] = _untold) -> None:
+        """Connect; answers come on the running loop.
 
         `troubled` is told what the client goes on from: the name of an error, and a sentence.
         """
         self._loop = asyncio.get_running_loop()
-        self._fatal = fatal
         self._troubled = troubled
+        self._begin()
+
+    def fault(self) -> str | None:
+        """Why nothing can be written; None: it can, as far as is known."""
+        return self._broken.message if self._broken else None
+
+    def _begin(self) -> None:
         options = {**self._options, "error_cb": self._on_error}
-        self._client = confluent_kafka.Producer(options, logger=LOGGER)
-        self._thread = threading.Thread(target=self._run, name="kafka-producer", daemon=True)
+        self._client = client = confluent_kafka.Producer(options, logger=LOGGER)
+        self._thread = threading.Thread(target=self._run, args=(client,), name="kafka-producer", daemon=True)
         self._thread.start()
 
     def write(self, letter: DeadLetter, written: Written) -> None:
         """Write; `written` gets None once acknowledged, else WriteError."""
+        if self._client is None:
+            self._loop.call_soon(written, self._broken)
+            return
+        number = next(self._numbers)
+        self._unanswered[number] = written
         try:
             self._client.produce(
                 self._topic,
@@ -87,27 +109,51 @@ class Producer:
                 value=letter.value,
                 headers=list(letter.headers),
                 timestamp=_milliseconds(letter.timestamp),
-                on_delivery=lambda error, _: self._answered(error, written),
+                on_delivery=lambda error, _: self._call(
+                    self._settle, number, _answer(error) if error else None
+                ),
             )
         except KafkaException as error:
-            self._loop.call_soon(written, self._refused(error.args[0]))
+            self._loop.call_soon(self._settle, number, self._refused(error.args[0]))
         except BufferError:
-            self._loop.call_soon(
-                written, WriteError("queue_full", "too many dead letters wait to be written")
-            )
+            full = WriteError("queue_full", "too many dead letters wait to be written")
+            self._loop.call_soon(self._settle, number, full)
 
     async def close(self, within: float) -> None:
         """Wait up to `within` seconds for what was written, then disconnect."""
-        await self._loop.run_in_executor(None, self._client.flush, within)
+        if self._client is not None:
+            await self._loop.run_in_executor(None, self._client.flush, within)
         self._closing = True
         await self._loop.run_in_executor(None, self._thread.join, within)
 
-    def _run(self) -> None:
+    def _run(self, client: confluent_kafka.Producer) -> None:
         try:
             while not self._closing:
-                self._client.poll(POLL_SECONDS)
-        except Exception as error:  # noqa: BLE001 - whatever ends the thread has to end the process
-            self._call(self._fatal, f"the dead-letter producer ended: {_said(error)}")
+                client.poll(POLL_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever ends the thread, another client may go on
+            dropped = threading.Event()
+            self._call(self._is_broken, _broken(error), dropped)
+            dropped.wait(DROP_SECONDS)  # so that the client ends here, where nobody waits for that
+
+    def _is_broken(self, error: WriteError, dropped: threading.Event) -> None:
+        """Nothing comes of the client any more."""
+        self._broken, self._client = error, None
+        dropped.set()
+        unanswered, self._unanswered = self._unanswered, {}
+        for written in unanswered.values():
+            written(error)
+        self._troubled("dead_letter_producer", f"{error.message}: the client is made anew until it can write")
+        self._loop.call_later(RENEW_SECONDS, self._renew)
+
+    def _renew(self) -> None:
+        if self._closing:
+            return
+        self._begin()
+        self._loop.call_later(RENEW_SECONDS, self._is_well, self._client)
+
+    def _is_well(self, client: confluent_kafka.Producer | None) -> None:
+        if client is self._client:
+            self._broken = None
 
     def _on_error(self, error: KafkaError) -> None:
         if not error.fatal():
@@ -121,8 +167,10 @@ class Producer:
         )
         return WriteError(refused.reason, refused.message + limit)
 
-    def _answered(self, error: KafkaError | None, written: Written) -> None:
-        self._call(written, _answer(error) if error else None)
+    def _settle(self, number: int, error: WriteError | None) -> None:
+        """Once: what a broken client was asked is answered already."""
+        if written := self._unanswered.pop(number, None):
+            written(error)
 
     def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
@@ -142,10 +190,11 @@ def _milliseconds(timestamp: float | None) -> int:
     return round(timestamp * 1000)
 
 
-def _said(error: Exception) -> str:
+def _broken(error: Exception) -> WriteError:
     if isinstance(error, KafkaException):
-        return f"{error.args[0].name()}: {in_words(error.args[0])}"
-    return str(error)
+        told: KafkaError = error.args[0]
+        return WriteError(_REASONS.get(told.code(), "broker"), f"{told.name()}: {in_words(told)}")
+    return WriteError("broker", str(error))
 
 
 def _write_error(error: KafkaError) -> WriteError:

@@ -23,6 +23,44 @@ async def checks(member: Member) -> dict[str, str]:
     return found
 
 
+async def test_who_may_write_nowhere_is_not_ready_and_loses_nothing_until_he_may(
+    scene: Build, guarded_kafka: GuardedBroker
+) -> None:
+    login = {
+        "security_protocol": "sasl_plaintext",
+        "sasl_mechanism": "PLAIN",
+        "sasl_username": guarded_kafka.username,
+        "sasl_password": guarded_kafka.password,
+    }
+    where = {"broker": guarded_kafka, "bootstrap_servers": guarded_kafka.guest_settings["bootstrap.servers"]}
+    async with scene(400, plan={"poison": 0.03}, kafka=login, **where) as run:
+        for right in (
+            (AclOperation.READ, ResourceType.GROUP, run.group),
+            (AclOperation.READ, ResourceType.TOPIC, run.topic),
+            (AclOperation.DESCRIBE, ResourceType.TOPIC, run.dead_letters),
+        ):
+            await asyncio.to_thread(guarded_kafka.allow, *right)
+        await asyncio.to_thread(guarded_kafka.forbid_everywhere, AclOperation.WRITE, ResourceType.TOPIC)
+        member = await run.join()
+
+        async def has_tried(times: int) -> bool:
+            return (await member.metrics()).get(("source_errors_total", "dead_letter_producer"), 0) >= times
+
+        async def says(words: str) -> bool:
+            return words in (await checks(member))["dead_letters"]
+
+        await run.until(says, "grant Write on the dead-letter topic")
+        await run.until(has_tried, 3)
+        lines = [line for line in member.log() if line["event"].startswith("kafka client")]
+        assert len([line for line in lines if line["error"] == "dead_letter_producer"]) == 1
+        right = (AclOperation.WRITE, ResourceType.TOPIC, run.dead_letters)
+        await asyncio.to_thread(guarded_kafka.allow, *right)
+        await run.until(says, "ok")
+        verdict = await run.finish()
+        await asyncio.to_thread(guarded_kafka.forbid, *right)
+    assert_clean(run, verdict)
+
+
 async def test_a_right_that_is_taken_away_is_named_until_it_is_given_back(
     scene: Build, guarded_kafka: GuardedBroker
 ) -> None:

@@ -9,9 +9,12 @@ from uuid import uuid4
 
 import confluent_kafka
 import pytest
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._resource import ResourceType
 
 from processor.core.dead_letter import DeadLetterPolicy, Failure
 from processor.errors import WriteError
+from processor.kafka import producer
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.producer import Producer
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
@@ -50,13 +53,16 @@ class FakeRig:
 class RealRig:
     """The real one."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, **settings: int) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic: str, login: dict[str, str] | None = None, **settings: int
+    ) -> None:
         self._servers = bootstrap_servers
         self._topic = topic
-        self.fatal: list[str] = []
-        kafka = KafkaSettings(bootstrap_servers=bootstrap_servers, group_id="g", topics=["t"])
+        self.troubles: list[tuple[str, str]] = []
+        said = {"bootstrap_servers": bootstrap_servers, "group_id": "g", "topics": ["t"], **(login or {})}
+        kafka = KafkaSettings.model_validate(said)
         self.writer: Producer = Producer(kafka, DeadLetterSettings(topic=topic, write_timeout=2, **settings))
-        self.writer.open(self.fatal.append)
+        self.writer.open(lambda error, text: self.troubles.append((error, text)))
 
     async def work(self) -> None:
         await asyncio.sleep(0.005)
@@ -193,22 +199,64 @@ async def test_a_broker_that_is_down_is_a_write_that_timed_out() -> None:
         assert error is not None
         assert error.reason == "timed_out"
         broker.broker_up(1)
-        assert await write(rig, LETTER) == [None]
+        while await write(rig, LETTER) != [None]:
+            continue
         await rig.close()
 
 
-async def test_a_producer_that_can_write_no_more_says_so() -> None:
+async def test_a_producer_that_can_write_no_more_says_so_and_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(producer, "RENEW_SECONDS", 0.1)
     with EmbeddedBroker() as broker:
         broker.create_topic("letters")
         rig = RealRig(broker.bootstrap_servers, "letters")
         assert await write(rig, LETTER) == [None]
         broker.push_errors(PRODUCE, [OUT_OF_ORDER_SEQUENCE])
-        rig.writer.write(LETTER, lambda error: None)
+        (error,) = await write(rig, LETTER)
+        assert error is not None
+        assert "OUT_OF_ORDER_SEQUENCE" in error.message
+        assert rig.writer.fault() == error.message
+        assert [name for name, _ in rig.troubles] == ["dead_letter_producer"]
+        assert await write(rig, LETTER) == [error]
         async with asyncio.timeout(PATIENCE):
-            while not rig.fatal:
+            while rig.writer.fault():
                 await rig.work()
-        assert "OUT_OF_ORDER_SEQUENCE" in rig.fatal[0]
+        assert await write(rig, LETTER) == [None]
+        assert rig.read()[-1] == LETTER
         await rig.close()
+
+
+@pytest.mark.kafka
+async def test_who_may_write_nowhere_writes_nothing_and_goes_on_when_the_right_is_given(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer, "RENEW_SECONDS", 0.1)
+    broker = request.getfixturevalue("guarded_kafka")
+    topic = f"letters-{uuid4()}"
+    broker.create_topic(topic)
+    broker.forbid_everywhere(AclOperation.WRITE, ResourceType.TOPIC)
+    login = {
+        "security_protocol": "sasl_plaintext",
+        "sasl_mechanism": "PLAIN",
+        "sasl_username": broker.username,
+        "sasl_password": broker.password,
+    }
+    rig = RealRig(broker.guest_settings["bootstrap.servers"], topic, login=login)
+    async with asyncio.timeout(PATIENCE):
+        while not rig.writer.fault():
+            await rig.work()
+    assert "grant Write on the dead-letter topic" in (rig.writer.fault() or "")
+    (error,) = await write(rig, LETTER)
+    assert error is not None
+    assert error.reason == "not_authorized"
+    broker.allow(AclOperation.WRITE, ResourceType.TOPIC, topic)
+    async with asyncio.timeout(PATIENCE):
+        while rig.writer.fault() or await write(rig, LETTER) != [None]:
+            await rig.work()
+    assert {letter.value() for letter in broker.read_all(topic)} == {LETTER.value}
+    broker.forbid(AclOperation.WRITE, ResourceType.TOPIC, topic)
+    await rig.close()
 
 
 COMPACTED = {"cleanup.policy": "compact"}
