@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import random
-import signal
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import structlog
 
-from processor import __version__, logs
+from processor import __version__
+from processor.background import begin, listen
 from processor.core.admission import Admission
 from processor.core.circuit import State
 from processor.core.flow import Flow
@@ -30,10 +30,11 @@ from processor.kafka.retention import Retention
 from processor.letters import Letters
 from processor.live import Live
 from processor.model import About, Partition, Report, SourceEvent
-from processor.pipeline import Pipeline, PipelinePolicy
+from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
 from processor.reading import Reading
 from processor.run import Stage
 from processor.settings import Settings
+from processor.signals import stop_on_signals
 from processor.snapshot import Snapshot
 from processor.telemetry import Telemetry
 from processor.web.admin import Admin
@@ -97,23 +98,26 @@ class App:
 
     async def run_until_signal(self) -> None:
         """`run` until SIGTERM or SIGINT; a second signal ends the process at once."""
-        await self.run(_stop_on_signals(asyncio.get_running_loop()))
+        await self.run(stop_on_signals(asyncio.get_running_loop()))
 
     async def run(self, stop: asyncio.Future[None]) -> None:
         """Process until `stop` is done, then drain, commit and leave. Raises ConfigError, FatalError."""
         self._loop = loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[str] = loop.create_future()
-        async with contextlib.AsyncExitStack() as rooms:
-            await self._open(loop, rooms)
-            await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
-            self._draining = True
-            log.info("stopping", running=len(self._flow.running(self._flow.assignment())))
-        if self._failure.done():
-            raise FatalError(self._failure.result())
+        try:
+            async with contextlib.AsyncExitStack() as rooms:
+                await self._open(loop, rooms)
+                await asyncio.wait((stop, self._failure), return_when=asyncio.FIRST_COMPLETED)
+                self._draining = True
+                log.info("stopping", running=len(self._flow.running(self._flow.assignment())))
+        finally:
+            if self._failure.done():  # what it broke may keep the rest from closing: this is why
+                raise FatalError(self._failure.result())
         log.info("stopped")
 
     async def _open(self, loop: asyncio.AbstractEventLoop, rooms: contextlib.AsyncExitStack) -> None:
         """Open every room; `rooms` closes them in reverse."""
+        rooms.callback(listen(loop, self._fail))
         await self._client.open()
         rooms.push_async_callback(self._client.close)
         self._producer.open(self._telemetry.troubled)
@@ -139,9 +143,8 @@ class App:
         rooms.push_async_callback(self._leave)
         self._pipeline.start()
         rooms.push_async_callback(self._drain)
-        rooms.callback(loop.create_task(self._measure()).cancel)
-        rooms.callback(loop.create_task(self._group.watch()).cancel)
-        rooms.callback(loop.create_task(self._retention.watch()).cancel)
+        for work in (self._measure(), self._group.watch(), self._retention.watch()):
+            rooms.callback(begin(work, self._fail).cancel)
         self._say_started()
 
     def _say_started(self) -> None:
@@ -161,7 +164,9 @@ class App:
     async def _drain(self) -> None:
         stopped = asyncio.get_running_loop().create_future()
         self._pipeline.stop(lambda: stopped.set_result(None))
-        await stopped
+        # A callback that raised may have been the one that says so.
+        longest = self._settings.delivery.drain_timeout + LAST_COMMIT_SECONDS + 1
+        await asyncio.wait((stopped,), timeout=longest)
 
     async def _leave(self) -> None:
         if not await self._consumer.close(CLOSE_SECONDS):
@@ -303,18 +308,3 @@ def about(settings: Settings, workers: int | None = None) -> About:
     """Whose events the live page shows."""
     origin = str(Transform(settings.request_policy()).origin)
     return About(settings.destination.name, __version__, origin, settings.live.payloads, workers)
-
-
-def _stop_on_signals(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
-    stop: asyncio.Future[None] = loop.create_future()
-
-    def asked(number: signal.Signals) -> None:
-        if stop.done():
-            log.warning("stopping at once", signal=number.name)
-            logs.leave(128 + number)
-        log.info("signal", signal=number.name)
-        stop.set_result(None)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked, number)
-    return stop

@@ -110,14 +110,18 @@ class Group:
 
     async def watch(self) -> None:
         """Ask and tell, for ever."""
-        asking = asyncio.create_task(self._ask())
+        both = [asyncio.create_task(work) for work in (self._ask(), self._keep_telling())]
         try:
-            while True:
-                self._tell()
-                self._log.sum_up()
-                await asyncio.sleep(TICK_SECONDS)
+            await asyncio.gather(*both)
         finally:
-            asking.cancel()
+            for one in both:
+                one.cancel()
+
+    async def _keep_telling(self) -> None:
+        while True:
+            self._tell()
+            self._log.sum_up()
+            await asyncio.sleep(TICK_SECONDS)
 
     async def _ask(self) -> None:
         while True:

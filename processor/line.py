@@ -54,7 +54,7 @@ class Desk:
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ValueError):  # what is no question ends it too
             async for asked in self._reader:
                 loop.call_soon(self._reply, asked.decode().strip())
         self._gone()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from operator import attrgetter
 from urllib.request import urlopen
 
 import confluent_kafka
@@ -139,3 +140,30 @@ async def test_what_waits_for_a_connection_leaves_only_while_our_membership_is_p
     assert app._client._limits.may_send()
     app._admission.leased(loop.time())
     assert not app._client._limits.may_send()
+
+
+def fail(*_: object) -> None:
+    """Raise what nobody reckoned with."""
+    raise LookupError("who would have thought")
+
+
+@pytest.mark.parametrize(
+    ("room", "name"),
+    [
+        ("_consumer", "identify"),
+        ("_group", "_now"),
+        ("_pipeline._commits", "tick"),
+        ("_pipeline", "_pump_soon"),
+    ],
+)
+async def test_a_process_in_which_a_task_or_a_callback_ends_by_itself_ends_with_the_reason(
+    broker: EmbeddedBroker, room: str, name: str
+) -> None:
+    app = App(settings(broker, "http://127.0.0.1:9"))
+    running = asyncio.create_task(app.run(asyncio.get_running_loop().create_future()))
+    async with asyncio.timeout(PATIENCE):
+        while not app._flow.assignment():
+            await asyncio.sleep(0.01)
+        vars(attrgetter(room)(app))[name] = fail
+        with pytest.raises(FatalError, match="LookupError: who would have thought"):
+            await running

@@ -13,6 +13,7 @@ PACKAGE = ROOT / "processor"
 FLOORS = {
     "": 0,
     "clock": 0,
+    "background": 0,
     "startup": 0,
     "errors": 0,
     "model": 0,
@@ -54,6 +55,7 @@ FLOORS = {
     "withheld": 3,
     "kafka": 3,
     "web": 3,
+    "signals": 3,
     "app": 4,
     "worker": 5,
     "supervisor": 5,
@@ -122,6 +124,7 @@ DOORS = {
         "telemetry",
         "reading",
         "app",
+        "signals",
         "worker",
         "supervisor",
         "cli",
@@ -161,6 +164,7 @@ UNDECIDED = {
 
 COVERED_BY = {
     "main": "cli",
+    "signals": "supervisor",
     "line": "supervisor",
     "worker": "supervisor",
     "kafka_settings": "config",
