@@ -15,6 +15,7 @@ from processor.app import App
 from processor.errors import ConfigError, FatalError
 from processor.kafka.embedded import EmbeddedBroker
 from processor.settings import Settings
+from tests.apache_kafka import Broker
 from tests.endpoint import Endpoint, Reply
 from tests.patience import PATIENCE
 
@@ -27,8 +28,8 @@ def broker() -> Iterator[EmbeddedBroker]:
         yield broker
 
 
-def settings(broker: EmbeddedBroker, url: str, **more: str) -> Settings:
-    """Settings for the embedded broker; more by the names of their variables."""
+def settings(broker: EmbeddedBroker | Broker, url: str, **more: str) -> Settings:
+    """Settings for a broker; more by the names of their variables."""
     said = {
         "KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "KAFKA__GROUP_ID": "group",

@@ -192,6 +192,22 @@ def test_a_record_is_given_up_after_its_last_attempt() -> None:
     assert b"no answer in 10 s" in (letter["__connect.errors.exception.message"] or b"")
 
 
+@pytest.mark.parametrize(
+    ("timestamp", "why"), [(None, "missing"), (-0.001, "ancient"), (2.0**62 / 1000, "ahead")]
+)
+def test_a_timestamp_that_tells_nothing_ends_no_tries_and_is_no_latency(
+    timestamp: float | None, why: str
+) -> None:
+    house = House(retry=RetryPolicy(max_age=60))
+    house.delivery.deliver(record(timestamp=timestamp))
+    house.sender.answer(503)
+    house.clock.advance(1)
+    house.sender.answer(200)
+    assert house.letters.letters == []
+    assert house.count("end_to_end_latency_unknown_total", reason=why) == 1
+    assert house.count("end_to_end_latency_seconds_count") == 0
+
+
 def test_first_and_last_attempt_are_written_down() -> None:
     house = House(retry=RetryPolicy(max_attempts=2))
     house.delivery.deliver(record())

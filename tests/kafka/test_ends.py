@@ -7,14 +7,16 @@ from uuid import uuid4
 import confluent_kafka
 import pytest
 
+from processor.app import App
 from processor.kafka import ends
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.ends import Ends
 from processor.kafka_settings import KafkaSettings
 from processor.model import Partition
 from tests.apache_kafka import Broker
-from tests.endpoint import HOST, unused_port
+from tests.endpoint import HOST, Endpoint, unused_port
 from tests.patience import PATIENCE
+from tests.test_app import settings
 
 Create = Callable[[str, int], None]
 
@@ -103,18 +105,23 @@ async def test_a_broker_that_comes_back_is_asked_again(monkeypatch: pytest.Monke
         await until(one, {known: 0})
 
 
-@pytest.mark.kafka
-async def test_records_of_an_open_transaction_count_only_where_they_are_read(apache_kafka: Broker) -> None:
-    topic = f"ends-{uuid4()}"
-    apache_kafka.create_topic(topic)
-    known = Partition(topic, 0)
+def with_open_transaction(broker: Broker, topic: str) -> confluent_kafka.Producer:
+    """Who has written one record to a new topic, and not said yet whether it counts."""
+    broker.create_topic(topic)
     producer = confluent_kafka.Producer(
-        {"bootstrap.servers": apache_kafka.bootstrap_servers, "transactional.id": topic}
+        {"bootstrap.servers": broker.bootstrap_servers, "transactional.id": topic}
     )
     producer.init_transactions(PATIENCE)
     producer.begin_transaction()
-    producer.produce(topic, b"value")
+    producer.produce(topic, b"{}")
     assert producer.flush(PATIENCE) == 0
+    return producer
+
+
+@pytest.mark.kafka
+async def test_records_of_an_open_transaction_count_only_where_they_are_read(apache_kafka: Broker) -> None:
+    known = Partition(f"ends-{uuid4()}", 0)
+    producer = with_open_transaction(apache_kafka, known.topic)
     committed = of(apache_kafka.bootstrap_servers)
     uncommitted = of(apache_kafka.bootstrap_servers, "read_uncommitted")
     assert await committed.measure([known]) == {known: 0}
@@ -122,3 +129,31 @@ async def test_records_of_an_open_transaction_count_only_where_they_are_read(apa
     assert await committed.high([known]) == {known: 1}
     producer.abort_transaction(PATIENCE)
     await until(committed, {known: 2})
+
+
+@pytest.mark.kafka
+async def test_a_process_shows_what_an_open_transaction_keeps_from_it_and_for_how_long(
+    apache_kafka: Broker,
+) -> None:
+    topic = f"ends-{uuid4()}"
+    producer = with_open_transaction(apache_kafka, topic)
+    group = {"KAFKA__TOPICS": topic, "KAFKA__GROUP_ID": topic}
+    async with Endpoint() as endpoint:
+        app = App(settings(apache_kafka, endpoint.url, **group))
+        stop = asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(app.run(stop))
+        async with asyncio.timeout(PATIENCE):
+            while not of_partition(app, topic, "last_stable_offset_still_seconds"):
+                await asyncio.sleep(0.05)
+            assert of_partition(app, topic, "lag_high_watermark_records") == 1
+            assert of_partition(app, topic, "lag_records") == 0
+            producer.commit_transaction(PATIENCE)
+            await endpoint.received(1)
+        stop.set_result(None)
+        await running
+
+
+def of_partition(app: App, topic: str, name: str) -> float | None:
+    """What a process shows of the topic's only partition."""
+    labels = {"destination": "webhook", "topic": topic, "partition": "0"}
+    return app._telemetry.registry.get_sample_value(f"webhook_processor_{name}", labels)

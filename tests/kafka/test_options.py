@@ -4,11 +4,12 @@ Options are tried before anything is connected, and everything that is wrong wit
 """
 
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 from pydantic import ValidationError
 
 from processor.client_options import OWNED, OWNED_BY_PRODUCER, SETTING_OF
@@ -22,6 +23,8 @@ from processor.kafka.options import (
     write_debug,
 )
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
+from tests.endpoint import HOST, unused_port
+from tests.patience import PATIENCE
 
 SECRET = "hunter2-correct-horse"
 PROMISED_TO_CONSUMER = {
@@ -345,6 +348,19 @@ def test_what_the_library_tells_with_debug_is_written(said: Any, caplog: pytest.
     finally:
         LOGGER.setLevel(level)
     assert "DEBUG" in {each.levelname for each in caplog.records if each.name == "librdkafka"}
+
+
+def test_a_failure_that_a_callback_tells_is_no_line_of_the_library_as_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[KafkaError] = []
+    options = client_options(kafka(bootstrap_servers=f"{HOST}:{unused_port()}"))
+    client = Producer(options | {"error_cb": told.append}, logger=LOGGER)
+    deadline = time.monotonic() + PATIENCE
+    while not told and time.monotonic() < deadline:
+        client.poll(0.1)
+    assert told
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("pattern", ["^(", "^[z-a]", "^[[:none:]]"])
