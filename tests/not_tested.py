@@ -13,6 +13,11 @@ _said: dict[str, None] = {}
 """Every reason once, in order."""
 
 
+def left_out(why: str) -> None:
+    """Say at the end of the run that a test, which goes on, leaves something out here."""
+    _said[why] = None
+
+
 def not_tested(why: str, *, optional: bool = False) -> NoReturn:
     """Skip the test that asks; `why` says what is missing, and what to install."""
     _said[why] = None
