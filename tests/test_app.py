@@ -47,7 +47,7 @@ async def test_it_delivers_until_it_is_stopped_and_its_pages_answer_meanwhile(br
     producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
     for n in range(50):
         producer.produce("events", json.dumps({"n": n}))
-    assert producer.flush(10) == 0
+    assert producer.flush(PATIENCE) == 0
     async with Endpoint() as endpoint:
         app, stop = App(settings(broker, endpoint.url)), asyncio.get_running_loop().create_future()
         running = asyncio.create_task(app.run(stop))
@@ -76,7 +76,7 @@ async def test_an_event_that_is_refused_without_a_dead_letter_topic_turns_readin
 ) -> None:
     producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
     producer.produce("events", "{}")
-    assert producer.flush(10) == 0
+    assert producer.flush(PATIENCE) == 0
     more = {"DEAD_LETTER__TOPIC": "missing", "DEAD_LETTER__WRITE_TIMEOUT": "1"}
     async with Endpoint(lambda _: Reply(400)) as endpoint:
         app, stop = App(settings(broker, endpoint.url, **more)), asyncio.get_running_loop().create_future()
@@ -99,7 +99,7 @@ async def test_a_partition_that_cannot_be_read_is_shown_and_turns_readiness_red_
     options = {"bootstrap.servers": broker.bootstrap_servers, "compression.type": "zstd"}
     producer = confluent_kafka.Producer({**options, "message.max.bytes": 4 * limit})
     producer.produce("events", bytes(2 * limit))
-    assert producer.flush(10) == 0
+    assert producer.flush(PATIENCE) == 0
     more = {
         "KAFKA__CLIENT": json.dumps({"receive.message.max.bytes": limit}),
         "KAFKA__UNREADY": str(counts).lower(),
@@ -109,7 +109,7 @@ async def test_a_partition_that_cannot_be_read_is_shown_and_turns_readiness_red_
         asyncio.get_running_loop().create_future(),
     )
     running = asyncio.create_task(app.run(stop))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not (hasattr(app, "admin_port") and b'partition="0",topic="events"} 1.0' in unreadable(app)):
             await asyncio.sleep(0.05)
         while not (counts or app.ready().ok):

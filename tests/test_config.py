@@ -1258,7 +1258,6 @@ def nameless(folder: Path) -> Path:
     return folder / "a\0b"
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     ("made", "reason"),
     [

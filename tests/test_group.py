@@ -14,6 +14,7 @@ from processor.core.offset_codec import Marks, encode
 from processor.group import PROTOCOL_MAY_BE_OFF, Group
 from processor.model import Assigned, Lost, MemberState, Position, Troubled
 from tests.builders import FIRST, SECOND, assigned, records
+from tests.patience import PATIENCE
 
 DENIED = Troubled("TOPIC_AUTHORIZATION_FAILED", "no", FIRST.topic)
 
@@ -85,7 +86,7 @@ class House:
     async def watched(self, until: Callable[[], object]) -> None:
         """Let it watch until something holds."""
         watching = asyncio.create_task(self.group.watch())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not until():
                 await asyncio.sleep(0)
         watching.cancel()

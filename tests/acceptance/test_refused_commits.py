@@ -22,6 +22,8 @@ pytestmark = pytest.mark.kafka
 
 SESSION_SECONDS = 6
 LONGER_THAN_A_LEASE = 2 * SESSION_SECONDS
+STANDSTILL = 40
+"""Seconds: less than the minute for which a topic stands still that another one stops."""
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +97,11 @@ async def goes_on(two: Two, processor: Processor, endpoint: Endpoint, first: int
     """Events of the good topic are delivered and committed, for longer than a proof lasts."""
     for n in range(first, first + LONGER_THAN_A_LEASE):
         two.produce(two.good, n, n + 1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(STANDSTILL):
             while n not in map(number, endpoint.requests):
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(STANDSTILL):
         while two.stage.committed() < first + LONGER_THAN_A_LEASE:
             await asyncio.sleep(0.1)
     assert ("commit_errors_total", two.good) not in await processor.metrics()

@@ -71,7 +71,6 @@ POISON: dict[str, tuple[bytes | None, str]] = {
 """Values and the code of their dead letter; no code: they are sent."""
 
 
-@pytest.mark.timeout(120)
 async def test_every_poison_is_a_dead_letter_with_its_reason_and_everything_else_arrives(
     stage: Callable[..., Stage], apache_kafka: Broker
 ) -> None:

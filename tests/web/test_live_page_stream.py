@@ -26,7 +26,7 @@ def entry(offset: int) -> Entry:
 async def stream(port: int, query: str = "") -> AsyncIterator[aiohttp.ClientResponse]:
     """The answer to one who looks."""
     url = f"http://{HOST}:{port}/live/events{query}"
-    async with aiohttp.ClientSession() as session, session.get(url) as answer, asyncio.timeout(20):
+    async with aiohttp.ClientSession() as session, session.get(url) as answer, asyncio.timeout(PATIENCE):
         yield answer
 
 
