@@ -70,9 +70,14 @@ def doubt_of_protocol(kafka: KafkaSettings) -> str | None:
     if topics_of(client) is None:
         return None
     client.poll(0)
-    if any(_NO_HEARTBEAT.search(line) for line in lines.said):
+    return doubt_in(lines.said)
+
+
+def doubt_in(said: Collection[str]) -> str | None:
+    """What the library's lines about requests that brokers know tell of it; None: nothing."""
+    if any(_NO_HEARTBEAT.search(line) for line in said):
         return NO_CONSUMER_PROTOCOL
-    versions = [int(found[1]) for line in lines.said if (found := _HEARTBEAT.search(line))]
+    versions = [int(found[1]) for line in said if (found := _HEARTBEAT.search(line))]
     if not versions:
         return None
     return "" if min(versions) > 0 else PREVIEW_OF_CONSUMER_PROTOCOL

@@ -8,7 +8,12 @@ import pytest
 from confluent_kafka import KafkaError
 
 from processor.kafka import inquiry
-from processor.kafka.inquiry import NO_CONSUMER_PROTOCOL, PREVIEW_OF_CONSUMER_PROTOCOL, Inquiry
+from processor.kafka.inquiry import (
+    NO_CONSUMER_PROTOCOL,
+    PREVIEW_OF_CONSUMER_PROTOCOL,
+    Inquiry,
+    doubt_in,
+)
 from processor.kafka.remedies import in_words
 from processor.kafka_settings import KafkaSettings
 from tests.apache_kafka import Broker
@@ -49,6 +54,31 @@ async def test_where_no_client_can_be_made_nothing_is_known(tmp_path: Path) -> N
     unusable = {"ssl_ca_file": str(certificates), "security_protocol": "ssl"}
     async with asyncio.timeout(PATIENCE):
         assert await inquiry_of("nobody:1", **unusable).missing(["events"]) is None
+
+
+KNOWN = "h:1/1:   ApiKey ConsumerGroupHeartbeat (68) Versions 0..1"
+PREVIEW = "h:1/1:   ApiKey ConsumerGroupHeartbeat (68) Versions 0..0"
+FEATURE = "h:1/1:  Feature BrokerBalancedConsumer: ConsumerGroupHeartbeat (0..32767) supported by broker"
+NO_FEATURE = (
+    "h:1/1:  Feature BrokerBalancedConsumer: ConsumerGroupHeartbeat (0..32767) NOT supported by broker"
+)
+"""As librdkafka 2.16 says it of Kafka 4.3.1, 3.9.1 and 3.3.2."""
+
+
+@pytest.mark.parametrize(
+    ("said", "doubt"),
+    [
+        ([KNOWN, FEATURE], ""),
+        ([PREVIEW, FEATURE], PREVIEW_OF_CONSUMER_PROTOCOL),
+        ([NO_FEATURE], NO_CONSUMER_PROTOCOL),
+        ([KNOWN, FEATURE, PREVIEW, FEATURE], PREVIEW_OF_CONSUMER_PROTOCOL),
+        ([KNOWN, FEATURE, NO_FEATURE], NO_CONSUMER_PROTOCOL),
+        (["h:1/1:   ApiKey Heartbeat (12) Versions 0..4"], None),
+        ([], None),
+    ],
+)
+def test_what_the_least_of_the_brokers_knows_decides(said: list[str], doubt: str | None) -> None:
+    assert doubt_in(said) == doubt
 
 
 @pytest.mark.long
