@@ -97,12 +97,16 @@ def test_commit_metadata_of_4096_characters_is_refused(apache_kafka: Broker, top
     assert apache_kafka.committed(group, topic) == {}
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+@pytest.mark.parametrize(
+    "mechanism", ["PLAIN", pytest.param("SCRAM-SHA-512", marks=pytest.mark.since("3.5"))]
+)
 def test_a_secure_broker_lets_the_right_password_in(secure_kafka: SecureBroker, mechanism: str) -> None:
     assert brokers({**secure_kafka.settings, "sasl.mechanism": mechanism})
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+@pytest.mark.parametrize(
+    "mechanism", ["PLAIN", pytest.param("SCRAM-SHA-512", marks=pytest.mark.since("3.5"))]
+)
 def test_a_secure_broker_refuses_a_wrong_password(secure_kafka: SecureBroker, mechanism: str) -> None:
     wrong = {"sasl.mechanism": mechanism, "sasl.password": "guessed"}
     await_error({**secure_kafka.settings, **wrong}, "_AUTHENTICATION")

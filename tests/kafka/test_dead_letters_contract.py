@@ -328,6 +328,7 @@ async def test_a_letter_has_its_own_time_or_that_of_the_write() -> None:
         await rig.close()
 
 
+@pytest.mark.since("3.6")
 @pytest.mark.kafka
 async def test_letters_whose_times_the_topic_does_not_take_are_written_at_once_and_hold_no_other(
     request: pytest.FixtureRequest,
@@ -360,6 +361,7 @@ async def test_letters_whose_times_the_topic_does_not_take_are_written_at_once_a
     await rig.close()
 
 
+@pytest.mark.since("3.6")
 @pytest.mark.kafka
 async def test_a_time_that_the_topic_does_not_take_is_told_as_such(request: pytest.FixtureRequest) -> None:
     broker = request.getfixturevalue("apache_kafka")

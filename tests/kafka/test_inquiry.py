@@ -32,6 +32,7 @@ async def doubt(servers: str, protocol: str = "consumer") -> str | None:
     return await inquiry_of(servers, group_protocol=protocol).doubt_of_protocol()
 
 
+@pytest.mark.since("4.0")
 @pytest.mark.kafka
 async def test_brokers_that_know_the_protocol_leave_no_doubt(apache_kafka: Broker) -> None:
     assert await doubt(apache_kafka.bootstrap_servers) == ""

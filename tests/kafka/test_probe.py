@@ -118,7 +118,9 @@ def secured(broker: SecureBroker, **more: str) -> list[Finding]:
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+@pytest.mark.parametrize(
+    "mechanism", ["PLAIN", pytest.param("SCRAM-SHA-512", marks=pytest.mark.since("3.5"))]
+)
 def test_a_login_with_the_right_password_sees_the_topics(secure_kafka: SecureBroker, mechanism: str) -> None:
     brokers, topic, dead_letters = secured(secure_kafka, sasl_mechanism=mechanism)
     assert (brokers.ok, brokers.detail) == (True, "1 in the cluster")

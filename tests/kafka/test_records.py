@@ -88,6 +88,7 @@ async def test_a_batch_that_is_too_large_unpacked_is_told_with_its_place_and_hol
 
 
 @pytest.mark.kafka
+@pytest.mark.since("3.6")
 async def test_a_timestamp_is_what_was_written_or_none(apache_kafka: Broker) -> None:
     topic = f"timestamps-{uuid4()}"
     apache_kafka.create_topic(topic, 2, ANY_TIME)

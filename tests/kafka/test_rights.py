@@ -92,6 +92,7 @@ def test_a_dead_letter_topic_that_forgets_letters_is_told(apache_kafka: Broker) 
     assert found == {f"dead-letter topic {topic}.dlq": COMPACTED}
 
 
+@pytest.mark.since("3.6")
 def test_times_that_a_dead_letter_topic_does_not_keep_are_told(apache_kafka: Broker) -> None:
     topic = f"rights-{uuid4()}"
     apache_kafka.create_topic(topic)
