@@ -5,7 +5,9 @@ map: the id, or b"" where it has none; None where the topic is not there; unknow
 
 Promises:
 - a position that is marked with one id counts for nothing in a topic with another;
-- a topic without an id that was away counts as another when it is there again;
+- a topic without an id that was away counts as another when it is there again; one answer, as of a broker
+  that has just started and knows of no topics yet, does not make it away: it has to be told again
+  `AWAY_SECONDS` later, with nothing else between;
 - an id that was replaced is not believed again: who still says it is late.
 """
 
@@ -13,14 +15,17 @@ from collections.abc import Collection, Iterable, Mapping
 
 from processor.model import Partition
 
+AWAY_SECONDS = 5.0
+
 TopicIds = Mapping[str, bytes | None]
 
 
 class TopicIdentities:
-    """With which topics the partitions of one process began."""
+    """With which topics the partitions of one process began. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._ids: dict[Partition, bytes] = {}
+        self._away_since: dict[Partition, float] = {}
         self._away: set[Partition] = set()
         self._replaced: set[bytes] = set()
 
@@ -31,9 +36,9 @@ class TopicIdentities:
                 self._ids[partition] = id_
         return frozenset(p for p, mark in marked.items() if mark and self._ids[p] != mark)
 
-    def learned(self, partitions: Collection[Partition], told: TopicIds) -> frozenset[Partition]:
+    def learned(self, partitions: Collection[Partition], told: TopicIds, now: float) -> frozenset[Partition]:
         """Of these partitions, those whose topics are others by now; they begin with those."""
-        others = frozenset(p for p in partitions if p.topic in told and self._is_other(p, told[p.topic]))
+        others = frozenset(p for p in partitions if p.topic in told and self._is_other(p, told[p.topic], now))
         for partition in others:
             if partition in self._ids:
                 self._replaced.add(self._ids[partition])
@@ -48,12 +53,17 @@ class TopicIdentities:
         """These partitions went."""
         for partition in partitions:
             self._ids.pop(partition, None)
-            self._away.discard(partition)
+            self._is_there(partition)
 
-    def _is_other(self, partition: Partition, id_: bytes | None) -> bool:
+    def _is_other(self, partition: Partition, id_: bytes | None, now: float) -> bool:
         if id_ is None:
-            self._away.add(partition)
+            if now - self._away_since.setdefault(partition, now) >= AWAY_SECONDS:
+                self._away.add(partition)
             return False
         was_away = partition in self._away
-        self._away.discard(partition)
+        self._is_there(partition)
         return self._ids.setdefault(partition, id_) != id_ if id_ else was_away
+
+    def _is_there(self, partition: Partition) -> None:
+        self._away_since.pop(partition, None)
+        self._away.discard(partition)

@@ -5,7 +5,8 @@ so that it can be committed however long nothing comes.
 
 Promises:
 - no offset is ever reset unseen. What was deleted before it was read is told as `Missed`; a position
-  behind the end of the log, which only a topic made anew or cut can have, is fatal;
+  behind the end of the log, which only a topic made anew or cut can have, is fatal, also where the log
+  has grown beyond it by the time it is looked at;
 - what cannot be learned is never taken for something else: it has no place until it is learned;
 - a broker that does not answer costs a look-up `LOOK_SECONDS` and, where others lead partitions too,
   once more that for all of them; it hides nothing of what the others lead;
@@ -31,7 +32,8 @@ TRIES = 3
 FIRST_SECONDS, AGAIN_SECONDS = 20.0, 5.0
 """What all look-ups of an assignment may take together, and those that are tried again later."""
 PAST_THE_END = (
-    "ends below its committed offset: was it made anew, or cut? Set the group's offsets, then start again"
+    "ended below its committed offset: was it made anew, or cut? What was written there since is not read: "
+    "set the group's offsets, then start again"
 )
 NO_OFFSET = "has no committed offset, and kafka.auto_offset_reset is `error`"
 GONE = "no longer holds the records from its committed offset on, and kafka.auto_offset_reset is `error`"
@@ -130,14 +132,15 @@ class Beginnings:
         held = self._held(partition)
         if held is None:
             return None
-        low, high = held
-        if offset > high:
+        low, _ = held
+        if (
+            offset >= low
+        ):  # be it that it is held by now: it was not, so the log ended below and has grown anew
             raise FatalError(f"{partition} {PAST_THE_END}")
-        if offset < low:
-            if self._policy.word == "error":
-                raise FatalError(f"{partition} {GONE}")
-            self._tell(Missed(partition, offset, low))
-        return max(offset, low)
+        if self._policy.word == "error":
+            raise FatalError(f"{partition} {GONE}")
+        self._tell(Missed(partition, offset, low))
+        return low
 
     def _wanted(self, fresh: Collection[Partition], group: Group) -> dict[Partition, Begin]:
         return {p: begin(self._policy, group, is_new=self._is_new(p), now=self._now()) for p in fresh}

@@ -260,7 +260,7 @@ class Consumer:
             return frozenset()
         told = self._identities.timely(told)
         self._tell(Identified(told))
-        anew = self._identities.learned(self._records.partitions, told)
+        anew = self._identities.learned(self._records.partitions, told, time.monotonic())
         if anew and self._may_begin_anew(anew):
             self._epoch += 1
             self._committer.own(self._epoch, anew)

@@ -64,11 +64,6 @@ class Client:
             error=None,
         )
 
-    @property
-    def is_held(self) -> bool:
-        """Whether the ends of its partitions are known."""
-        return self._held is not None
-
     def get_watermark_offsets(self, place: Place, timeout: float) -> tuple[int, int] | None:
         self._answer()
         return self._held
@@ -289,16 +284,18 @@ def test_with_the_setting_error_records_that_are_gone_are_for_the_operator() -> 
 
 
 @pytest.mark.parametrize("setting", ["earliest", "latest", "error"])
-def test_a_position_behind_the_end_is_for_the_operator(setting: str) -> None:
-    begin, _ = beginnings(Client(held=(0, 1000)), setting)
-    with pytest.raises(FatalError, match="ends below its committed offset"):
-        begin.instead_of(FIRST, 1001)
-
-
-@pytest.mark.parametrize("client", [Client(held=(0, 1000)), Client(silent_for=1), Client(held=None)])
-def test_what_is_held_after_all_is_asked_for_again_and_what_cannot_be_learned_is_not_known(
-    client: Client,
+@pytest.mark.parametrize("end", [1000, 1001, 5000])
+def test_a_position_behind_the_end_is_for_the_operator_be_it_that_the_log_has_grown_since(
+    setting: str, end: int
 ) -> None:
+    begin, told = beginnings(Client(held=(0, end)), setting)
+    with pytest.raises(FatalError, match="ended below its committed offset"):
+        begin.instead_of(FIRST, 1001)
+    assert told == []
+
+
+@pytest.mark.parametrize("client", [Client(silent_for=1), Client(held=None)])
+def test_of_an_offset_that_was_not_held_nothing_is_known_while_nobody_tells_what_is(client: Client) -> None:
     begin, told = beginnings(client, "error")
-    assert begin.instead_of(FIRST, 1000) == (1000 if client.is_held else None)
+    assert begin.instead_of(FIRST, 1000) is None
     assert not any(isinstance(event, Missed) for event in told)

@@ -235,7 +235,7 @@ class Source:
         if self._waiting_for:
             return
         self._tell(Identified(told))
-        anew = self._identities.learned(list(self._cursors), told)
+        anew = self._identities.learned(list(self._cursors), told, self._loop.time())
         if anew:
             self._epoch += 1
             for partition in anew:
