@@ -69,8 +69,8 @@ class Assigned(NamedTuple):
 
     `topic_ids`: Kafka's ids of their topics, 16 bytes each, as far as they are known; `since`: the
     timestamp from which on the group reads, None: not known. Both are kept beside every position that
-    is committed (`core.offset_codec.Marks`). `starts`: the offsets from which on they are read, where
-    that is known; below 0 it is not.
+    is committed (`core.offset_codec.Marks`), and so is `cluster`, what marks its cluster. `starts`: the
+    offsets from which on they are read, where that is known; below 0 it is not.
     """
 
     epoch: int
@@ -78,6 +78,7 @@ class Assigned(NamedTuple):
     topic_ids: Mapping[str, bytes] = MappingProxyType({})
     since: float | None = None
     starts: Mapping[Partition, int] = MappingProxyType({})
+    cluster: bytes | None = None
 
 
 class Identified(NamedTuple):

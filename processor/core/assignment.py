@@ -48,6 +48,7 @@ class Assignment:
             marks.topic_id or self.found.topic_id,
             marks.destination or self.found.destination,
             marks.since or self.found.since,
+            marks.cluster or self.found.cluster,
         )
         self.offsets = Offsets(committed, known)
         self.lanes = Lanes(order)

@@ -65,7 +65,8 @@ class Flow:
         """These partitions are ours, from their committed positions on."""
         self.released([partition for partition in assigned.positions if partition in self._assignments])
         for partition, position in assigned.positions.items():
-            marks = Marks(assigned.topic_ids.get(partition.topic), self._policy.destination, assigned.since)
+            topic_id = assigned.topic_ids.get(partition.topic)
+            marks = Marks(topic_id, self._policy.destination, assigned.since, assigned.cluster)
             self._assignments[partition] = Assignment(assigned.epoch, position, self._policy.order, marks)
             if position is None and (start := assigned.starts.get(partition, -1)) >= 0:
                 self._assignments[partition].offsets.reached(start)

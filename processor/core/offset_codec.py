@@ -7,8 +7,9 @@ A persisted format, read back by later versions. ASCII, at most `limit` characte
 
 Runs are varints (LEB128), lengths counted from the committed offset: unfinished, finished, unfinished,
 finished ... and end with a finished run. A field is a tag and a length (varints), then so many bytes:
-1 the runs, 2 the topic's id (16 bytes), 3 `since` (varint, milliseconds), 4 the destination (UTF-8);
-fields with other tags are passed over. The checksum covers the committed offset and what is encoded.
+1 the runs, 2 the topic's id (16 bytes), 3 `since` (varint, milliseconds), 4 the destination (UTF-8),
+5 the cluster (CRC-32 of its id, 4 bytes); fields with other tags are passed over. The checksum covers the
+committed offset and what is encoded.
 
 Promises:
 - metadata which was moved to another offset, cut, altered, or which leads beyond what Kafka can count
@@ -16,8 +17,8 @@ Promises:
   repeated, never skipped;
 - what does not fit into the limit is left out, and the offset alone always fits. The destination's
   name goes first: it warns, no more. Then finished runs go, from the far end: that repeats records.
-  The topic's id and `since` stay as long as there is room for them at all: without them records of a
-  topic made anew, or of a new partition, could be passed over.
+  The topic's id, `since` and the cluster stay as long as there is room for them at all: without them
+  records of a topic made anew, of a new partition, or in another cluster could be passed over.
 """
 
 from base64 import b64decode, b64encode
@@ -34,7 +35,9 @@ OFFSETS_END = 2**63
 """Kafka counts in signed 64-bit integers."""
 TOPIC_ID_BYTES = 16
 
-_RUNS, _TOPIC_ID, _SINCE, _DESTINATION = 1, 2, 3, 4
+CLUSTER_BYTES = 4
+
+_RUNS, _TOPIC_ID, _SINCE, _DESTINATION, _CLUSTER = 1, 2, 3, 4, 5
 
 
 class Span(NamedTuple):
@@ -54,11 +57,14 @@ class Marks(NamedTuple):
     `since`: when the group first read this partition's topics, as a timestamp in seconds, kept to the
     millisecond. It is the same in all partitions of the group, and is handed on with every commit: a
     partition that appears later learns from any other one since when the group reads.
+    `cluster`: of which cluster (`cluster_mark`) topic id, `since` and what is finished beyond are; a tool
+    that copies offsets to another cluster, as MirrorMaker does, copies the metadata too.
     """
 
     topic_id: bytes | None = None
     destination: str | None = None
     since: float | None = None
+    cluster: bytes | None = None
 
 
 NO_MARKS = Marks()
@@ -69,6 +75,11 @@ class Contents(NamedTuple):
 
     finished: tuple[Span, ...] = ()
     marks: Marks = NO_MARKS
+
+
+def cluster_mark(cluster_id: str) -> bytes:
+    """What marks positions of this cluster."""
+    return crc32(cluster_id.encode()).to_bytes(CLUSTER_BYTES, "big")
 
 
 def encode(
@@ -123,18 +134,23 @@ def _needed(marks: Marks) -> Iterator[bytes]:
         yield _field(_TOPIC_ID, marks.topic_id)
     if marks.since is not None:
         yield _field(_SINCE, _varint(max(0, round(marks.since * 1000))))
+    if marks.cluster is not None:
+        yield _field(_CLUSTER, marks.cluster)
 
 
 def _marks(fields: dict[int, bytes]) -> Marks:
     """Raises ValueError where a mark is none."""
     topic_id, destination = fields.get(_TOPIC_ID), fields.get(_DESTINATION)
+    cluster = fields.get(_CLUSTER)
     if topic_id is not None and len(topic_id) != TOPIC_ID_BYTES:
+        raise ValueError
+    if cluster is not None and len(cluster) != CLUSTER_BYTES:
         raise ValueError
     since = None
     if _SINCE in fields:
         (milliseconds,) = _varints(fields[_SINCE])
         since = _counted(milliseconds) / 1000
-    return Marks(topic_id, None if destination is None else destination.decode(), since)
+    return Marks(topic_id, None if destination is None else destination.decode(), since, cluster)
 
 
 def _field(tag: int, content: bytes) -> bytes:

@@ -35,6 +35,10 @@ PAST_THE_END = (
     "ended below its committed offset: was it made anew, or cut? What was written there since is not read: "
     "set the group's offsets, then start again"
 )
+FOREIGN = (
+    "positions of the group were committed in another cluster, and copied: it is read on from them as they "
+    "are, and what was finished beyond them is delivered again"
+)
 NO_OFFSET = "has no committed offset, and kafka.auto_offset_reset is `error`"
 GONE = "no longer holds the records from its committed offset on, and kafka.auto_offset_reset is `error`"
 
@@ -60,8 +64,11 @@ class Beginnings:
         now: Callable[[], float] = time.time,
         *,
         dead_letter_topic: str = "",
+        cluster: Callable[[float], bytes | None] = lambda _: None,
     ) -> None:
+        """`cluster`: what marks positions of our cluster, if that is told in so many seconds."""
         self.since: float | None = None
+        self._cluster = cluster
         self.patience = Patience(FIRST_SECONDS)
         self._client = client
         self._policy = policy_of(setting)
@@ -97,10 +104,20 @@ class Beginnings:
                 if each.error is not None:
                     self._trouble(each.error, f"the committed offset of {partition_of(each)}")
             learned = [each for each in found if each.error is None]
-            return {
-                partition_of(c): Position(c.offset, _metadata(c)) if c.offset >= 0 else None for c in learned
-            }
+            return {partition_of(c): self._position(c) if c.offset >= 0 else None for c in learned}
         return {}
+
+    def _position(self, each: TopicPartition) -> Position:
+        """Copied from another cluster the offset counts alone: what else is said, is said of that one."""
+        metadata = _metadata(each)
+        mark = offset_codec.read(each.offset, metadata).marks.cluster
+        ours = self._cluster(self.patience.at_most(LOOK_SECONDS)) if mark else None
+        if mark is None or ours in (None, mark):
+            return Position(each.offset, metadata)
+        if "cluster" not in self._troubles:
+            self._troubles.add("cluster")
+            self._tell(Troubled("foreign_cluster", FOREIGN))
+        return Position(each.offset)
 
     def of(
         self, partitions: Collection[Partition], committed: Committed, *, is_asked: bool = False

@@ -25,7 +25,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import TypeVarTuple
 
 import confluent_kafka
@@ -34,6 +33,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 from processor.core.offset_codec import read
 from processor.core.topic_identity import TopicIdentities, TopicIds
 from processor.kafka.beginnings import TRIES, Beginnings, partition_of
+from processor.kafka.commands import Commands
 from processor.kafka.committer import Committer, Done
 from processor.kafka.holds import Holds
 from processor.kafka.options import LOGGER, consumer_options
@@ -69,7 +69,7 @@ class Consumer:
         self._kafka = kafka
         self._dead_letter_topic = dead_letter_topic
         self._max_wait = max_wait
-        self._commands: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._commands = Commands()
         self._committer = Committer(self._call, self._tell)
         self._seen: dict[Partition, int] = {}
         """The assignments that the loop has heard of."""
@@ -94,13 +94,18 @@ class Consumer:
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
         self._holds = Holds(self._client)
         reset = self._kafka.auto_offset_reset
+        self._registry = Registry(self._kafka)
         self._beginnings = Beginnings(
-            self._client, self._kafka.may_read, reset, self._tell, dead_letter_topic=self._dead_letter_topic
+            self._client,
+            self._kafka.may_read,
+            reset,
+            self._tell,
+            dead_letter_topic=self._dead_letter_topic,
+            cluster=self._registry.cluster,
         )
         self._records = Records(
             self._client, self._holds, self._beginnings, self._on_error, self._is_made_anew, self._tell
         )
-        self._registry = Registry(self._kafka)
         threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
 
     def commit(self, positions: Mapping[Partition, Position], done: Done) -> None:
@@ -155,14 +160,14 @@ class Consumer:
 
     def _go_round(self) -> None:
         self._beat = time.monotonic()
-        self._obey()
+        self._commands.obey()
         self._records.settle(self._beat)
         if unknown := self._records.unknown(self._beat):
             self._assign([TopicPartition(*partition) for partition in unknown], is_again=True)
         if self._ahead >= AHEAD or self._holds.are_waited_for(self._beat):
-            self._obey(wait=POLL_SECONDS)
+            self._commands.obey(wait=POLL_SECONDS)
         elif self._holds.are_resting(self._beat):
-            self._obey(wait=POLL_SECONDS)
+            self._commands.obey(wait=POLL_SECONDS)
             if (
                 self._committer.is_waiting
             ):  # the answers come with what is read, what is ready may wait for them
@@ -207,7 +212,8 @@ class Consumer:
             self._epoch += 1
             positions = {p: None if p in anew else committed.get(p) for p in begins}
             self._committer.own(self._epoch, begins)
-            self._tell(Assigned(self._epoch, positions, known(told), self._beginnings.since, starts))
+            since, cluster = self._beginnings.since, self._registry.cluster()
+            self._tell(Assigned(self._epoch, positions, known(told), since, starts, cluster))
             self._records.begin(self._epoch, starts, parked=() if is_again else parked, unread=unread)
         self._records.put_off(parked, began)
 
@@ -218,7 +224,7 @@ class Consumer:
         deadline = time.monotonic() + self._max_wait
         while self._waiting_for and time.monotonic() < deadline:
             self._beat = time.monotonic()
-            self._obey(wait=POLL_SECONDS)
+            self._commands.obey(wait=POLL_SECONDS)
         self._committer.disown(partitions)
 
     def _on_lost(self, _: confluent_kafka.Consumer, lost: list[TopicPartition]) -> None:
@@ -264,7 +270,8 @@ class Consumer:
         if anew and self._may_begin_anew(anew):
             self._epoch += 1
             self._committer.own(self._epoch, anew)
-            self._tell(Assigned(self._epoch, dict.fromkeys(anew), known(told), self._beginnings.since))
+            since, cluster = self._beginnings.since, self._registry.cluster()
+            self._tell(Assigned(self._epoch, dict.fromkeys(anew), known(told), since, cluster=cluster))
             self._records.begin_anew(self._epoch, anew, OFFSET_BEGINNING)
         return anew
 
@@ -281,16 +288,6 @@ class Consumer:
         return is_ours_to_say
 
     # Commands
-
-    def _obey(self, wait: float = 0.0) -> None:
-        """Carry out what was asked; wait up to `wait` seconds for the first command."""
-        try:
-            command = self._commands.get(timeout=wait) if wait else self._commands.get_nowait()
-            while True:
-                command()
-                command = self._commands.get_nowait()
-        except Empty:
-            return
 
     def _want(self, partitions: frozenset[Partition], *, at_once: bool) -> None:
         self._holds.wanted(partitions & self._records.partitions, at_once=at_once)

@@ -1,4 +1,4 @@
-"""Kafka's ids of topics, as the brokers tell them.
+"""Kafka's ids of topics and of the cluster, as the brokers tell them.
 
 Promise: asking stands in nobody's way, and what is not answered in time is not known, no more.
 """
@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from processor.core.offset_codec import cluster_mark
 from processor.core.topic_identity import TopicIds
 from processor.kafka.options import LOGGER, client_options
 from processor.kafka_settings import KafkaSettings
@@ -43,6 +44,16 @@ class Registry:
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._client = AdminClient(client_options(kafka), logger=LOGGER)
+        self._cluster: Future[Any] | None = None
+
+    def cluster(self, seconds: float = 0.0) -> bytes | None:
+        """What marks positions of this cluster; waits up to so long for it."""
+        if self._cluster is None or (self._cluster.done() and self._cluster.exception()):
+            self._cluster = self._client.describe_cluster(request_timeout=ANSWER_SECONDS)
+        done, _ = wait([self._cluster], seconds)
+        if not done or self._cluster.exception() or not (id_ := self._cluster.result().cluster_id):
+            return None
+        return cluster_mark(id_)
 
     def ask(self, topics: Collection[str], then: Callable[[TopicIds], None] | None = None) -> Question:
         """Ask; `then` is called with the answer, once, from a thread of the library's."""

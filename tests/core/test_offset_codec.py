@@ -16,6 +16,7 @@ from processor.core.offset_codec import (
     Contents,
     Marks,
     Span,
+    cluster_mark,
     decode,
     encode,
     read,
@@ -26,6 +27,7 @@ GOLDEN_BASE = 42
 GOLDEN_SPANS = (Span(44, 47), Span(1000, 5000))
 GOLDEN_MARKS = Marks(bytes(range(16)), "crm", 1_750_000_000.25)
 MARKED_GOLDEN = "kwp2:5c2f6ac9:AhAAAQIDBAUGBwgJCgsMDQ4PAwb6uYOh9zIEA2NybQEGAgO5B6Af"
+CLUSTERED_GOLDEN = "kwp2:b8792712:AhAAAQIDBAUGBwgJCgsMDQ4PAwb6uYOh9zIFBKZPKZkEA2NybQEGAgO5B6Af"
 
 bases = st.integers(0, 2**62)
 marks = st.builds(
@@ -33,6 +35,7 @@ marks = st.builds(
     st.none() | st.binary(min_size=16, max_size=16),
     st.none() | st.text("abc.-_é", min_size=1, max_size=64),
     st.none() | st.integers(0, 2**45).map(lambda milliseconds: milliseconds / 1000),
+    st.none() | st.binary(min_size=4, max_size=4),
 )
 runs = st.sampled_from([1, 2, 127, 128, 2**40]) | st.integers(1, 200)
 edits = st.sampled_from(["replace", "insert", "delete"])
@@ -76,6 +79,9 @@ def test_the_persisted_formats_stay_as_they_are() -> None:
     assert read(GOLDEN_BASE, GOLDEN) == Contents(GOLDEN_SPANS)
     assert encode(GOLDEN_BASE, GOLDEN_SPANS, marks=GOLDEN_MARKS) == (MARKED_GOLDEN, True)
     assert read(GOLDEN_BASE, MARKED_GOLDEN) == Contents(GOLDEN_SPANS, GOLDEN_MARKS)
+    clustered = GOLDEN_MARKS._replace(cluster=cluster_mark("dGVzdHMtYXBhY2hlLWthZg"))
+    assert encode(GOLDEN_BASE, GOLDEN_SPANS, marks=clustered) == (CLUSTERED_GOLDEN, True)
+    assert read(GOLDEN_BASE, CLUSTERED_GOLDEN) == Contents(GOLDEN_SPANS, clustered)
 
 
 def test_nothing_finished_beyond_is_no_metadata() -> None:
@@ -120,6 +126,7 @@ def test_a_field_that_a_later_version_adds_is_passed_over() -> None:
     "encoded",
     [
         field(2, b"short"),
+        field(5, b"abc"),
         field(3, b""),
         field(3, b"\x01\x01"),
         field(3, b"\xff" * 9 + b"\x01"),

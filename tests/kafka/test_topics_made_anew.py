@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import confluent_kafka
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from processor.core.offset_codec import Marks, encode, read
-from processor.model import Assigned, Identified, MadeAnew, Partition, Position, Received, Stopped
+from processor.core.offset_codec import Marks, Span, cluster_mark, encode, read
+from processor.model import Assigned, Identified, MadeAnew, Partition, Position, Received, Stopped, Troubled
 from tests.apache_kafka import Broker
 from tests.kafka.test_source_contract import RealRig
 
@@ -52,6 +54,29 @@ class Rig(RealRig):
     def marked(self, offset: int, topic_id: bytes | None) -> dict[Partition, Position]:
         """A position in the topic of that id."""
         return {self.partitions[0]: Position(offset, encode(offset, (), marks=Marks(topic_id))[0])}
+
+
+async def test_a_position_copied_from_another_cluster_is_read_on_from_and_nothing_is_finished_beyond_it(
+    apache_kafka: Broker,
+) -> None:
+    topic, group = f"copied-{uuid4()}", f"group-{uuid4()}"
+    apache_kafka.create_topic(topic, 2)
+    rig = Rig(apache_kafka, topic, group)
+    rig.produce(0, 10)
+    foreign = Marks(b"x" * 16, "crm", 0.0, cluster_mark("another cluster"))
+    copied = TopicPartition(topic, 0, 4, encode(4, [Span(6, 9)], marks=foreign)[0])
+    with confluent_kafka.Consumer({**apache_kafka.settings, "group.id": group}) as tool:
+        tool.commit(offsets=[copied], asynchronous=False)
+    await rig.start()
+    await rig.until(lambda: len(rig.offsets()) == 6)
+    assert (rig.offsets(), rig.anew()) == ([4, 5, 6, 7, 8, 9], [])
+    (assigned,) = [event for event in rig.events if isinstance(event, Assigned)]
+    assert assigned.positions[rig.partitions[0]] == Position(4)
+    admin = AdminClient({"bootstrap.servers": apache_kafka.bootstrap_servers})
+    assert assigned.cluster == cluster_mark(admin.describe_cluster().result().cluster_id)
+    told = [event.error for event in rig.events if isinstance(event, Troubled)]
+    assert told == ["foreign_cluster"]
+    await rig.close()
 
 
 @pytest.fixture
