@@ -17,7 +17,6 @@ from typing import Any
 import structlog
 
 from processor import __version__, logs
-from processor.app import about
 from processor.core.live import Batch, Filter, joined, read
 from processor.core.supervision import (
     MISCONFIGURED,
@@ -34,6 +33,7 @@ from processor.expositions import CrewTelemetry
 from processor.line import Line, Page
 from processor.model import About, Report
 from processor.settings import Settings
+from processor.status import about
 from processor.web.admin import Admin
 from processor.web.listening import authority
 from processor.worker import NUMBER

@@ -83,10 +83,10 @@ async def test_an_event_that_is_refused_without_a_dead_letter_topic_turns_readin
         running = asyncio.create_task(app.run(stop))
         await endpoint.received(1)
         async with asyncio.timeout(PATIENCE):
-            while app.ready().ok:
+            while app.status.ready().ok:
                 await asyncio.sleep(0.05)
-        assert app.ready().checks["dead_letters"] == "1 cannot be written"
-        assert app.live().ok
+        assert app.status.ready().checks["dead_letters"] == "1 cannot be written"
+        assert app.status.live().ok
         stop.set_result(None)
         await running
 
@@ -110,18 +110,18 @@ async def test_a_partition_that_cannot_be_read_is_shown_and_turns_readiness_red_
     )
     running = asyncio.create_task(app.run(stop))
     async with asyncio.timeout(PATIENCE):
-        while not (hasattr(app, "admin_port") and b'partition="0",topic="events"} 1.0' in unreadable(app)):
+        while not (hasattr(app, "status") and b'partition="0",topic="events"} 1.0' in unreadable(app)):
             await asyncio.sleep(0.05)
-        while not (counts or app.ready().ok):
+        while not (counts or app.status.ready().ok):
             await asyncio.sleep(0.05)
-    assert app.ready().checks["partitions"] == ("cannot be read: events/0" if counts else "ok")
+    assert app.status.ready().checks["partitions"] == ("cannot be read: events/0" if counts else "ok")
     stop.set_result(None)
     await running
 
 
 def unreadable(app: App) -> bytes:
     """What the metrics say of partitions that cannot be read."""
-    exposition, _ = app.metrics("text/plain")
+    exposition, _ = app.status.metrics("text/plain")
     return b"".join(line for line in exposition.splitlines(True) if b"_partition_unreadable{" in line)
 
 

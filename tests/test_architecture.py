@@ -57,6 +57,7 @@ FLOORS = {
     "web": 3,
     "signals": 3,
     "app": 4,
+    "status": 4,
     "worker": 5,
     "supervisor": 5,
     "demo": 5,
@@ -69,6 +70,7 @@ FLOORS = {
 """A room imports only from lower floors; "" is the package itself, which holds the version."""
 
 ALONGSIDE = {
+    "app": {"status"},
     "model": {"errors"},
     "setting_types": {"documents"},
     "kafka_settings": {"client_options", "setting_types"},
@@ -192,6 +194,7 @@ COVERED_BY = {
     "admin_connections": "admin_limits",
     "run": "delivery",
     "snapshot": "telemetry",
+    "status": "app",
     "exchange": "pool",
     "remedies": "inquiry",
     "words": "consumer",

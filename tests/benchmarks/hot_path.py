@@ -217,7 +217,7 @@ async def deliver(feed: Feed, events: int, wanted: Filter | None = None) -> int:
 async def look(app: App, wanted: Filter) -> None:
     """As the live page does."""
     while True:
-        json_encode(app.look("somebody", wanted).entries)
+        json_encode(app._live.look("somebody", wanted).entries)
         await asyncio.sleep(PERIOD_SECONDS)
 
 

@@ -1,0 +1,139 @@
+"""Status: what one process says of itself, to probes, scrapes and those who look on.
+
+Promise: an answer is made of what the rooms know at that moment, at no cost otherwise, and never waits.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from processor import __version__
+from processor.core.admission import Admission
+from processor.core.circuit import State
+from processor.core.flow import Flow
+from processor.core.live import Batch, Filter
+from processor.core.stability import Stability
+from processor.core.transform import Transform
+from processor.delivery import Delivery
+from processor.group import Group
+from processor.kafka.consumer import Consumer
+from processor.kafka.producer import Producer
+from processor.live import Live
+from processor.model import About, Partition, Report
+from processor.reading import Reading
+from processor.run import Stage
+from processor.settings import Settings
+from processor.snapshot import Snapshot
+from processor.telemetry import Telemetry
+
+WEDGED_SECONDS = 60.0
+"""After so long without a round of the poll thread the process is not live."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Status:
+    """Asks the rooms of one process. `now` is monotonic; `is_draining`: a stop is under way."""
+
+    settings: Settings
+    now: Callable[[], float]
+    admission: Admission
+    flow: Flow
+    delivery: Delivery
+    group: Group
+    reading: Reading
+    consumer: Consumer
+    producer: Producer
+    telemetry: Telemetry
+    live_events: Live
+    is_draining: bool = False
+    _ends: Mapping[Partition, int] = field(default_factory=dict)
+    _high: Mapping[Partition, int] = field(default_factory=dict)
+    _stability: Stability = field(default_factory=Stability)
+
+    def measured(self, ends: Mapping[Partition, int], high: Mapping[Partition, int]) -> None:
+        """So far the logs go of partitions that were asked for: last stable offset, high watermark."""
+        self._high = high
+        self._stability.measured(ends, high, self.now())
+        shown = self.flow.assignment() | self.group.lost().keys()
+        self._ends = {p: end for p, end in {**self._ends, **ends}.items() if p in shown}
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """All metrics in the format that `accept` prefers."""
+        return self.telemetry.exposition(accept)
+
+    def live(self) -> Report:
+        """Whether the loop, which answers this, and the poll thread go round; a dead endpoint is no fault."""
+        silence = self.consumer.silence()
+        ok = silence < WEDGED_SECONDS
+        return Report(ok, {"poll_thread": "ok" if ok else f"silent for {silence:.0f} s"})
+
+    def ready(self) -> Report:
+        """Whether we are proven to be in the group, its topics can be read, dead letters be written, and
+        no stop is under way.
+
+        A dead endpoint only counts where `circuit.unready` says so, a partition that cannot be read where
+        `kafka.unready` does.
+        """
+        checks = {
+            "group": self.group.fault() or "ok",
+            "topics": self.group.topics_fault() or "ok",
+            "partitions": "ok",
+            "dead_letters": self.producer.fault() or "ok",
+            "draining": "stopping" if self.is_draining else "ok",
+            "endpoint": "ok",
+        }
+        if (blocked := self.delivery.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
+            checks["dead_letters"] = f"{blocked} cannot be written"
+        if self.settings.kafka.unready and (unreadable := self.reading.unreadable()):
+            checks["partitions"] = f"cannot be read: {', '.join(map(str, sorted(unreadable)))}"
+        circuit = self.admission.circuit()
+        if self.settings.circuit.unready and circuit.state() is State.OPEN:
+            checks["endpoint"] = f"down: {circuit.reason().value}"
+        return Report(set(checks.values()) == {"ok"}, checks)
+
+    def about(self) -> About:
+        """Whose events the live page shows."""
+        return about(self.settings)
+
+    def look(self, who: str, wanted: Filter) -> Batch:
+        """What has happened since `who` asked last."""
+        return self.live_events.look(who, wanted)
+
+    def leave(self, who: str) -> None:
+        """`who` asks no more."""
+        self.live_events.leave(who)
+
+    def snapshot(self) -> Snapshot:
+        """How it stands now, for a scrape."""
+        stages = self.delivery.stages()
+        records, size = self.flow.waiting()
+        now = self.now()
+        return Snapshot(
+            in_flight=self.admission.in_flight(),
+            in_flight_limit=self.admission.limit(),
+            max_in_flight=self.settings.delivery.max_in_flight,
+            retries_waiting=stages[Stage.RETRY],
+            dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
+            withheld=self.delivery.withheld(),
+            waiting_records=records,
+            waiting_bytes=size,
+            held=self.flow.held(),
+            ends=self._ends,
+            high=self._high,
+            stability=self._stability,
+            unreadable=self.reading.unreadable(),
+            standings=self.flow.standings(),
+            lost=self.group.lost(),
+            is_member=self.group.fault() is None,
+            ready=self.ready().ok,
+            circuit=self.admission.circuit().state(),
+            dead_letter_budget=self.admission.budget_left(),
+            endpoint_pause=self.admission.pause(now),
+            lease=self.admission.lease(now),
+            at=now,
+        )
+
+
+def about(settings: Settings, workers: int | None = None) -> About:
+    """Whose events the live page shows."""
+    origin = str(Transform(settings.request_policy()).origin)
+    return About(settings.destination.name, __version__, origin, settings.live.payloads, workers)
