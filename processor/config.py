@@ -8,28 +8,26 @@ stand in the settings file. Secrets from elsewhere are taken as they are: only i
 `${X}` be a placeholder that somebody was to fill in.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from processor.core.credentials import is_secret_option
 from processor.documents import DocumentError, read
 from processor.errors import ConfigError, Problem
 from processor.kafka_settings import letters_read_again
+from processor.problems import fields, names, nearest, problem_of, variable
 from processor.references import UNRESOLVED, References, text_in, without_margins
 from processor.setting_types import Section, items, mapping
 from processor.settings import PREFIX, Settings, contradictions, misfits
 from processor.usable import usable
 
+__all__ = ["fields", "load", "merged", "read_yaml", "variable"]
+
 FILE_SUFFIX = "_FILE"
-NAMELESS = "holds a name without a value that is no setting"
-QUOTE = "put a value that holds a comma into quotes"
 URL, HEADERS = "destination.url", "destination.headers"
 
 Raw = dict[str, Any]
@@ -59,12 +57,12 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
         details = error.errors(include_url=False)
         wrong = [".".join(map(str, each["loc"])) for each in details]
         unresolved = (UNRESOLVED, SecretStr(UNRESOLVED))
-        problems += [_problem(each) for each in details if each["input"] not in unresolved]
+        problems += [problem_of(each) for each in details if each["input"] not in unresolved]
     except TypeError:
         problems.append(Problem(str(file), "section names must be text"))
     wrong += [problem.path for problem in problems]
     settings, more = usable(said, wrong) if problems else (found, [])
-    problems += map(_problem, more)
+    problems += map(problem_of, more)
     if settings is None:
         raise ConfigError(list(dict.fromkeys(problems)))
     problems += [
@@ -82,25 +80,10 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
     return settings
 
 
-def fields(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting by its dotted name, sections left out, in the order of the reference."""
-    for name, field in section.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
-            yield from fields(kind, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", field
-
-
-def variable(name: str) -> str:
-    """The environment variable of a dotted setting."""
-    return PREFIX + name.replace(".", "__").upper()
-
-
 def read_yaml(file: Path) -> Raw:
     """The mapping in `file`; an empty file is an empty mapping."""
     try:
-        content = read(text_in(file), {part for name in _names() for part in name.split(".")})
+        content = read(text_in(file), {part for name in names() for part in name.split(".")})
     except OSError as error:
         raise ConfigError([Problem(str(file), error.strerror or "cannot be read")]) from None
     except UnicodeDecodeError:
@@ -121,17 +104,6 @@ def merged(below: Raw, above: Raw) -> Raw:
         old = both.get(name)
         both[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return both
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """A remedy that names the setting meant: one beside it, one of this name elsewhere, or a near one."""
-    candidates = list(names)
-    parent, _, leaf = name.rpartition(".")
-    beside = {each.rpartition(".")[2]: each for each in candidates if each.rpartition(".")[0] == parent}
-    match = [beside[near] for near in get_close_matches(leaf, beside, n=1)]
-    match = match or [each for each in candidates if each.rpartition(".")[2] == leaf]
-    match = match or get_close_matches(name, candidates, n=1)
-    return f"did you mean {match[0]}?" if match else ""
 
 
 def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]) -> Raw:
@@ -264,30 +236,6 @@ def _misfits(settings: Settings) -> list[str]:
         *letters_read_again(kafka, settings.dead_letter),
         *contradictions(settings.retry),
     ]
-
-
-def _problem(details: ErrorDetails) -> Problem:
-    path = ".".join(map(str, details["loc"])) or "settings"
-    if details["type"] == "extra_forbidden":
-        remedy = nearest(path, _names())
-        # `{sasl_password: a,b}` gives a key `b}` without a value: half of a secret, which may not be told.
-        if details["input"] is None and not remedy:
-            return Problem(path.rpartition(".")[0] or "settings", NAMELESS, QUOTE)
-        return Problem(path, "is no setting", remedy)
-    if details["type"] == "missing":
-        needed = [
-            name for name, field in fields() if f"{name}.".startswith(f"{path}.") and field.is_required()
-        ]
-        return Problem(
-            path, "is missing", "set " + ", ".join(f"{name} or {variable(name)}" for name in needed)
-        )
-    return Problem(path, details["msg"].removeprefix("Value error, "))
-
-
-def _names() -> list[str]:
-    """The dotted names of all settings and of their sections."""
-    names = [name for name, _ in fields()]
-    return names + sorted({name.rpartition(".")[0] for name in names} - {""})
 
 
 def _variables(

@@ -24,14 +24,34 @@ _ODDITIES = (
     ("expected alphabetic", "a value that begins with `*`, `&` or `%` has to be quoted"),
     ("found duplicate anchor", "a value that begins with `&` has to be quoted"),
     ("found undefined tag handle", "a value that begins with `!` has to be quoted"),
-    ("mapping values are not allowed", "a value that holds `: ` has to be quoted"),
+    (
+        "mapping values are not allowed",
+        "a value that holds `: ` has to be quoted, and names that belong together begin in the same column",
+    ),
     ("found unknown escape", "a backslash between double quotes has to be written twice"),
-    ("found character", "a value that begins with a tab, a backtick, `%`, `@`, `|` or `>` has to be quoted"),
+    (
+        "found character",
+        "a value that begins with a tab, a backtick, `%`, `@`, `|` or `>` has to be quoted; no tabs indent",
+    ),
     ("expected chomping or indentation", "a value that begins with `|` or `>` has to be quoted"),
     ("expected ',' or", "a bracket is not closed, or a value that holds brackets has to be quoted"),
     ("found unexpected end of stream", "a quote is not closed"),
+    ("second occurrence", "a value that begins with `&` has to be quoted"),
+    ("found incompatible YAML document", "take out the line that begins with `%YAML`"),
+    ("but found another document", "one file holds one document: take out the line `---`"),
+    (
+        "expected <block end>",
+        "the line begins in another column than those it belongs to, or a quote in it is not doubled",
+    ),
+    ("sequence entries are not allowed", "a value that begins with `- ` has to be quoted"),
+    ("block sequence entries are not allowed", "a value that begins with `- ` has to be quoted"),
+    ("mapping keys are not allowed", "a value that begins with `? ` has to be quoted"),
+    ("expected the node content", "a bracket is not closed, or closes what none has opened"),
+    ("expected a comment or a line break", "a value that begins with `|` or `>` has to be quoted"),
+    ("could not find expected ':'", "a name wants `: ` behind it, and a value that goes on is indented"),
 )
 """How PyYAML begins what it says, of which nothing more may be told, and what the writer can do."""
+_ELSE = "look at the columns, quotes and brackets of this line and of the one before it"
 _LIST, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("seq", "map"))
 
 
@@ -70,7 +90,15 @@ def read(text: str, names: Collection[str] = ()) -> Any:
         return None if root is None else _Reading(names).of(root)
     except yaml.MarkedYAMLError as error:
         raise DocumentError([_no_yaml(error)]) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        sign = f"U+{ord(text[error.position]):04X}"
+        raise DocumentError(
+            [Fault(line, f"is not YAML: it holds {sign}, which no text may: take it out")]
+        ) from None
+    except RecursionError:
+        raise DocumentError([Fault(0, "is nested too deeply to be settings")]) from None
+    except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, DocumentError):
             raise
         raise DocumentError([Fault(0, "is not YAML: it holds something that cannot be read")]) from None
@@ -78,10 +106,10 @@ def read(text: str, names: Collection[str] = ()) -> Any:
 
 def _no_yaml(error: yaml.MarkedYAMLError) -> Fault:
     mark, problem = error.problem_mark, error.problem or ""
-    oddity = next((remedy for start, remedy in _ODDITIES if problem.startswith(start)), "")
+    oddity = next((remedy for start, remedy in _ODDITIES if problem.startswith(start)), _ELSE)
     place = f"from column {mark.column + 1} on" if mark else "as it stands"
     message = f"is not YAML: it cannot be read {place}"
-    return Fault(mark.line + 1 if mark else 0, f"{message}: {oddity}" if oddity else message)
+    return Fault(mark.line + 1 if mark else 0, f"{message}: {oddity}")
 
 
 class _Reading:

@@ -6,7 +6,7 @@ Times are seconds, sizes bytes.
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from processor.client_options import OWNED, OWNED_BY_PRODUCER, owned_among
 from processor.core.dead_letter import CODES
@@ -15,7 +15,7 @@ from processor.core.start import PATTERN, policy_of
 from processor.setting_types import (
     ClientOptions,
     Day,
-    Failures,
+    File,
     Hour,
     Limit,
     Seconds,
@@ -25,9 +25,9 @@ from processor.setting_types import (
     faults_of_options,
     mapping,
     or_reference,
-    statuses_of,
     topic_name,
 )
+from processor.statuses import Failures, statuses_of
 from processor.topic_patterns import matches
 
 _OAUTHBEARER = (
@@ -114,9 +114,9 @@ class KafkaSettings(Section):
     security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
         "plaintext", description="How brokers are spoken to."
     )
-    ssl_ca_file: FilePath | None = Field(None, description="Certificates of the authorities to trust, PEM.")
-    ssl_certificate_file: FilePath | None = Field(None, description="The client's certificate, PEM.")
-    ssl_key_file: FilePath | None = Field(None, description="The client's private key, PEM.")
+    ssl_ca_file: File | None = Field(None, description="Certificates of the authorities to trust, PEM.")
+    ssl_certificate_file: File | None = Field(None, description="The client's certificate, PEM.")
+    ssl_key_file: File | None = Field(None, description="The client's private key, PEM.")
     ssl_key_password: SecretStr | None = Field(
         None, description="The password of the private key.", json_schema_extra=or_reference
     )

@@ -6,7 +6,7 @@ Times are seconds, sizes bytes.
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from processor.choices import AnyMethod, IntegrationsRule
 from processor.core.disclosure import Payloads
@@ -18,6 +18,7 @@ from processor.core.retry import RetryPolicy
 from processor.core.transform import Envelope, Method
 from processor.errors import EventError
 from processor.setting_types import (
+    File,
     Header,
     Hosts,
     Limit,
@@ -26,7 +27,6 @@ from processor.setting_types import (
     Seconds,
     Section,
     Share,
-    Statuses,
     Texts,
     TimeLimit,
     Url,
@@ -34,6 +34,7 @@ from processor.setting_types import (
     or_reference,
 )
 from processor.static_headers import faults
+from processor.statuses import Statuses
 
 _TOKEN = re.compile(r"[!-~]{16,}")
 
@@ -41,9 +42,9 @@ _TOKEN = re.compile(r"[!-~]{16,}")
 class TlsSettings(Section):
     """How the endpoint is recognised, and how we are."""
 
-    ca_file: FilePath | None = Field(None, description="Authorities to trust instead of the system's, PEM.")
-    certificate_file: FilePath | None = Field(None, description="Our client certificate with its chain, PEM.")
-    key_file: FilePath | None = Field(None, description="The private key of our certificate, PEM.")
+    ca_file: File | None = Field(None, description="Authorities to trust instead of the system's, PEM.")
+    certificate_file: File | None = Field(None, description="Our client certificate with its chain, PEM.")
+    key_file: File | None = Field(None, description="The private key of our certificate, PEM.")
     key_password: SecretStr | None = Field(
         None, description="The password of the private key.", json_schema_extra=or_reference
     )
@@ -117,7 +118,8 @@ class DestinationSettings(Section):
         try:
             Endpoint(url)
         except EventError as error:
-            raise ValueError(error.message) from None
+            remedy = "write it as https://host:port/path; a login goes into destination.headers"
+            raise ValueError(f"{error.message}: {remedy}") from None
         return url
 
     @field_validator("headers", mode="before")

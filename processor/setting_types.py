@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ipaddress import IPv6Address
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -24,7 +25,6 @@ from pydantic import (
 )
 
 from processor.core.address import network
-from processor.core.dead_letter import CODES
 from processor.core.endpoint import is_host
 from processor.documents import DocumentError, read
 from processor.topic_patterns import fault_of
@@ -39,8 +39,6 @@ _SERVER = re.compile(
     r"((?i:plaintext|ssl|sasl_plaintext|sasl_ssl)://)?([\w.-]+|\[(?P<address>[0-9A-Fa-f:.]+)\])(:(?P<port>[0-9]{1,5}))?"
 )
 _TOPIC = re.compile("[A-Za-z0-9._-]{1,249}")
-STATUS = "^[1-5]([0-9]{2}|[xX]{2})$"
-"""A status, or all that begin with a digit."""
 
 
 def fault_of_text(text: str | SecretStr, *, may_have_lines: bool = False) -> str:
@@ -134,36 +132,6 @@ def mapping(value: Any) -> Any:
         raise ValueError("; ".join(named) or "must be a mapping, as JSON or YAML") from None
 
 
-def _statuses(value: Any) -> Any:
-    """`[404, "5xx"]` as the statuses it names."""
-    said = items(value) if isinstance(value, (list, str)) else [value]
-    texts = each_judged(statuses_of, [str(item) for item in said])
-    return frozenset().union(*map(statuses_of, texts))
-
-
-def statuses_of(item: str) -> frozenset[int]:
-    """The statuses that `404` or `5xx` names."""
-    text = item.lower()
-    if len(text) == 3 and text[0] in "12345" and text[1:] == "xx":
-        return frozenset(range(int(text[0]) * 100, int(text[0]) * 100 + 100))
-    if text.isdecimal() and 100 <= int(text) <= 599:
-        return frozenset((int(text),))
-    raise ValueError(f"{text!r} is no status: write 404, or 5xx for all from 500 to 599")
-
-
-def _failures(failures: list[str]) -> list[str]:
-    try:
-        each_judged(lambda item: item in CODES or statuses_of(item), failures)
-    except ValueError as error:
-        raise ValueError(f"{error}; or a kind of failure: {', '.join(CODES)}") from None
-    return failures
-
-
-def _statuses_as_text(value: Any) -> Any:
-    said = items(value)
-    return [str(item) if isinstance(item, int) else item for item in said] if isinstance(said, list) else said
-
-
 def faults_of_options(options: dict[str, Any]) -> list[str]:
     """What is wrong with options of a client one by one, by their names, or else by their numbers."""
     found = (_fault_of_option(name, value, n) for n, (name, value) in enumerate(options.items(), 1))
@@ -230,6 +198,13 @@ def _networks(networks: list[str]) -> list[str]:
     return each_judged(network, networks)
 
 
+def _file(path: Path) -> Path:
+    with suppress(OSError):  # a name that no file can have
+        if path.is_file():
+            return path
+    raise ValueError("names no file that is there: give the path of one, in this place")
+
+
 def _nullable(value: Any) -> Any:
     """`null` as an environment variable has to write it."""
     return None if value == "null" else value
@@ -245,9 +220,6 @@ REFERENCE = {
 """A value that stands elsewhere, as the schema for editors knows it."""
 
 
-_STATUS = {"type": ["integer", "string"], "minimum": 100, "maximum": 599, "pattern": STATUS}
-
-
 def or_reference(schema: dict[str, Any]) -> None:
     """The schema of a secret may also be that of a reference."""
     schema["anyOf"] = [*schema["anyOf"], REFERENCE]
@@ -258,20 +230,12 @@ Topics = Annotated[list[str], BeforeValidator(_topic_items), AfterValidator(_top
 Servers = Annotated[str, AfterValidator(servers)]
 Hosts = Annotated[Texts, AfterValidator(_hosts)]
 Networks = Annotated[Texts, AfterValidator(_networks)]
-Failures = Annotated[
-    list[str],
-    BeforeValidator(_statuses_as_text),
-    AfterValidator(_failures),
-    WithJsonSchema({"type": "array", "items": {"anyOf": [{"enum": [*CODES]}, _STATUS]}}),
-]
-Statuses = Annotated[
-    frozenset[int], BeforeValidator(_statuses), WithJsonSchema({"type": "array", "items": _STATUS})
-]
 Scalar = Annotated[
     str | int | float | bool | SecretStr,
     WithJsonSchema({"anyOf": [{"type": ["string", "number", "boolean"]}, REFERENCE]}),
 ]
 ClientOptions = Annotated[dict[str, Scalar], BeforeValidator(mapping)]
+File = Annotated[Path, AfterValidator(_file)]
 Header = Annotated[SecretStr, WithJsonSchema({"anyOf": [{"type": "string"}, REFERENCE]})]
 Url = Annotated[str, WithJsonSchema({"anyOf": [{"type": "string"}, REFERENCE]})]
 Seconds = Annotated[float, Field(ge=0.001, le=7 * 24 * 3600)]

@@ -23,7 +23,7 @@ from enum import Enum
 from typing import NamedTuple
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-PATTERN = r"^(earliest|latest|error|[0-9]+[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}T.*)$"
+PATTERN = r"^(earliest|latest|error|[0-9]{1,9}[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}T.*)$"
 UNKNOWN = "is none of earliest, latest, error, a duration such as 2h, a time such as 2026-11-27T00:00:00Z"
 
 
@@ -63,14 +63,14 @@ def policy_of(text: str) -> StartPolicy:
     """The policy that the setting names. Raises ValueError with what is wrong."""
     if text in ("earliest", "latest", "error"):
         return StartPolicy(text)
-    if found := re.fullmatch("([0-9]+)([smhd])", text):
+    if found := re.fullmatch("([0-9]{1,9})([smhd])", text):
         return StartPolicy(before=int(found[1]) * UNITS[found[2]])
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} {UNKNOWN}") from None
+        raise ValueError(f"{text[:40]!r} {UNKNOWN}") from None
     if moment.tzinfo is None:
-        raise ValueError(f"{text!r} names no time zone: write it as 2026-11-27T00:00:00Z")
+        raise ValueError(f"{text[:40]!r} names no time zone: write it as 2026-11-27T00:00:00Z")
     return StartPolicy(at=moment.timestamp())
 
 

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from processor.core.membership import WORD_SECONDS
 from processor.errors import ConfigError, Problem
+from processor.kafka.refusals import ALIASES, CONSUMED_BYTES, refusal
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings, in_clear
 
 Options = dict[str, Any]
@@ -68,8 +69,7 @@ def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None)
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
         "allow.auto.create.topics": False,
-        # A producer's; here it would only forbid fetches below it.
-        "message.max.bytes": 1000,
+        "message.max.bytes": CONSUMED_BYTES,
         "statistics.interval.ms": round(WORD_SECONDS / 3 * 1000),
     }
     if kafka.group_protocol == "classic":
@@ -129,8 +129,8 @@ def _faults(
         text = error.args[0].str() if isinstance(error, KafkaException) else str(error)
     else:
         return []
-    named = next((name for name in said if name in text), "")
-    problem = Problem(f"{path}.client" if named else path, _FAILED.sub("", text).strip())
+    named = next((name for name in said if ALIASES.get(name, name) in text or name in text), "")
+    problem = refusal(_FAILED.sub("", text).strip(), path, named)
     rest = {name: value for name, value in options.items() if name != named}
     return [(named, problem), *(_faults(make, rest, path, said) if named else [])]
 

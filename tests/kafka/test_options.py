@@ -286,9 +286,9 @@ def test_options_that_are_right_only_together_are_accepted(client: dict[str, Any
 @pytest.mark.parametrize(
     ("client", "message"),
     [
-        ({"no.such.option": 1}, 'No such configuration property: "no.such.option"'),
-        ({"fetch.min.bytes": "many"}, 'Invalid value for configuration property "fetch.min.bytes"'),
-        ({"fetch.min.bytes": -1}, "outside allowed range"),
+        ({"no.such.option": 1}, "no.such.option is no option of librdkafka"),
+        ({"fetch.min.bytes": "many"}, "fetch.min.bytes cannot have this value"),
+        ({"fetch.min.bytes": -1}, "must be from 0 to 2147483647"),
         ({"sasl.oauthbearer.method": "oidc"}, "sasl.oauthbearer"),
     ],
 )
