@@ -183,6 +183,27 @@ async def test_failures_are_announced_now_and_then_only(browser: Browser, site: 
         assert await heard.get_attribute("role") == "status"
 
 
+ANNOUNCED = """async () => {
+    const { Counters } = await import(new URL("live/counters.js", location).href);
+    const late = [];
+    for (let began = 0; began < 5_000; began += 1) {
+        const counters = new Counters();
+        counters.add([{ outcome: "held" }], 0, began);
+        counters.announcement(began);
+        counters.add([{ outcome: "held" }], 0, began);
+        if (counters.announcement(began + 14_999) || !counters.announcement(began + 15_000)) late.push(began);
+    }
+    return late;
+}"""
+
+
+async def test_a_failure_is_announced_at_its_tick_at_whatever_millisecond_the_page_began(
+    browser: Browser, site: Site
+) -> None:
+    async with looking(browser, site.url) as look:
+        assert await look.page.evaluate(ANNOUNCED) == []
+
+
 STREAM = (
     ': hi\r\nevent: hello\r\ndata: {"a":\r\ndata:1}\r\nid: 7\r\n\r\n'
     "event:x\ndata\n\n:\n\nretry: 3\rdata:  é€😀\r\r\ndata: cut"

@@ -3,9 +3,11 @@
 import { isFailure } from "./filters.js";
 import { counted } from "./text.js";
 
-const RATE_SECONDS = 5;
-const FAILURE_SECONDS = 60;
-const ANNOUNCED_EVERY = 15;
+/* All times are milliseconds, as the clock has them: of fractions of a second sums are not exact, and what is
+   due at a tick would now and then come at the next one. */
+const RATE_TIME = 5_000;
+const FAILURE_TIME = 60_000;
+const ANNOUNCED_EVERY = 15_000;
 
 export class Counters {
   constructor() {
@@ -14,7 +16,7 @@ export class Counters {
     this.unannounced = 0;
   }
 
-  /* `now` is in seconds, of a clock that only goes forward. */
+  /* `now` is of a clock that only goes forward. */
   add(entries, unseen, now) {
     const failures = entries.filter(isFailure).length;
     this.unannounced += failures;
@@ -22,13 +24,13 @@ export class Counters {
   }
 
   read(now) {
-    this.came = this.came.filter((batch) => batch.now > now - FAILURE_SECONDS);
-    const sum = (field, seconds) => this.came.reduce((all, batch) => all + (batch.now > now - seconds ? batch[field] : 0), 0);
-    const rate = sum("shown", RATE_SECONDS) / RATE_SECONDS;
+    this.came = this.came.filter((batch) => batch.now > now - FAILURE_TIME);
+    const sum = (field, time) => this.came.reduce((all, batch) => all + (batch.now > now - time ? batch[field] : 0), 0);
+    const rate = sum("shown", RATE_TIME) / (RATE_TIME / 1000);
     return {
       rate: rate > 0 && rate < 10 ? rate.toFixed(1) : counted(Math.round(rate)),
-      failures: counted(sum("failures", FAILURE_SECONDS)),
-      unseen: counted(sum("unseen", 1)),
+      failures: counted(sum("failures", FAILURE_TIME)),
+      unseen: counted(sum("unseen", 1_000)),
     };
   }
 

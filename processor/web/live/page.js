@@ -18,7 +18,6 @@ const FIELD = "input, select, textarea";
 const at = (id) => document.getElementById(id);
 const list = at("list");
 const pane = at("details");
-const seconds = () => performance.now() / 1000;
 
 const counters = new Counters();
 const rows = new Rows(at("rows"), open);
@@ -47,7 +46,7 @@ function entries(said, query) {
   const came = (Array.isArray(said.entries) ? said.entries : []).filter((entry) => entry && typeof entry === "object");
   rows.add(came, query);
   filters.offer(came, at("types"));
-  counters.add(came, Number(said.unseen) || 0, seconds());
+  counters.add(came, Number(said.unseen) || 0, performance.now());
   refresh();
 }
 
@@ -90,11 +89,11 @@ function refresh() {
   at("empty").hidden = rows.body.rows.length > 0;
   at("older").hidden = rows.matching <= rows.body.rows.length;
   at("count").textContent = countText(rows);
-  for (const [name, shown] of Object.entries(counters.read(seconds()))) at(name).textContent = shown;
+  for (const [name, shown] of Object.entries(counters.read(performance.now()))) at(name).textContent = shown;
 }
 
 function tick() {
-  const said = counters.announcement(seconds());
+  const said = counters.announcement(performance.now());
   if (said) at("announcer").textContent = said;
   refresh();
 }
