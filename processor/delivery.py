@@ -79,6 +79,10 @@ class Delivery:
         """How many records wait because their dead letters are not paid for, by reason."""
         return self._withheld.counts()
 
+    def withheld_fault(self) -> str | None:
+        """Why records wait for others to be delivered, and since when; None: none of them does."""
+        return self._withheld.said(self._clock.time())
+
     def attach(self, listener: Listener) -> None:
         """Tell `listener` from now on."""
         self._listener = listener
@@ -174,11 +178,10 @@ class Delivery:
             case Never(reason) if self._may_bury(run, reason, answer, now, chance):
                 self._fail(run, run.refusal(answer, reason), paid=run.paid)
             case Never(reason):
-                self._telemetry.withheld(
-                    run.record, run.refusal(answer, reason), is_first=not self._withheld.count
-                )
+                refusal = run.refusal(answer, reason)
+                self._telemetry.withheld(run.record, refusal, is_first=not self._withheld.count)
                 self._live.withheld(run.tried(run.attempts), answer)
-                self._withheld.refused(run, reason)
+                self._withheld.refused(run, refusal, now)
                 self._put_off(run)
 
     def _outcome(self, run: Run, answer: Answer, sign: Sign, wall: float) -> Outcome | None:
@@ -292,7 +295,7 @@ class Delivery:
             return
         self._telemetry.withheld(run.record, failure, is_first=not self._withheld.count)
         self._live.unusable(run.record, failure)
-        self._withheld.unusable(run, failure)
+        self._withheld.unusable(run, failure, self._clock.time())
         self._put_off(run)
 
     def _fail(self, run: Run, failure: Failure, *, paid: Fault | None) -> None:

@@ -71,7 +71,8 @@ class Status:
         no stop is under way.
 
         A dead endpoint only counts where `circuit.unready` says so, a partition that cannot be read where
-        `kafka.unready` does.
+        `kafka.unready` does. Events that are held are told, and count until the first one is delivered: so
+        a roll-out with a wrong token, or to a wrong topic, ends there.
         """
         checks = {
             "group": self.group.fault() or "ok",
@@ -80,6 +81,7 @@ class Status:
             "dead_letters": self.producer.fault() or "ok",
             "draining": "stopping" if self.is_draining else "ok",
             "endpoint": "ok",
+            "events": self.delivery.withheld_fault() or "ok",
         }
         if (blocked := self.delivery.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
             checks["dead_letters"] = f"{blocked} cannot be written"
@@ -88,7 +90,9 @@ class Status:
         circuit = self.admission.circuit()
         if self.settings.circuit.unready and circuit.state() is State.OPEN:
             checks["endpoint"] = f"down: {circuit.reason().value}"
-        return Report(set(checks.values()) == {"ok"}, checks)
+        counts = {name: text for name, text in checks.items() if name != "events"}
+        counts = counts if self.admission.delivered() else checks
+        return Report(set(counts.values()) == {"ok"}, checks)
 
     def about(self) -> About:
         """Whose events the live page shows."""

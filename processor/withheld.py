@@ -8,6 +8,9 @@ from collections import Counter
 from processor.core.dead_letter import Failure
 from processor.run import Run
 
+LONGEST_REASON = 200
+"""Characters of what is wrong with one that are told."""
+
 
 class Withheld:
     """Those of one process."""
@@ -17,16 +20,27 @@ class Withheld:
         """How many there are: looked at for every event, hence no question."""
         self._refused: dict[Run, str] = {}
         self._unusable: dict[Run, Failure] = {}
+        self._since = 0.0
+        self._latest: dict[str, str] = {}
 
-    def refused(self, run: Run, reason: str) -> None:
+    def refused(self, run: Run, failure: Failure, now: float) -> None:
         """The endpoint did not take it: it may be sent again."""
-        self._refused[run] = reason
+        self._begin(failure, now)
+        self._refused[run] = failure.code
         self.count += 1
 
-    def unusable(self, run: Run, failure: Failure) -> None:
+    def unusable(self, run: Run, failure: Failure, now: float) -> None:
         """It can be no request: there is nothing to be done but to write it down."""
+        self._begin(failure, now)
         self._unusable[run] = failure
         self.count += 1
+
+    def said(self, now: float) -> str | None:
+        """For how long some have waited, how many do and why, and what is wrong with the latest of each."""
+        if not self.count:
+            return None
+        kinds = [f"{n} {code} ({self._latest[code]})" for code, n in sorted(self.counts().items())]
+        return f"held for {now - self._since:.0f} s, nearly all fail: {', '.join(kinds)}"
 
     def has_refused(self) -> bool:
         """Whether some may be sent again."""
@@ -57,3 +71,8 @@ class Withheld:
     def counts(self) -> Counter[str]:
         """How many there are, by reason."""
         return Counter([*self._refused.values(), *(failure.code for failure in self._unusable.values())])
+
+    def _begin(self, failure: Failure, now: float) -> None:
+        if not self.count:
+            self._since = now
+        self._latest[failure.code] = failure.message[:LONGEST_REASON]

@@ -168,3 +168,30 @@ async def test_a_process_in_which_a_task_or_a_callback_ends_by_itself_ends_with_
         vars(attrgetter(room)(app))[name] = fail
         with pytest.raises(FatalError, match="LookupError: who would have thought"):
             await running
+
+
+async def test_events_that_are_held_are_told_by_readiness_and_turn_it_red_until_one_is_delivered(
+    broker: EmbeddedBroker,
+) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
+    for _ in range(3):
+        producer.produce("events", b"no event")
+    assert producer.flush(10) == 0
+    async with Endpoint() as endpoint:
+        app = App(settings(broker, endpoint.url, DEAD_LETTER__BUDGET="1"))
+        stop = asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(app.run(stop))
+        async with asyncio.timeout(PATIENCE):
+            while not hasattr(app, "status") or app.status.ready().checks["events"] == "ok":
+                await asyncio.sleep(0.05)
+            assert not app.status.ready().ok
+            assert app.status.ready().checks["events"].startswith("held for")
+            producer.produce("events", b"{}")
+            await endpoint.received(1)
+            producer.produce("events", b"no event")
+            assert producer.flush(10) == 0
+            while not app.status.ready().ok:
+                await asyncio.sleep(0.05)
+        assert app.status.ready().checks["events"].startswith("held for")
+        stop.set_result(None)
+        await running

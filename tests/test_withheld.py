@@ -263,12 +263,41 @@ def test_that_events_are_held_is_said_once_with_a_remedy(capsys: pytest.CaptureF
     assert "dead_letter.always: [invalid_event]" in told[0]
 
 
+def test_why_events_are_held_is_told_with_their_kinds_the_time_and_what_their_bytes_look_like() -> None:
+    told = house()
+    write(told, *[BAD] * (START + 1), *[b"\x1f\x8b\x08 zipped"] * (START + 2))
+    assert told.delivery.withheld_fault() is None
+    work(told, 1.0)
+    said = str(told.delivery.withheld_fault())
+    assert "held for 60 s" in said
+    assert "2 invalid_event (not UTF-8" in said
+    assert "it looks like gzip" in said
+    assert "1 refused (the endpoint answered 400)" in said
+    told.sender._rule = lambda _: response(200)
+    write(told, *good(3))
+    work(told)
+    assert told.delivery.withheld_fault() is None
+
+
+def test_what_is_told_of_held_events_is_short_and_begins_anew() -> None:
+    withheld, run = Withheld(), Run(record(0))
+    for since in (10.0, 50.0):
+        withheld.refused(run, Failure("refused", "x" * 10_000, "", ""), since)
+        withheld.refused(Run(record(1)), Failure("refused", "x" * 10_000, "", ""), since + 1)
+        said = str(withheld.said(since + 7))
+        assert said.startswith("held for 7 s")
+        assert len(said) < 300
+        while withheld.has_refused():
+            withheld.next_refused()
+        assert withheld.said(since + 8) is None
+
+
 def test_the_one_that_waits_longest_goes_first_and_one_that_is_given_up_is_forgotten() -> None:
     withheld, runs = Withheld(), [Run(record(offset)) for offset in range(6)]
     for run in runs[:3]:
-        withheld.refused(run, "refused")
+        withheld.refused(run, Failure("refused", "", "", ""), 0.0)
     for run in runs[3:]:
-        withheld.unusable(run, Failure("invalid_url", "", "", ""))
+        withheld.unusable(run, Failure("invalid_url", "", "", ""), 0.0)
     assert withheld.counts() == {"refused": 3, "invalid_url": 3}
     withheld.forget(runs[0])
     withheld.forget(runs[3])

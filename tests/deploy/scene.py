@@ -116,6 +116,8 @@ WELL: Mapping[str, Values | float] = {
     'lag_seconds{topic="events",partition="0"}': 1,
     'committed_offset{topic="events",partition="0"}': rising(100),
     'partition_unreadable{topic="events",partition="0"}': 0,
+    'withheld_records{reason="invalid_event"}': 0,
+    'withheld_records{reason="refused"}': 0,
     'last_stable_offset_still_seconds{topic="events",partition="0"}': 2,
 }
 """100 events a minute from one partition, delivered at once."""
@@ -124,6 +126,8 @@ DELIVERED = 'deliveries_total{outcome="delivered"}'
 DEAD_LETTERED = 'deliveries_total{outcome="dead_lettered"}'
 ON_TIME = 'end_to_end_latency_seconds_bucket{le="300.0"}'
 UNREADABLE = 'partition_unreadable{topic="events",partition="0"}'
+WITHHELD = 'withheld_records{reason="refused"}'
+UNUSABLE = 'withheld_records{reason="invalid_event"}'
 OPEN_SINCE = 'last_stable_offset_still_seconds{topic="events",partition="0"}'
 TIMELESS = 'end_to_end_latency_unknown_total{reason="missing"}'
 LAG = 'lag_records{topic="events",partition="0"}'

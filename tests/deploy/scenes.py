@@ -19,7 +19,9 @@ from tests.deploy.scene import (
     STALLED,
     TIMELESS,
     UNREADABLE,
+    UNUSABLE,
     WELL,
+    WITHHELD,
     Process,
     Scene,
     Values,
@@ -50,6 +52,7 @@ LATE_EVENTS = alert("LagSecondsHigh", "warning", **CRM)
 NO_PROGRESS = alert("NoProgress", "critical", **CRM)
 STUCK = alert("PartitionStuck", "warning", **CRM, **FIRST)
 TORN = alert("PartitionUnreadable", "critical", **CRM, **FIRST)
+HELD = alert("EventsHeld", "warning", **CRM)
 HELD_BACK = alert("TransactionOpen", "warning", **CRM, **FIRST)
 GROWING = alert("LagGrowing", "warning", **CRM)
 NOT_A_MEMBER = alert("NoMember", "critical", **CRM)
@@ -413,6 +416,20 @@ MOVING = [
         [Process(but={UNREADABLE: 1, "ready": 0}), Process("erp", "pod-9:8080", but={UNREADABLE: steps((0, 0), (5, 1), (6, 0))})],
         {1: (), 7: [TORN]},
         says=["PartitionUnreadable"],
+    ),
+    Scene(
+        "events that are held for want of deliveries while others go on, until they are paid for",
+        [
+            Process(but={WITHHELD: steps((0, 0), (10, 40), (50, 0))}),
+            Process("erp", "pod-9:8080", but={WITHHELD: lambda minute: float(minute % 8 > 0)}),
+        ],
+        {19: (), 21: [HELD], 49: [HELD], 51: ()},
+    ),
+    Scene(
+        "nearly nothing on a topic can be used, in words",
+        [Process(but={UNUSABLE: 30, WITHHELD: 4}), ERP],
+        {9: (), 11: [HELD]},
+        says=["EventsHeld"],
     ),
     Scene(
         "a transaction that stays open for forty minutes, while others last four",

@@ -196,7 +196,7 @@ def _never_held(flow: Flow) -> Mapping[Partition, Any]:
     return {}
 
 
-def _forgotten(withheld: Withheld, run: Run, reason: str) -> None:
+def _forgotten(withheld: Withheld, run: Run, failure: Failure, now: float) -> None:
     return None
 
 
