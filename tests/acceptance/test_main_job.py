@@ -295,7 +295,7 @@ async def test_offsets_that_transactions_leave_empty_are_passed(stage: Build) ->
 @pytest.mark.parametrize(
     "kafka",
     [
-        {"group_protocol": "consumer", "session_timeout": 45},
+        pytest.param({"group_protocol": "consumer", "session_timeout": 45}, marks=pytest.mark.since("4.0")),
         {"group_instance_id": "pod-0"},
         {"topics": ["^events-.*"]},
     ],

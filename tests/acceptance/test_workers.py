@@ -42,7 +42,7 @@ async def both_deliver(processor: Processor, at_least: int = 100) -> None:
     "kafka",
     [
         {"group_protocol": "classic"},
-        {"group_protocol": "consumer"},
+        pytest.param({"group_protocol": "consumer"}, marks=pytest.mark.since("4.0")),
         {"group_protocol": "classic", "group_instance_id": "pod-0"},
     ],
     ids=["classic", "consumer", "static"],
