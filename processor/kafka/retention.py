@@ -30,6 +30,7 @@ class Retention:
         self._kafka = kafka
         self._topic = topic
         self._kept: float | None = None
+        self._client: AdminClient | None = None
 
     def oldest(self) -> float:
         """The oldest timestamp with which a letter is kept long enough."""
@@ -43,9 +44,9 @@ class Retention:
             await asyncio.sleep(ASK_SECONDS)
 
     def _ask(self) -> float | None:
-        client = AdminClient(client_options(self._kafka), logger=LOGGER)
+        self._client = self._client or AdminClient(client_options(self._kafka), logger=LOGGER)
         resource = ConfigResource(ResourceType.TOPIC, self._topic)
-        (answer,) = client.describe_configs([resource], request_timeout=ANSWER_SECONDS).values()
+        (answer,) = self._client.describe_configs([resource], request_timeout=ANSWER_SECONDS).values()
         try:
             return kept_seconds({name: entry.value for name, entry in answer.result().items()})
         except KafkaException:
