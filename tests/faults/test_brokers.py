@@ -69,18 +69,28 @@ async def test_a_processor_cut_off_from_the_broker_beyond_its_session_makes_noth
     assert_clean(run, verdict)
 
 
-@pytest.mark.parametrize("seconds", [1.5 * SESSION_SECONDS, pytest.param(60.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("seconds", "events", "ahead"),
+    [(1.5 * SESSION_SECONDS, 400, 400), pytest.param(60.0, 3000, 10, marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 async def test_a_process_is_not_ready_from_the_loss_of_the_broker_until_its_membership_is_proven_again(
-    scene: Build, lone_broker: ProxiedCluster, wire: Proxy, protocol: str, seconds: float
+    scene: Build,
+    lone_broker: ProxiedCluster,
+    wire: Proxy,
+    protocol: str,
+    seconds: float,
+    events: int,
+    ahead: int,
 ) -> None:
-    more = {"partitions": 1, "kafka": {"group_protocol": protocol}}
-    async with scene(400, **through(wire, lone_broker) | more) as run:
+    more = {"partitions": 1, "kafka": {"group_protocol": protocol}, "ahead": ahead}
+    async with scene(events, **through(wire, lone_broker) | more) as run:
         members = [await run.join(), await run.join()]
         for member in members:
             await run.until(is_ready, member)
         at = run.now_ms()
         await asyncio.to_thread(lone_broker.kill)
+        assert ahead == events or (await run.receiver.progress()).settled < events
         for member in members:
             await run.until(is_unready, member)
         gone = time.monotonic() + seconds
