@@ -122,7 +122,8 @@ class Producer:
     async def close(self, within: float) -> None:
         """Wait up to `within` seconds for what was written, then disconnect."""
         if self._client is not None:
-            await self._loop.run_in_executor(None, self._client.flush, within)
+            with contextlib.suppress(KafkaException):  # it breaks just now: what it had is answered by that
+                await self._loop.run_in_executor(None, self._client.flush, within)
         self._closing = True
         await self._loop.run_in_executor(None, self._thread.join, within)
 
@@ -148,8 +149,13 @@ class Producer:
     def _renew(self) -> None:
         if self._closing:
             return
-        self._begin()
-        self._loop.call_later(RENEW_SECONDS, self._is_well, self._client)
+        try:
+            self._begin()
+        except KafkaException as error:  # as where a file of certificates is gone
+            self._broken = _broken(error)
+            self._loop.call_later(RENEW_SECONDS, self._renew)
+        else:
+            self._loop.call_later(RENEW_SECONDS, self._is_well, self._client)
 
     def _is_well(self, client: confluent_kafka.Producer | None) -> None:
         if client is self._client:

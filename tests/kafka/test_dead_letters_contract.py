@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
 import confluent_kafka
@@ -224,6 +225,32 @@ async def test_a_producer_that_can_write_no_more_says_so_and_is_made_anew(
                 await rig.work()
         assert await write(rig, LETTER) == [None]
         assert rig.read()[-1] == LETTER
+        await rig.close()
+
+
+async def test_a_client_that_cannot_be_made_anew_is_tried_again_until_it_can(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(producer, "RENEW_SECONDS", 0.05)
+    certificates = tmp_path / "ca.pem"
+    with EmbeddedBroker() as broker:
+        broker.create_topic("letters")
+        rig = RealRig(broker.bootstrap_servers, "letters")
+        assert await write(rig, LETTER) == [None]
+        whole = dict(rig.writer._options)
+        rig.writer._options |= {"security.protocol": "ssl", "ssl.ca.location": str(certificates)}
+        broker.push_errors(PRODUCE, [OUT_OF_ORDER_SEQUENCE])
+        assert await write(rig, LETTER) != [None]
+        async with asyncio.timeout(PATIENCE):
+            while "ssl.ca.location" not in (rig.writer.fault() or ""):
+                await rig.work()
+        (error,) = await write(rig, LETTER)
+        assert error is not None
+        rig.writer._options = whole
+        async with asyncio.timeout(PATIENCE):
+            while rig.writer.fault():
+                await rig.work()
+        assert await write(rig, LETTER) == [None]
         await rig.close()
 
 
