@@ -49,6 +49,10 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
         ctypes.c_int,
         [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32],
     ),
+    "rd_kafka_mock_set_apiversion": (
+        ctypes.c_int,
+        [ctypes.c_void_p, ctypes.c_int16, ctypes.c_int16, ctypes.c_int16],
+    ),
     "rd_kafka_mock_push_request_errors_array": (
         None,
         [ctypes.c_void_p, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int)],
@@ -122,6 +126,10 @@ class EmbeddedBroker:
     def set_leader(self, topic: str, partition: int, broker: int) -> None:
         """Let the partition be led by this broker; -1: by none."""
         self._open().call("partition_set_leader", topic.encode(), partition, broker)
+
+    def know(self, api_key: int, newest: int) -> None:
+        """Know requests with the protocol's number `api_key` up to the version `newest`; -1: not at all."""
+        self._open().call("set_apiversion", api_key, min(0, newest), newest)
 
     def _open(self) -> "_Cluster":
         if self._cluster is None:

@@ -69,9 +69,6 @@ NO_FEATURE = (
 @pytest.mark.parametrize(
     ("said", "doubt"),
     [
-        ([KNOWN, FEATURE], ""),
-        ([PREVIEW, FEATURE], PREVIEW_OF_CONSUMER_PROTOCOL),
-        ([NO_FEATURE], NO_CONSUMER_PROTOCOL),
         ([KNOWN, FEATURE, PREVIEW, FEATURE], PREVIEW_OF_CONSUMER_PROTOCOL),
         ([KNOWN, FEATURE, NO_FEATURE], NO_CONSUMER_PROTOCOL),
         (["h:1/1:   ApiKey Heartbeat (12) Versions 0..4"], None),

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from processor.kafka import probe as module
 from processor.kafka.embedded import EmbeddedBroker
+from processor.kafka.inquiry import NO_CONSUMER_PROTOCOL, PREVIEW_OF_CONSUMER_PROTOCOL
 from processor.kafka.probe import probe
 from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import Finding
@@ -19,13 +20,23 @@ WRONG = "hunter2-correct-horse"
 
 Place = tuple[str, Callable[[str, int], None]]
 
+CONSUMER_GROUP_HEARTBEAT = 68
+"""The number of that request in Kafka's protocol."""
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedBroker]:
+    """A broker that does not answer who asks for rights."""
+    with EmbeddedBroker() as broker:
+        yield broker
+
 
 @pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     """Both brokers, one after the other: where they listen, and how a topic is made."""
     if request.param == "embedded":
-        with EmbeddedBroker() as embedded:
-            yield embedded.bootstrap_servers, embedded.create_topic
+        embedded: EmbeddedBroker = request.getfixturevalue("embedded")
+        yield embedded.bootstrap_servers, embedded.create_topic
     else:
         apache: Broker = request.getfixturevalue("apache_kafka")
         yield apache.bootstrap_servers, apache.create_topic
@@ -82,17 +93,28 @@ def test_topics_that_are_missing_are_told_with_a_remedy_and_not_created(place: P
 
 
 @pytest.mark.parametrize("pattern", ["^(", "^[z-a]", "^[[:none:]]"])
-def test_a_pattern_that_cannot_be_read_is_a_finding_and_no_crash(pattern: str) -> None:
-    with EmbeddedBroker() as broker:
-        broker.create_topic("events")
-        _, topics, _ = look(broker.bootstrap_servers, [pattern], "events.dlq")
+def test_a_pattern_that_cannot_be_read_is_a_finding_and_no_crash(
+    embedded: EmbeddedBroker, pattern: str
+) -> None:
+    embedded.create_topic("events")
+    _, topics, _ = look(embedded.bootstrap_servers, [pattern], "events.dlq")
     assert (topics.what, topics.ok) == (f"topics {pattern}", False)
 
 
-def test_what_only_brokers_can_match_is_told_as_not_known() -> None:
-    with EmbeddedBroker() as broker:
-        broker.create_topic("events")
-        looked = look(broker.bootstrap_servers, ["^nothing"], "events.dlq", group_protocol="consumer")
+@pytest.mark.parametrize(("newest", "told"), [(0, PREVIEW_OF_CONSUMER_PROTOCOL), (-1, NO_CONSUMER_PROTOCOL)])
+def test_brokers_that_are_too_old_for_the_group_protocol_are_told_with_the_remedy(
+    embedded: EmbeddedBroker, newest: int, told: str
+) -> None:
+    embedded.know(CONSUMER_GROUP_HEARTBEAT, newest)
+    for topic in ("events", "events.dlq"):
+        embedded.create_topic(topic)
+    seen = look(embedded.bootstrap_servers, ["events"], "events.dlq", group_protocol="consumer")
+    assert [finding.detail for finding in seen if not finding.ok] == [told]
+
+
+def test_what_only_brokers_can_match_is_told_as_not_known(embedded: EmbeddedBroker) -> None:
+    embedded.create_topic("events")
+    looked = look(embedded.bootstrap_servers, ["^nothing"], "events.dlq", group_protocol="consumer")
     (finding,) = (each for each in looked if each.what == "topics ^nothing")
     assert (finding.ok, "not known here" in finding.detail) == (True, True)
 
