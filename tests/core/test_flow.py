@@ -332,6 +332,33 @@ def test_below_the_limits_nothing_is_held() -> None:
     assert flow.waiting() == (9, 9 * (2 + RECORD_OVERHEAD_BYTES))
 
 
+def test_what_may_start_is_plenty_from_so_many_records_until_half_of_them_have_started() -> None:
+    flow = flow_with(FIRST, policy=FlowPolicy(plenty=4))
+    flow.received(records(range(3)))
+    assert not flow.has_plenty()
+    flow.received(records([3]))
+    assert flow.has_plenty()
+    flow.start(2)
+    assert flow.has_plenty()
+    flow.start(1)
+    assert not flow.has_plenty()
+    flow.received(records([4, 5]))
+    assert not flow.has_plenty()
+
+
+def test_a_record_is_leaving_from_the_revocation_of_its_partition_on() -> None:
+    first, second = record(), record(partition=SECOND)
+    flow = running_flow(first, second)
+    assert not flow.is_leaving(first)
+    flow.revoked(frozenset((FIRST,)))
+    assert (flow.is_leaving(first), flow.is_leaving(second)) == (True, False)
+    flow.released(frozenset((FIRST,)))
+    assert flow.is_leaving(first)
+    flow.assigned(assigned(FIRST, epoch=2))
+    assert flow.is_leaving(first)
+    assert not flow.is_leaving(record(epoch=2))
+
+
 def test_a_partition_is_held_when_too_many_records_wait() -> None:
     flow = running_flow(*records(range(10)), policy=FlowPolicy(max_waiting_records=10))
     assert flow.held() == {FIRST: Hold.RECORDS}
