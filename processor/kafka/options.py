@@ -84,9 +84,13 @@ def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None)
 
 
 def producer_options(kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> Options:
-    """What the producer of dead letters needs: all replicas acknowledge, keys go where Java puts them."""
+    """What the producer of dead letters needs: all replicas acknowledge, keys go where Java puts them.
+
+    A batch is judged as a whole by `max.message.bytes` of the topic: a small one leaves that to its letters.
+    """
     return {
         "linger.ms": 5,
+        "batch.size": 16_384,
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         **client_options(kafka),

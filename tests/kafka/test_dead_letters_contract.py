@@ -174,6 +174,23 @@ async def test_a_letter_that_the_topic_finds_too_large_is_refused_as_too_large(
 
 
 @pytest.mark.kafka
+async def test_small_letters_are_not_too_large_together(request: pytest.FixtureRequest) -> None:
+    broker = request.getfixturevalue("apache_kafka")
+    topic = f"letters-{uuid4()}"
+    broker.create_topic(topic, config={"max.message.bytes": "20000", "compression.type": "uncompressed"})
+    rig = RealRig(broker.bootstrap_servers, topic)
+    assert await write(rig, LETTER) == [None]
+    answers: list[WriteError | None] = []
+    for n in range(100):
+        rig.writer.write(LETTER._replace(value=NOISE[n : n + 1000]), answers.append)
+    async with asyncio.timeout(PATIENCE):
+        while len(answers) < 100:
+            await rig.work()
+    assert set(answers) == {None}
+    await rig.close()
+
+
+@pytest.mark.kafka
 async def test_a_topic_that_is_missing_is_named_and_found_when_it_appears(
     request: pytest.FixtureRequest,
 ) -> None:
