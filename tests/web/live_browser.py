@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
 
+from tests.patience import PATIENCE
+
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 _ARGUMENTS = [
     "--no-sandbox",
@@ -22,7 +24,7 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass
@@ -91,7 +93,7 @@ async def looking(
     page.on("pageerror", lambda error: look.complaints.append(str(error)))
     page.on("request", lambda request: look.requests.append(request.url))
     if at is not None:
-        await page.clock.install(time=at)
+        await page.clock.install(time=at - PATIENCE)  # it goes on until the next line has come through
         await page.clock.pause_at(at + 1)
     try:
         await page.goto(url)
