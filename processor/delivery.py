@@ -66,7 +66,8 @@ class Delivery:
         self._circuit = admission.circuit()
         self._runs: dict[tuple[Partition, int], Run] = {}
         self._due: deque[Run] = deque()
-        self._withheld = Withheld()
+        self.withheld = Withheld()
+        """Those whose dead letters are not paid for."""
         self._alarm = Alarm(clock, self._move)
         self._knock: Timer | None = None
         self._circuit_was = State.CLOSED
@@ -74,14 +75,6 @@ class Delivery:
     def stages(self) -> Counter[Stage]:
         """How many records wait for what."""
         return Counter(run.stage for run in self._runs.values())
-
-    def withheld(self) -> Counter[str]:
-        """How many records wait because their dead letters are not paid for, by reason."""
-        return self._withheld.counts()
-
-    def withheld_fault(self) -> str | None:
-        """Why records wait for others to be delivered, and since when; None: none of them does."""
-        return self._withheld.said(self._clock.time())
 
     def attach(self, listener: Listener) -> None:
         """Tell `listener` from now on."""
@@ -99,8 +92,17 @@ class Delivery:
     def deliver(self, record: Record) -> None:
         """Do what `record` needs; ask `room()` before."""
         run = self._runs[record.partition, record.offset] = Run(record)
+        if self.withheld.count and (failure := self.withheld.keeps_back(record)):
+            self._telemetry.withheld(record, failure, is_first=False)
+            self._live.unusable(record, failure)
+            self.withheld.kept_back(run, failure, self._clock.time())
+            self._listener.withheld(run.record)
+        else:
+            self._begin(run)
+
+    def _begin(self, run: Run) -> None:
         try:
-            prepared = self._preparation.prepare(record.value)
+            prepared = self._preparation.prepare(run.record.value)
         except EventError as error:
             self._reject(run, dead_letter.of_event(error))
             return
@@ -122,7 +124,7 @@ class Delivery:
             return False
         del self._runs[record.partition, record.offset]
         run.cancel()
-        self._withheld.forget(run)
+        self.withheld.forget(run)
         if run.stage is not Stage.LETTER:  # one that is being written may well arrive
             self._give_back(run)
         if run.stage is Stage.ANSWER:
@@ -155,7 +157,7 @@ class Delivery:
             self._declined(run, answer, sign, now, wall)
         if self._circuit.state() is not self._circuit_was:
             self._say_circuit(answer)
-        if sign is not _DELIVERED or self._due or self._withheld.count:
+        if sign is not _DELIVERED or self._due or self.withheld.count:
             self._move()
 
     def _delivered(self, run: Run, now: float, wall: float) -> None:
@@ -164,6 +166,8 @@ class Delivery:
         else:
             self._admission.accepted(run.leave, now)
         self._telemetry.delivered(age(run.record.timestamp, wall))
+        if self.withheld.count:
+            self.withheld.delivered(run.record)
         self._settle(run)
 
     def _declined(self, run: Run, answer: Answer, sign: Sign, now: float, wall: float) -> None:
@@ -179,10 +183,10 @@ class Delivery:
                 self._fail(run, run.refusal(answer, reason), paid=run.paid)
             case Never(reason):
                 refusal = run.refusal(answer, reason)
-                self._telemetry.withheld(run.record, refusal, is_first=not self._withheld.count)
+                self._telemetry.withheld(run.record, refusal, is_first=not self.withheld.count)
                 self._live.withheld(run.tried(run.attempts), answer)
-                self._withheld.refused(run, refusal, now)
-                self._put_off(run)
+                self.withheld.refused(run, refusal, now)
+                self._listener.withheld(run.record)
 
     def _outcome(self, run: Run, answer: Answer, sign: Sign, wall: float) -> Outcome | None:
         """What the answer tells of the endpoint; nothing if the event chose another one."""
@@ -214,10 +218,6 @@ class Delivery:
         self._due.append(run)
         self._move()
 
-    def _put_off(self, run: Run) -> None:
-        run.cancel = nothing
-        self._listener.withheld(run.record)
-
     # Who goes next
 
     def _move(self) -> None:
@@ -234,33 +234,33 @@ class Delivery:
                 pass
         while self._due and self._room() > 0:
             self._attempt(self._due.popleft())
-        if self._withheld.count:
+        if self.withheld.count:
             self._resume(is_open=is_open)
         self._listener.freed()
 
     def _resume(self, *, is_open: bool) -> None:
         """What is withheld goes on as far as it is paid for; while the circuit is open, as a probe."""
-        while self._withheld.has_unusable() and self._admission.afford_unusable():
-            self._fail(*self._withheld.next_unusable(), paid=Fault.UNUSABLE)
-        while self._withheld.has_refused() and self._room() > 0:
+        while self.withheld.has_unusable() and self._admission.afford_unusable():
+            self._fail(*self.withheld.next_unusable(), paid=Fault.UNUSABLE)
+        while self.withheld.has_refused() and self._room() > 0:
             is_reserved = not is_open and self._admission.reserve()
             if not (is_open or is_reserved):
                 break
             self._send_again(is_reserved=is_reserved)
-        if self._knock is None and self._withheld.has_refused():
+        if self._knock is None and self.withheld.has_refused():
             self._knock = self._clock.call_later(self._policy.max_backoff, self._knock_again)
 
     def _knock_again(self) -> None:
         """One that is not paid for is tried again now and then: nothing else may be left to send."""
         self._knock = None
-        if self._withheld.has_refused() and self._room() > 0:
+        if self.withheld.has_refused() and self._room() > 0:
             self._send_again(is_reserved=False)
         self._move()
 
     def _send_again(self, *, is_reserved: bool) -> None:
-        run = self._withheld.next_refused()
+        run = self.withheld.next_refused()
         run.paid = Fault.REFUSED if is_reserved else None
-        self._attempt(run)
+        self._attempt(run) if run.request else self._begin(run)
 
     def _give_back(self, run: Run) -> None:
         if run.paid:
@@ -282,6 +282,7 @@ class Delivery:
     # The end of a record
 
     def _skip(self, run: Run, reason: str) -> None:
+        self._give_back(run)
         self._telemetry.skipped(reason)
         if self._live.is_watched:
             self._live.skipped(run.record, reason)
@@ -289,14 +290,15 @@ class Delivery:
 
     def _reject(self, run: Run, failure: Failure) -> None:
         """It can be no request, which is paid for too, but for tombstones: for those there is a setting."""
+        self._give_back(run)
         is_unpaid = failure.code == "tombstone" or self._admission.is_unpaid(failure.code)
         if is_unpaid or self._admission.afford_unusable():
             self._fail(run, failure, paid=None if is_unpaid else Fault.UNUSABLE)
             return
-        self._telemetry.withheld(run.record, failure, is_first=not self._withheld.count)
+        self._telemetry.withheld(run.record, failure, is_first=not self.withheld.count)
         self._live.unusable(run.record, failure)
-        self._withheld.unusable(run, failure, self._clock.time())
-        self._put_off(run)
+        self.withheld.unusable(run, failure, self._clock.time())
+        self._listener.withheld(run.record)
 
     def _fail(self, run: Run, failure: Failure, *, paid: Fault | None) -> None:
         run.paid = paid

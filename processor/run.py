@@ -107,7 +107,7 @@ class Run(Struct, eq=False, gc=False):
 
     def answered(self, now: float, wall: float, downtime: float, *, is_spared: bool) -> Effort:
         """It was answered; what has been spent on it since. `is_spared`: not held against it."""
-        self.is_sent = False
+        self.is_sent, self.cancel = False, nothing
         self.attempts += 1
         self.counted += not is_spared
         elapsed = now - self.started_at - (downtime - self.downtime)

@@ -81,7 +81,7 @@ class Status:
             "dead_letters": self.producer.fault() or "ok",
             "draining": "stopping" if self.is_draining else "ok",
             "endpoint": "ok",
-            "events": self.delivery.withheld_fault() or "ok",
+            "events": self.delivery.withheld.said(self.now()) or "ok",
         }
         if (blocked := self.delivery.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
             checks["dead_letters"] = f"{blocked} cannot be written"
@@ -117,7 +117,7 @@ class Status:
             max_in_flight=self.settings.delivery.max_in_flight,
             retries_waiting=stages[Stage.RETRY],
             dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
-            withheld=self.delivery.withheld(),
+            withheld=self.delivery.withheld.counts(),
             waiting_records=records,
             waiting_bytes=size,
             held=self.flow.held(),

@@ -108,6 +108,7 @@ ALONGSIDE = {
     "core.events": {"core.nesting"},
     "core.redaction": {"core.spelling"},
     "core.flow": {"core.assignment", "core.lanes", "core.metadata_room", "core.offset_codec"},
+    "core.kinds": {"core.dead_letter"},
     "core.offsets": {"core.offset_codec"},
     "core.filters": {"core.events"},
     "core.preparation": {"core.looks", "core.endpoint", "core.events", "core.filters", "core.transform"},

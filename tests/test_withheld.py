@@ -60,7 +60,7 @@ def house(
     )
 
 
-def write(house: House, *values: bytes, key: bytes | None = None) -> None:
+def write(house: House, *values: bytes | None, key: bytes | None = None) -> None:
     """Append these."""
     for value in values:
         house.source.append(FIRST, key, value)
@@ -95,7 +95,7 @@ def test_when_everything_fails_the_credit_is_all_that_becomes_dead_letters(bad: 
     work(held, 30.0)
     assert len(held.letters.letters) == START
     assert (delivered(held), held.committed()) == (0, START)
-    assert sum(held.delivery.withheld().values()) >= 10
+    assert sum(held.delivery.withheld.counts().values()) >= 10
 
 
 @pytest.mark.parametrize("bad", [BAD, NOTHING], ids=["refused", "unusable"])
@@ -126,6 +126,49 @@ def test_what_works_is_found_behind_what_does_not_and_pays_for_it(bad: bytes, bu
     work(found, 60.0)
     assert delivered(found) > 800
     assert min(burst, CREDIT + 50) <= len(found.letters.letters) <= CREDIT + delivered(found)
+
+
+def of_kind(event: str, count: int) -> list[bytes]:
+    """Events of one name."""
+    return [json.dumps({"type": "track", "event": event, "n": n}).encode() for n in range(count)]
+
+
+def choosy(request: Request) -> Answer:
+    """An endpoint that refuses one kind of events, and whatever has no kind."""
+    return response(200 if b'"Good"' in (request.body or b"") else 400)
+
+
+def test_a_kind_that_is_delivered_goes_on_at_full_speed_and_only_the_refused_kind_is_held() -> None:
+    apart = house(rule=choosy)
+    events = of_kind("Bad", 2_000) + of_kind("Good", 200)
+    Random(3).shuffle(events)
+    write(apart, *events)
+    work(apart, 1.0)
+    assert delivered(apart) == 200
+    assert len(apart.letters.letters) == START + 200
+    refused = [request for request in apart.sender.sent if request.body and b"Bad" in request.body]
+    assert len(refused) <= len(apart.letters.letters) + 100
+
+
+def test_a_kind_that_is_taken_again_is_delivered_whole_though_nothing_of_it_was_sent() -> None:
+    mended = house(rule=choosy)
+    events = of_kind("Bad", 1_000) + of_kind("Good", 100)
+    Random(3).shuffle(events)
+    write(mended, *events)
+    work(mended, 1.0)
+    mended.sender._rule = lambda _: response(200)
+    work(mended, 5.0)
+    assert delivered(mended) + len(mended.letters.letters) == 1_100
+    assert (mended.committed(), mended.delivery.withheld.count) == (1_100, 0)
+
+
+def test_what_was_kept_back_and_turns_out_to_be_no_request_costs_what_such_events_cost() -> None:
+    kept = house(rule=choosy)
+    write(kept, *[BAD] * 30, *of_kind("Good", 1), *[BAD] * 10, *[NOTHING, None] * 5, *of_kind("Good", 90))
+    work(kept)
+    assert (delivered(kept), kept.committed()) == (91, len(kept.source.logs[FIRST]))
+    assert len(kept.letters.letters) == 40 + 5
+    assert kept.delivery._admission.budget_left() == START + 91 - 40
 
 
 def test_a_single_event_that_cannot_be_used_is_a_dead_letter_at_once() -> None:
@@ -208,7 +251,7 @@ def test_a_revoked_partition_goes_at_once_and_what_is_held_of_it_is_not_committe
     leaving.source.revoke(FIRST)
     leaving.clock.run()
     assert leaving.source.let_go == [frozenset((FIRST,))]
-    assert (leaving.delivery.withheld(), leaving.committed()) == ({}, START)
+    assert (leaving.delivery.withheld.counts(), leaving.committed()) == ({}, START)
     assert leaving.flow.waiting() == (0, 0)
 
 
@@ -266,9 +309,9 @@ def test_that_events_are_held_is_said_once_with_a_remedy(capsys: pytest.CaptureF
 def test_why_events_are_held_is_told_with_their_kinds_the_time_and_what_their_bytes_look_like() -> None:
     told = house()
     write(told, *[BAD] * (START + 1), *[b"\x1f\x8b\x08 zipped"] * (START + 2))
-    assert told.delivery.withheld_fault() is None
+    assert told.delivery.withheld.said(told.clock.time()) is None
     work(told, 1.0)
-    said = str(told.delivery.withheld_fault())
+    said = str(told.delivery.withheld.said(told.clock.time()))
     assert "held for 60 s" in said
     assert "2 invalid_event (not UTF-8" in said
     assert "it looks like gzip" in said
@@ -276,7 +319,7 @@ def test_why_events_are_held_is_told_with_their_kinds_the_time_and_what_their_by
     told.sender._rule = lambda _: response(200)
     write(told, *good(3))
     work(told)
-    assert told.delivery.withheld_fault() is None
+    assert told.delivery.withheld.said(told.clock.time()) is None
 
 
 def test_what_is_told_of_held_events_is_short_and_begins_anew() -> None:
