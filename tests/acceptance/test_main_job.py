@@ -313,7 +313,9 @@ async def test_the_ways_to_join_a_group_all_deliver_and_commit(stage: Build, kaf
     assert here.committed() == 200
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+@pytest.mark.parametrize(
+    "mechanism", ["PLAIN", pytest.param("SCRAM-SHA-512", marks=pytest.mark.since("3.5"))]
+)
 async def test_a_broker_that_wants_tls_and_a_login_is_served(
     request: pytest.FixtureRequest, tmp_path: Path, mechanism: str
 ) -> None:
