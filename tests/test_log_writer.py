@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,18 +103,25 @@ def test_a_reader_that_is_gone_costs_every_line() -> None:
     assert writer.lost[UNWRITABLE] == 4
 
 
+@contextmanager
+def files_hold(size: int) -> Iterator[None]:
+    """No file of this process grows beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_a_disk_that_is_full_costs_lines_until_it_is_not_and_then_says_how_many(tmp_path: Path) -> None:
     file = tmp_path / "log"
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with file.open("wb") as opened:
         writer = begun(opened.fileno())
-        try:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        with files_hold(100):
             for letter in (b"a", b"b", b"c"):
                 writer.put(letter * 59 + b"\n")
             assert writer.flush(PATIENCE)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         writer.put(b"d\n")
         assert writer.flush(PATIENCE)
     assert file.read_bytes().splitlines() == [b"a" * 59, b"b" * 40, b"d", b"lost 2"]
@@ -122,16 +130,12 @@ def test_a_disk_that_is_full_costs_lines_until_it_is_not_and_then_says_how_many(
 
 def test_lines_are_told_of_again_when_telling_failed_as_well(tmp_path: Path) -> None:
     file = tmp_path / "log"
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with file.open("wb") as opened:
         writer = begun(opened.fileno())
-        try:
-            for limit in (0, 2):  # one line is lost; then one goes, and no more
-                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        for limit in (0, 2):  # one line is lost; then one goes, and no more
+            with files_hold(limit):
                 writer.put(b"x\n")
                 assert writer.flush(PATIENCE)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         writer.put(b"y\n")
         assert writer.flush(PATIENCE)
     assert file.read_bytes().splitlines() == [b"x", b"y", b"lost 1"]

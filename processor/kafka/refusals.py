@@ -5,7 +5,7 @@ repeated.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from processor.client_options import SETTING_OF
 from processor.errors import Problem
@@ -24,54 +24,48 @@ CONSUMED_BYTES = 1000
 """The consumer's `message.max.bytes`: a producer's, which would only forbid fetches below it."""
 _DOCUMENT = "librdkafka's CONFIGURATION.md lists all"
 _OPTION = "[A-Za-z0-9_.]*"
-_THAN: Mapping[str, str] = {">=": "not be below", "greater than": "be above"}
-_SHAPES: tuple[tuple[str, Callable[[str, re.Match[str]], str]], ...] = (
+_SHAPES = (
     (
-        rf'No such configuration property: "(?P<name>{_OPTION})',
-        lambda name, _: f"{name or 'an option without a name'} is no option of librdkafka: {_DOCUMENT}",
+        f'No such configuration property: "(?P<name>{_OPTION})',
+        f"{{name}} is no option of librdkafka: {_DOCUMENT}",
     ),
     (
-        rf'Configuration property "(?P<name>{_OPTION})" value .*is outside allowed range (?P<range>[0-9.-]+)',
-        lambda name, found: f"{name} must be from {found['range'].replace('..', ' to ')}",
+        f'Configuration property "(?P<name>{_OPTION})" value .*range (?P<least>[0-9-]+)..(?P<most>.+)',
+        "{name} must be from {least} to {most}",
     ),
+    (f'Expected bool value for "(?P<name>{_OPTION})"', "{name} must be true or false"),
     (
-        rf'Expected bool value for "(?P<name>{_OPTION})"',
-        lambda name, _: f"{name} must be true or false",
-    ),
-    (
-        rf'Invalid value .*for configuration property "(?P<name>{_OPTION})"',
-        lambda name, _: f"{name} cannot have this value: {_DOCUMENT} that it can",
+        f'Invalid value .*for configuration property "(?P<name>{_OPTION})"',
+        f"{{name}} cannot have this value: {_DOCUMENT} that it can",
     ),
     (
         "`(?P<name>fetch.max.bytes)` must be >= `message.max.bytes`",
-        lambda name, _: f"{name} must not be below {CONSUMED_BYTES}",
+        f"{{name}} must not be below {CONSUMED_BYTES}",
     ),
     (
-        rf"`(?P<name>{_OPTION})` ?must be (?P<than>>=|greater than) `(?P<other>{_OPTION})`(?P<more>[ +0-9]*)",
-        lambda name, found: f"{name} must {_THAN[found['than']]} {_named(found['other'])}{found['more']}",
+        f"`(?P<name>{_OPTION})` ?must be >= `(?P<other>{_OPTION})`(?P<more>[ +0-9]*)",
+        "{name} must not be below {other}{more}",
+    ),
+    (f"`(?P<name>{_OPTION})` must be greater than `(?P<other>{_OPTION})`", "{name} must be above {other}"),
+    (
+        f"(?P<name>ssl.ca.(location|pem)) failed|failed to read certificate #0 from (?P<pem>{_OPTION})",
+        "{name} holds no certificate that can be read: give it as PEM",
     ),
     (
-        rf"(?P<name>ssl\.ca\.(location|pem)) failed|failed to read certificate #0 from (?P<pem>{_OPTION})",
-        lambda name, _: f"{name} holds no certificate that can be read: give it as PEM",
+        "(?P<name>ssl.certificate.(location|pem)) failed",
+        "{name} holds no certificate that can be read: give it as PEM, then its chain",
     ),
     (
-        r"(?P<name>ssl\.certificate\.(location|pem)) failed",
-        lambda name, _: f"{name} holds no certificate that can be read: give it as PEM, then its chain",
+        "(?P<name>ssl.key.(location|pem)) failed",
+        "{name} holds no private key that can be read: give it as PEM; is the password right?",
     ),
     (
-        r"(?P<name>ssl\.key\.(location|pem)) failed",
-        lambda name, _: (
-            f"{name} holds no private key that can be read: give it as PEM; is the password right?"
-        ),
+        "Failed to load OpenSSL provider",
+        "ssl.providers names one that cannot be loaded: name those of this machine's OpenSSL",
     ),
-    (
-        r"Failed to load OpenSSL provider",
-        lambda _name, _: (
-            "ssl.providers names one that cannot be loaded: name those of this machine's OpenSSL"
-        ),
-    ),
-    (rf"(?P<name>{_OPTION}) failed: error", lambda name, _: f"{name} cannot be used as it is"),
+    (f"(?P<name>{_OPTION}) failed: error", "{name} cannot be used as it is"),
 )
+"""What librdkafka says, and what we say in place of it."""
 
 
 def refusal(text: str, path: str, written: str) -> Problem:
@@ -79,14 +73,14 @@ def refusal(text: str, path: str, written: str) -> Problem:
     place = f"{path}.client" if written else path
     for shape, told in _SHAPES:
         if found := re.search(shape, text):
-            groups = found.groupdict()
-            name = groups.get("name") or groups.get("pem") or ""
+            parts = {part: said or "" for part, said in found.groupdict().items()}
+            name = parts.get("name") or parts.get("pem", "")
             called = written if ALIASES.get(written, written) == name else _named(name)
-            message = told(called, found)
-            is_setting = name in SETTING_OF and called != written
-            return (
-                Problem(called, message.removeprefix(f"{called} ")) if is_setting else Problem(place, message)
-            )
+            said = {"name": called or "an option without a name", "other": _named(parts.get("other", ""))}
+            message = told.format_map(parts | said)
+            if name in SETTING_OF and called != written:
+                return Problem(called, message.removeprefix(f"{called} "))
+            return Problem(place, message)
     return Problem(place, f"librdkafka does not take {written or 'its options'}: {text}")
 
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 from confluent_kafka import Message
 
 from tests.acceptance.processor import Processor
-from tests.apache_kafka import Broker, Cluster
+from tests.apache_kafka import Broker, Cluster, GuardedBroker
 from tests.faults.events import Plan, number_of
 from tests.faults.feed import PATIENCE_SECONDS, Feed, Watch
 from tests.faults.ledger import EVERYONE, NO_WAY_BACK, Fault, Finding, Ledger, Verdict
@@ -31,6 +31,12 @@ TOLD = 5
 TELLING = {"started", "stopping", "stopped", "rebalanced", "commit failed", "commit was not answered"}
 """Log lines that a report repeats."""
 _AS_IT_IS: dict[str, str] = {}
+
+
+def of_guest(broker: GuardedBroker) -> dict[str, Any]:
+    """What a scene is built with whose processors log in as the broker's guest."""
+    login = {name.replace(".", "_"): said for name, said in broker.guest_settings.items()}
+    return {"broker": broker, "bootstrap_servers": login.pop("bootstrap_servers"), "kafka": login}
 
 
 class Member(Processor):

@@ -10,7 +10,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 
 from tests.apache_kafka import GuardedBroker
-from tests.faults.scene import Member, Scene
+from tests.faults.scene import Member, Scene, of_guest
 from tests.faults.test_processors import assert_clean
 
 pytestmark = pytest.mark.kafka
@@ -61,14 +61,7 @@ def enlarge(run: Scene) -> None:
 async def test_a_dead_letter_topic_that_may_not_be_written_stops_the_line_until_it_may(
     scene: Build, guarded_kafka: GuardedBroker
 ) -> None:
-    login = {
-        "security_protocol": "sasl_plaintext",
-        "sasl_mechanism": "PLAIN",
-        "sasl_username": guarded_kafka.username,
-        "sasl_password": guarded_kafka.password,
-    }
-    where = {"broker": guarded_kafka, "bootstrap_servers": guarded_kafka.guest_settings["bootstrap.servers"]}
-    async with scene(1500, plan=OFTEN_REFUSED, kafka=login, **where, **QUICK) as run:
+    async with scene(1500, plan=OFTEN_REFUSED, **of_guest(guarded_kafka), **QUICK) as run:
         # Who may write nowhere at all gets no producer id: that is another failure.
         for operation, kind, name in (
             (AclOperation.READ, ResourceType.GROUP, run.group),

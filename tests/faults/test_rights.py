@@ -9,7 +9,7 @@ from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._resource import ResourceType
 
 from tests.apache_kafka import GuardedBroker
-from tests.faults.scene import Member, Scene
+from tests.faults.scene import Member, Scene, of_guest
 from tests.faults.test_processors import assert_clean
 
 pytestmark = pytest.mark.kafka
@@ -26,14 +26,7 @@ async def checks(member: Member) -> dict[str, str]:
 async def test_who_may_write_nowhere_is_not_ready_and_loses_nothing_until_he_may(
     scene: Build, guarded_kafka: GuardedBroker
 ) -> None:
-    login = {
-        "security_protocol": "sasl_plaintext",
-        "sasl_mechanism": "PLAIN",
-        "sasl_username": guarded_kafka.username,
-        "sasl_password": guarded_kafka.password,
-    }
-    where = {"broker": guarded_kafka, "bootstrap_servers": guarded_kafka.guest_settings["bootstrap.servers"]}
-    async with scene(400, plan={"poison": 0.03}, kafka=login, **where) as run:
+    async with scene(400, plan={"poison": 0.03}, **of_guest(guarded_kafka)) as run:
         for right in (
             (AclOperation.READ, ResourceType.GROUP, run.group),
             (AclOperation.READ, ResourceType.TOPIC, run.topic),
@@ -64,14 +57,7 @@ async def test_who_may_write_nowhere_is_not_ready_and_loses_nothing_until_he_may
 async def test_a_right_that_is_taken_away_is_named_until_it_is_given_back(
     scene: Build, guarded_kafka: GuardedBroker
 ) -> None:
-    login = {
-        "security_protocol": "sasl_plaintext",
-        "sasl_mechanism": "PLAIN",
-        "sasl_username": guarded_kafka.username,
-        "sasl_password": guarded_kafka.password,
-    }
-    where = {"broker": guarded_kafka, "bootstrap_servers": guarded_kafka.guest_settings["bootstrap.servers"]}
-    async with scene(100, kafka=login, **where) as run:
+    async with scene(100, **of_guest(guarded_kafka)) as run:
         of_topic, of_group = (
             (AclOperation.READ, ResourceType.TOPIC, run.topic),
             (AclOperation.READ, ResourceType.GROUP, run.group),
