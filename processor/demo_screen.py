@@ -248,7 +248,7 @@ def _where(address: str, *, keep: bool) -> Iterator[str]:
     yield (
         "Events go on trickling in; Ctrl-C ends it."
         if keep
-        else "With --keep the demo stays, to look and try."
+        else "With --keep (make demo ARGS=--keep) the demo stays, to look and try."
     )
 
 

@@ -67,8 +67,9 @@ class KafkaSettings(Section):
     )
     topics: Topics = Field(
         min_length=1,
-        description="Topics to read; a name that starts with `^` is a regular expression: POSIX extended "
-        "(`[0-9]`, not `\\d`), of at most 1,000 characters and 24 repetitions, without back-references. With "
+        description="Topics to read; a name that starts with `^` is a regular expression, and "
+        "without `$` a name may go on: POSIX extended (`[0-9]`, not `\\d`), without back-references, of at "
+        "most 1,000 characters and 24 repetitions when it is written out. With "
         "`kafka.group_protocol: consumer` brokers evaluate it, as RE2/J and by whole names.",
     )
     client_id: str = Field(
@@ -242,7 +243,7 @@ class DeadLetterSettings(Section):
         default_factory=list,
         description="Failures that become dead letters at once and are not paid for, however many there are: "
         "`refused`, `retries_exhausted`, `invalid_event`, `invalid_header`, `invalid_url`, "
-        "`endpoint_not_allowed`, or statuses such as `422` and `4xx`.",
+        "`endpoint_not_allowed`, `tombstone` (never held anyway), or statuses such as `422` and `4xx`.",
     )
     client: ClientOptions = Field(
         default_factory=dict,

@@ -63,8 +63,8 @@ class DestinationSettings(Section):
     )
     url_is_secret: bool | None = Field(
         None,
-        description="Whether whoever knows the URL may use it: then only its host is shown anywhere. null: "
-        "where it comes from a variable or a file, or looks like such a URL.",
+        description="Whether whoever knows the URL may use it: then only its host is shown, but by "
+        "`preview`. null: where it comes from a variable or a file, or looks like such a URL.",
     )
     method: AnyMethod = Field(
         Method.POST, description="POST, PUT, PATCH (a JSON body), GET or DELETE (a query)."

@@ -140,7 +140,7 @@ def faults_of_options(options: dict[str, Any]) -> list[str]:
 
 def _fault_of_option(name: str, value: Any, number: int) -> str:
     if value is None:
-        return f"option {number} has no value: put a value that holds a comma into quotes"
+        return f"option {number} has no value: give it one, or put a value that holds a comma into quotes"
     if not isinstance(value, str | int | float | SecretStr):
         return f"{name} must be text, a number, true or false"
     text = value if isinstance(value, SecretStr) else str(value)

@@ -27,7 +27,7 @@ def faults(headers: Mapping[str, Any]) -> list[str]:
 
 def _fault_of_form(name: str, said: Any, number: int) -> str:
     if said is None:
-        return f"header {number} has no value: put a value that holds a comma into quotes"
+        return f"header {number} has no value: give it one, or put a value that holds a comma into quotes"
     if not TOKEN.fullmatch(name):
         return f"header {number}: a header name is empty or has a character it may not have"
     if isinstance(said, list | dict):

@@ -282,7 +282,7 @@ def test_a_header_without_a_value_is_named(write: Write, reference: str, message
     ("value", "message"),
     [
         ("[a]", "Authorization must be text, {from_env: NAME} or {from_file: PATH}"),
-        ("null", "header 2 has no value: put a value that holds a comma into quotes"),
+        ("null", "header 2 has no value: give it one, or put a value that holds a comma into quotes"),
     ],
 )
 def test_a_header_that_is_no_text_is_refused(write: Write, value: str, message: str) -> None:
@@ -611,7 +611,7 @@ def test_an_option_that_is_no_scalar_is_one_problem_with_its_name(option: str) -
 
 def test_an_option_without_a_value_is_told_by_its_number_since_it_may_be_half_of_a_secret() -> None:
     found = problem(environ=env(KAFKA__CLIENT='{"client.rack": a,b}'))
-    message = "option 2 has no value: put a value that holds a comma into quotes"
+    message = "option 2 has no value: give it one, or put a value that holds a comma into quotes"
     assert found == Problem("kafka.client", message)
 
 
