@@ -13,7 +13,7 @@ class Deliverer(Protocol):
         ...
 
     def deliver(self, record: Record) -> None:
-        """Start."""
+        """Do what `record` needs; ask `room()` before."""
         ...
 
     def abandon(self, record: Record, *, waiting_only: bool = False) -> bool:

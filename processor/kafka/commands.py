@@ -16,7 +16,7 @@ class Commands:
         self._asked: SimpleQueue[Command] = SimpleQueue()
 
     def put(self, command: Command) -> None:
-        """Ask."""
+        """Have it carried out by the thread that obeys, after what was asked before."""
         self._asked.put(command)
 
     def obey(self, wait: float = 0.0) -> None:
