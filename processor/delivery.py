@@ -67,7 +67,6 @@ class Delivery:
         self._runs: dict[tuple[Partition, int], Run] = {}
         self._due: deque[Run] = deque()
         self.withheld = Withheld()
-        """Those whose dead letters are not paid for."""
         self._alarm = Alarm(clock, self._move)
         self._knock: Timer | None = None
         self._circuit_was = State.CLOSED
@@ -92,10 +91,11 @@ class Delivery:
     def deliver(self, record: Record) -> None:
         """Do what `record` needs; ask `room()` before."""
         run = self._runs[record.partition, record.offset] = Run(record)
-        if self.withheld.count and (failure := self.withheld.keeps_back(record)):
+        if self.withheld.kinds.known and (failure := self.withheld.kinds.keeps_back(record)):
+            self._alarm.set(now := self._clock.time(), now)  # it may be paid for already
             self._telemetry.withheld(record, failure, is_first=False)
             self._live.unusable(record, failure)
-            self.withheld.kept_back(run, failure, self._clock.time())
+            self.withheld.kept_back(run, failure, now)
             self._listener.withheld(run.record)
         else:
             self._begin(run)
@@ -166,8 +166,8 @@ class Delivery:
         else:
             self._admission.accepted(run.leave, now)
         self._telemetry.delivered(age(run.record.timestamp, wall))
-        if self.withheld.count:
-            self.withheld.delivered(run.record)
+        if self.withheld.kinds.known:
+            self.withheld.kinds.delivered(run.record)
         self._settle(run)
 
     def _declined(self, run: Run, answer: Answer, sign: Sign, now: float, wall: float) -> None:

@@ -7,7 +7,6 @@ from collections import Counter
 
 from processor.core.dead_letter import Failure
 from processor.core.kinds import Kinds
-from processor.model import Record
 from processor.run import Run
 
 LONGEST_REASON = 200
@@ -19,7 +18,7 @@ class Withheld:
 
     def __init__(self, minimum: int = 10) -> None:
         """`minimum`: after so many refusals in a row a kind is kept back while others are delivered."""
-        self._kinds = Kinds(minimum)
+        self.kinds = Kinds(minimum)
         self.count = 0
         """How many there are: looked at for every event, hence no question."""
         self._refused: dict[Run, str] = {}
@@ -30,7 +29,7 @@ class Withheld:
     def refused(self, run: Run, failure: Failure, now: float) -> None:
         """The endpoint did not take it: it may be sent again."""
         self._begin(failure, now)
-        self._kinds.refused(run.record, failure)
+        self.kinds.refused(run.record, failure)
         self._refused[run] = failure.code
         self.count += 1
 
@@ -52,14 +51,6 @@ class Withheld:
             return None
         kinds = [f"{n} {code} ({self._latest[code]})" for code, n in sorted(self.counts().items())]
         return f"held for {now - self._since:.0f} s, nearly all fail: {', '.join(kinds)}"
-
-    def keeps_back(self, record: Record) -> Failure | None:
-        """How others of its kind failed, if it had better wait; ask only while there are some."""
-        return self._kinds.keeps_back(record)
-
-    def delivered(self, record: Record) -> None:
-        """One was delivered while others wait."""
-        self._kinds.delivered(record)
 
     def has_refused(self) -> bool:
         """Whether some may be sent again."""
@@ -94,5 +85,4 @@ class Withheld:
     def _begin(self, failure: Failure, now: float) -> None:
         if not self.count:
             self._since = now
-            self._kinds.forget()
         self._latest[failure.code] = failure.message[:LONGEST_REASON]

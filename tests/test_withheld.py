@@ -150,6 +150,29 @@ def test_a_kind_that_is_delivered_goes_on_at_full_speed_and_only_the_refused_kin
     assert len(refused) <= len(apart.letters.letters) + 100
 
 
+@pytest.mark.parametrize("burst", [300, 3_000])
+def test_good_events_of_another_kind_are_found_behind_a_burst_and_flow_at_full_speed(burst: int) -> None:
+    found = house(rule=choosy)
+    write(found, *of_kind("Bad", burst), *of_kind("Good", 1_000))
+    work(found, 3.0)
+    assert delivered(found) == 1_000
+    assert START < len(found.letters.letters) <= min(burst, START + 1_000)
+
+
+def test_what_is_kept_back_though_it_is_paid_for_goes_on_by_itself() -> None:
+    alone = Alone(admission=AdmissionPolicy(ConcurrencyPolicy(9, adaptive=False), budget=BudgetPolicy(5)))
+    bad, fine = record(0, value=BAD), record(1, value=of_kind("Good", 1)[0])
+    for _ in range(10):
+        alone.delivery.withheld.kinds.refused(bad, Failure("refused", "no", "", ""))
+    alone.delivery.withheld.kinds.delivered(fine)
+    alone.delivery.deliver(bad)
+    assert not alone.sender.open
+    alone.clock.run()
+    alone.sender.answer(400)
+    alone.clock.run()
+    assert len(alone.letters.letters) == 1
+
+
 def test_a_kind_that_is_taken_again_is_delivered_whole_though_nothing_of_it_was_sent() -> None:
     mended = house(rule=choosy)
     events = of_kind("Bad", 1_000) + of_kind("Good", 100)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from processor.core.dead_letter import Failure
-from processor.core.kinds import MOST, Kinds
+from processor.core.kinds import FORGOTTEN_AFTER, MOST, Kinds
 from processor.model import Record
 from tests.builders import FIRST, record
 
@@ -38,12 +38,23 @@ def test_too_few_refusals_keep_nothing_back() -> None:
     assert kinds.keeps_back(of("Bad")) is None
 
 
-@pytest.mark.parametrize("end", ["delivered", "forget"])
-def test_a_kind_goes_on_once_one_of_it_is_delivered_or_nothing_waits(end: str) -> None:
+def test_a_kind_goes_on_once_one_of_it_is_delivered() -> None:
     kinds = refused(Kinds(3), of("Bad"))
     kinds.delivered(of("Good"))
-    kinds.delivered(of("Bad")) if end == "delivered" else kinds.forget()
+    kinds.delivered(of("Bad"))
     assert kinds.keeps_back(of("Bad")) is None
+    assert not kinds.known
+
+
+def test_a_kind_is_forgotten_after_so_many_deliveries_without_a_refusal_of_it() -> None:
+    kinds = refused(refused(Kinds(3), of("Worse")), of("Bad"))
+    for _ in range(FORGOTTEN_AFTER - 1):
+        kinds.delivered(of("Good"))
+    kinds.refused(of("Worse"), NO)
+    assert kinds.keeps_back(of("Bad")) is NO
+    kinds.delivered(of("Good"))
+    assert kinds.keeps_back(of("Bad")) is None
+    assert kinds.keeps_back(of("Worse")) is NO
 
 
 @pytest.mark.parametrize("value", [None, b"no JSON", b"[1]", b'{"n": 1}', b"[" * 100_000])
