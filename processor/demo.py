@@ -67,11 +67,12 @@ class _Demo:
         broker = rooms.enter_context(EmbeddedBroker())
         broker.create_topic(TOPIC, PARTITIONS)
         broker.create_topic(DEAD_LETTER_TOPIC, 1)
-        self._topics = Topics(broker.bootstrap_servers)
+        self._broker = broker.bootstrap_servers
+        self._topics = Topics(self._broker)
         rooms.callback(self._topics.close)
         endpoint = Endpoint(self._visited, Random())  # noqa: S311
         rooms.push_async_callback(endpoint.close)
-        app = App(_settings(broker.bootstrap_servers, await endpoint.open()))
+        app = App(_settings(self._broker, await endpoint.open()))
         self._session = await rooms.enter_async_context(ClientSession())
         processor = _start(app, rooms)
         while not (processor.done() or await self._is_ready(app)):  # noqa: ASYNC110
@@ -86,7 +87,7 @@ class _Demo:
             await self._settle()
         facts = await self._facts()
         problems = discrepancies(facts)
-        self._screen.conclude(facts, problems, self._address, keep=keep)
+        self._screen.conclude(facts, problems, self._address, self._broker, keep=keep)
         if keep and not problems:
             with self._screen:
                 await self._trickle()

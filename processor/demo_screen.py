@@ -127,8 +127,10 @@ class Screen:
         """Show from now on where the pages for operators are."""
         self._pages = pages
 
-    def conclude(self, facts: Facts, problems: Sequence[str], address: str, *, keep: bool) -> None:
-        """Write what it came to."""
+    def conclude(
+        self, facts: Facts, problems: Sequence[str], address: str, broker: str, *, keep: bool
+    ) -> None:
+        """Write what it came to, and where the pages and the broker are."""
         self._console.print()
         self._console.print(_summary(facts), soft_wrap=False)
         self._console.print()
@@ -136,7 +138,7 @@ class Screen:
             self.say(f"does not add up: {problem}", "bold red")
         if not problems:
             self.say(f"Everything adds up: {_sum(facts)}", "bold green")
-        for line in _where(address, keep=keep):
+        for line in _where(address, broker, keep=keep):
             self.say(line)
 
     def show(self, message: str, row: Row) -> None:
@@ -241,10 +243,12 @@ def _sum(facts: Facts) -> str:
     )
 
 
-def _where(address: str, *, keep: bool) -> Iterator[str]:
+def _where(address: str, broker: str, *, keep: bool) -> Iterator[str]:
     yield f"Look:  {address}/live  {address}/metrics"
     yield f"       {address}/livez  {address}/readyz"
     yield f"Try:   curl -s {address}/metrics | grep deliveries_total"
+    if keep:
+        yield f"Kafka: {broker}, which settings of your own may name as kafka.bootstrap_servers"
     yield (
         "Events go on trickling in; Ctrl-C ends it."
         if keep

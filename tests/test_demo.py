@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from processor.demo_endpoint import (
     Account,
@@ -96,6 +97,10 @@ def test_it_stays_if_asked_to_and_ends_with_ctrl_c() -> None:
             if "Ctrl-C" in line:
                 break
         (address,) = re.findall(r"(http://\S+)/metrics$", said, re.MULTILINE)[:1]
+        (broker,) = re.findall(r"^Kafka: (\S+),", said, re.MULTILINE)
+        assert {"events", "events.dlq"} <= AdminClient({"bootstrap.servers": broker}).list_topics(
+            timeout=PATIENCE
+        ).topics.keys()
         before = read(page(f"{address}/metrics"))["deliveries_total"].total()
         trickled = next(line for line in process.stdout if " produced, " in line)
         assert int(trickled.split(" s  ")[1].split()[0]) > before == summed(said)[0]
@@ -187,7 +192,7 @@ def test_each_fact_alone_is_a_discrepancy(change: dict[str, Any], sentence: str)
 
 
 def test_what_does_not_add_up_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    Screen().conclude(FACTS, ["one is missing"], "http://127.0.0.1:1", keep=False)
+    Screen().conclude(FACTS, ["one is missing"], "http://127.0.0.1:1", "127.0.0.1:2", keep=False)
     said = capsys.readouterr().out
     assert "does not add up: one is missing" in said
     assert "Everything adds up" not in said
