@@ -53,7 +53,9 @@ async def test_it_delivers_until_it_is_stopped_and_its_pages_answer_meanwhile(br
         running = asyncio.create_task(app.run(stop))
         await endpoint.received(50)
         for path in ("/livez", "/readyz", "/metrics"):
-            answer = await asyncio.to_thread(urlopen, f"http://127.0.0.1:{app.admin_port}{path}", timeout=5)
+            answer = await asyncio.to_thread(
+                urlopen, f"http://127.0.0.1:{app.admin_port}{path}", timeout=PATIENCE
+            )
             assert answer.status == 200
             answer.close()
         stop.set_result(None)

@@ -23,6 +23,7 @@ from processor.cli import app
 from processor.kafka import probe
 from processor.kafka.embedded import EmbeddedBroker
 from tests.endpoint import HOST, Endpoint, unused_port
+from tests.patience import PATIENCE
 
 COMMAND = str(Path(sys.executable).with_name("webhook-processor"))
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "core" / "requests.json").read_text())
@@ -40,7 +41,7 @@ def typed(*arguments: str, text: str | bytes = "", **environ: str) -> Done:
     env = {name: value for name, value in os.environ.items() if not name.startswith("WEBHOOK_PROCESSOR")}
     given = text if isinstance(text, bytes) else text.encode()
     done = subprocess.run(
-        [COMMAND, *arguments], input=given, capture_output=True, env=env | environ, timeout=60
+        [COMMAND, *arguments], input=given, capture_output=True, env=env | environ, timeout=PATIENCE
     )
     return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -101,7 +101,7 @@ async def running(*command: str, stderr: int) -> AsyncIterator[asyncio.subproces
 
 
 def page(port: int, path: str) -> str:
-    with urlopen(f"http://{HOST}:{port}{path}", timeout=10) as answer:
+    with urlopen(f"http://{HOST}:{port}{path}", timeout=PATIENCE) as answer:
         text: str = answer.read().decode()
         return text
 

@@ -152,7 +152,7 @@ async def test_the_metrics_are_also_there_as_open_metrics(broker: EmbeddedBroker
     async with crew(broker, tmp_path) as running:
         await running.workers()
         asked = Request(running.admin + "/metrics", headers={"Accept": WORKERS_FORMAT})
-        with await asyncio.to_thread(urlopen, asked, timeout=10) as answer:
+        with await asyncio.to_thread(urlopen, asked, timeout=PATIENCE) as answer:
             text = answer.read().decode()
         families = {family.name: family for family in open_metrics(text)}  # type: ignore[no-untyped-call]
         samples = families["webhook_processor_retries"].samples
