@@ -60,7 +60,7 @@ class Endpoint:
     def item(self, request: Request) -> Item | None:
         """The record that a request is made of; None when its body is no record's."""
         body = request.body or b""
-        item = self._items.get(body[7:-2].decode()) if body.startswith(b'{"n": "') else None
+        item = self._items.get(body[7:].partition(b'"')[0].decode()) if body.startswith(b'{"n": "') else None
         return item if item is not None and item.value == body else None
 
     def outcome(self, item: Item, wall: float) -> Outcome:

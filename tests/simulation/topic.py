@@ -85,7 +85,7 @@ def _value(name: str, kind: Kind) -> bytes | None:
     if kind is Kind.BROKEN:
         return b'{"n": "' + name.encode() + b'"'
     more: Mapping[str, Any] = {"fullPath": "https://elsewhere.example/"} if kind is Kind.FOREIGN else {}
-    return json.dumps({"n": name, **more}).encode()
+    return json.dumps({"n": name, "event": kind.name, **more}).encode()
 
 
 class Log:
