@@ -61,7 +61,7 @@ docs: $(STAMP)  ## write the generated tables of the README
 	$(BIN)/python -m tests.docs
 
 chart: $(STAMP)  ## pack the Helm chart into dist/
-	@$(BIN)/python -m tests.helm
+	@$(BIN)/python -m tests.packaging.helm
 
 lock: $(STAMP)  ## pin the tree anew, and of it what the image is built with
 	$(PIN) --upgrade --group dev pyproject.toml --output-file requirements.lock
@@ -70,7 +70,7 @@ lock: $(STAMP)  ## pin the tree anew, and of it what the image is built with
 		| $(PIN) --constraint requirements.lock - --output-file deploy/build.lock
 
 apiserver: $(STAMP)  ## build a real Kubernetes API server for the tests of the chart: needs Go 1.26, takes a while
-	$(BIN)/python -m tests.helm.apiserver
+	$(BIN)/python -m tests.packaging.helm.apiserver
 
 image:  ## build the container image; needs Docker
 	docker build -f deploy/Dockerfile -t kafka-webhook-processor .

@@ -10,32 +10,32 @@ from typing import Protocol
 import structlog
 
 from processor import __version__
+from processor.admin.listening import authority
+from processor.admin.pages import Pages
+from processor.admin.server import Admin
 from processor.background import begin, listen
-from processor.core.admission import Admission
-from processor.core.flow import Flow
-from processor.core.preparation import Preparation
-from processor.delivery import Delivery
+from processor.config.settings import Settings
+from processor.core.pace.admission import Admission
+from processor.core.progress.flow import Flow
+from processor.core.request.preparation import Preparation
 from processor.errors import FatalError
-from processor.group import Group
+from processor.kafka.checks.inquiry import Inquiry
 from processor.kafka.consumer import Consumer
-from processor.kafka.ends import Ends
-from processor.kafka.inquiry import Inquiry
 from processor.kafka.options import refuse_unknown, write_debug
+from processor.kafka.partitions.end_offsets import Ends
 from processor.kafka.producer import Producer
 from processor.kafka.retention import Retention
-from processor.letters import Letters
-from processor.live import Live
 from processor.model import SourceEvent
-from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
-from processor.reading import Reading
-from processor.settings import Settings
 from processor.signals import stop_on_signals
 from processor.status import Status
-from processor.telemetry import Telemetry
-from processor.web.admin import Admin
+from processor.telemetry.live_events import Live
+from processor.telemetry.metrics import Telemetry
+from processor.telemetry.unreadable import Reading
+from processor.traffic.dead_letters import Letters
+from processor.traffic.delivery import Delivery
+from processor.traffic.group import Group
+from processor.traffic.pipeline import LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
 from processor.web.client import Client
-from processor.web.listening import authority
-from processor.web.pages import Pages
 
 MEASURE_SECONDS = 10.0
 """How often the ends of the partitions are asked for, and whether their topics are still the same."""

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
 
-    from processor.core.preparation import Preparation
+    from processor.config.settings import Settings
     from processor.core.redaction import Secrets
+    from processor.core.request.preparation import Preparation
     from processor.errors import ConfigError
     from processor.model import Finding
-    from processor.settings import Settings
 
 app = typer.Typer(
     name="webhook-processor",
@@ -76,9 +76,9 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
 
     import structlog
 
-    from processor import logs
     from processor.errors import ConfigError, FatalError
-    from processor.worker import number_in
+    from processor.logs import output
+    from processor.workers.worker import number_in
 
     try:
         worker = number_in(os.environ)
@@ -87,8 +87,8 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
     count = 1 if worker is not None else _count(workers)
     settings = _settings(file)
     facts = {} if worker is None else {"worker": worker}
-    logs.configure(settings.log.level, settings.log.format, settings.secrets, facts)
-    logs.tell_what_nobody_catches()
+    output.configure(settings.log.level, settings.log.format, settings.secrets, facts)
+    output.tell_what_nobody_catches()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
             status = loop.run(_running(settings, worker, count))
@@ -96,11 +96,11 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
         _refuse(error, settings.secrets)
     except FatalError as error:
         structlog.get_logger().error("ended", error=str(error))
-        logs.leave(1)
+        output.leave(1)
     except Exception:  # noqa: BLE001 - it ends the process, told like everything else, without secrets
         structlog.get_logger().critical("ended by an error that nobody expected", exc_info=True)
-        logs.leave(1)
-    logs.leave(status)
+        output.leave(1)
+    output.leave(status)
 
 
 @app.command()
@@ -126,7 +126,7 @@ def check(
     but brokers or the endpoint could not be reached now, or a name not be looked up.
     """
     if schema:
-        from processor.schema import of_file
+        from processor.config.schema import of_file
 
         typer.echo(json.dumps(of_file(), indent=2))
         return
@@ -156,7 +156,7 @@ def preview(
     for which the event would become a dead letter, or why it would be skipped. Empty lines are passed
     over.
     """
-    from processor.core.preparation import Preparation
+    from processor.core.request.preparation import Preparation
 
     settings = _settings(file)
     preparation = Preparation(settings.preparation_policy())
@@ -176,7 +176,7 @@ def demo(
     ] = False,
 ) -> None:
     """See it work: a broker, an endpoint and the processor on this machine, with some hundred events."""
-    from processor.demo import demo as run_demo
+    from processor.demo.show import demo as run_demo
 
     raise typer.Exit(run_demo(keep))
 
@@ -206,8 +206,8 @@ def main() -> None:
 async def _running(settings: Settings, worker: int | None, count: int) -> int:
     """Run as a worker, as the supervisor of some, or alone; then the exit status."""
     from processor.app import App
-    from processor.supervisor import Supervisor
-    from processor.worker import settings_of, work
+    from processor.workers.supervisor import Supervisor
+    from processor.workers.worker import settings_of, work
 
     if worker is not None:
         await work(settings_of(settings, worker))
@@ -238,13 +238,13 @@ def _count(workers: str) -> int:
 
 
 def _settings(file: Path | None) -> Settings:
-    from processor import config
+    from processor.config import loading
     from processor.errors import ConfigError
     from processor.kafka.options import refuse_unknown
     from processor.web.tls import ssl_context
 
     try:
-        return config.load(
+        return loading.load(
             file,
             os.environ,
             lambda settings: refuse_unknown(settings.kafka, settings.dead_letter),
@@ -263,7 +263,7 @@ def _refuse(error: ConfigError, secrets: Secrets | None = None) -> NoReturn:
 
 
 def _preview(preparation: Preparation, value: bytes) -> dict[str, Any]:
-    from processor.core.preparation import Skipped
+    from processor.core.request.preparation import Skipped
     from processor.errors import EventError
     from processor.model import Request
 
@@ -281,11 +281,11 @@ def _preview(preparation: Preparation, value: bytes) -> dict[str, Any]:
 def _findings(settings: Settings) -> Iterator[Finding]:
     import asyncio
 
-    from processor.core.transform import Transform
+    from processor.core.request.transform import Transform
     from processor.errors import TransportError
-    from processor.kafka.probe import probe as probe_kafka
+    from processor.kafka.checks.check import probe as probe_kafka
     from processor.model import Finding
-    from processor.web.probe import probe as probe_endpoint
+    from processor.web.check import probe as probe_endpoint
 
     yield from probe_kafka(settings.kafka, settings.dead_letter, settings.destination.name)
     what = "endpoint " + str(Transform(settings.request_policy()).origin)

@@ -5,7 +5,7 @@ import signal
 
 import structlog
 
-from processor import logs
+from processor.logs import output
 
 log = structlog.get_logger()
 
@@ -17,7 +17,7 @@ def stop_on_signals(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
     def asked(number: signal.Signals) -> None:
         if stop.done():
             log.warning("stopping at once", signal=number.name)
-            logs.leave(128 + number)
+            output.leave(128 + number)
         log.info("signal", signal=number.name)
         stop.set_result(None)
 

@@ -7,23 +7,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from processor import __version__
-from processor.core.admission import Admission
-from processor.core.circuit import State
-from processor.core.flow import Flow
-from processor.core.live import Batch, Filter
-from processor.core.stability import Stability
-from processor.core.transform import Transform
-from processor.delivery import Delivery
-from processor.group import Group
+from processor.config.settings import Settings
+from processor.core.group.stability import Stability
+from processor.core.pace.admission import Admission
+from processor.core.pace.circuit import State
+from processor.core.progress.flow import Flow
+from processor.core.request.transform import Transform
 from processor.kafka.consumer import Consumer
 from processor.kafka.producer import Producer
-from processor.live import Live
 from processor.model import About, Partition, Report
-from processor.reading import Reading
-from processor.run import Stage
-from processor.settings import Settings
-from processor.snapshot import Snapshot
-from processor.telemetry import Telemetry
+from processor.telemetry.live_events import Live
+from processor.telemetry.metrics import Telemetry
+from processor.telemetry.snapshot import Snapshot
+from processor.telemetry.unreadable import Reading
+from processor.telemetry.watch import Batch, Filter
+from processor.traffic.attempt import Stage
+from processor.traffic.delivery import Delivery
+from processor.traffic.group import Group
 
 WEDGED_SECONDS = 60.0
 """After so long without a round of the poll thread the process is not live."""

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-WAITING = ("tests/acceptance", "tests/benchmarks", "tests/faults", "tests/kafka", "tests/test_supervisor.py")
+WAITING = ("tests/acceptance", "tests/benchmarks", "tests/faults", "tests/broker")
 STEP_BACK = 2
 """How nice the other half is: more, and where others want the cores too it gets none for hours."""
 NOTHING_COLLECTED = 5

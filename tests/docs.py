@@ -8,12 +8,12 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from processor import config
-from processor.expositions import CrewTelemetry, Together
-from processor.telemetry import Telemetry
-from tests.builders import snapshot
-from tests.deploy import dashboard, scene
-from tests.helm import made as chart
+from processor.config import loading
+from processor.telemetry.metrics import Telemetry
+from processor.workers.metrics import CrewTelemetry, Together
+from tests.packaging.deploy import dashboard, scene
+from tests.packaging.helm import made as chart
+from tests.support.builders import snapshot
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -25,7 +25,7 @@ def tables() -> dict[str, str]:
 
 def settings_table() -> str:
     """Every setting with its default."""
-    lines = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in config.fields()]
+    lines = [f"| `{name}` | {_default(field)} | {field.description} |" for name, field in loading.fields()]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *lines])
 
 

@@ -9,159 +9,57 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "processor"
+PLACES = (ROOT / "tests" / "unit", ROOT / "tests" / "broker", ROOT / "tests" / "acceptance")
+"""Where the tests of modules are: beside its own noun in the mirrored tree, or on a real broker."""
 
 FLOORS = {
     "": 0,
-    "clock": 0,
     "background": 0,
+    "clock": 0,
     "startup": 0,
     "errors": 0,
-    "model": 0,
-    "core": 1,
-    "topic_patterns": 1,
-    "documents": 2,
-    "references": 2,
-    "client_options": 2,
-    "static_headers": 2,
-    "setting_types": 2,
-    "choices": 2,
-    "statuses": 2,
-    "kafka_settings": 2,
-    "sections": 2,
-    "settings": 2,
-    "schema": 2,
-    "problems": 2,
-    "usable": 2,
-    "config": 2,
-    "logs": 2,
-    "log_lines": 2,
-    "log_writer": 2,
-    "snapshot": 2,
-    "tallies": 2,
-    "source_log": 2,
-    "client_log": 2,
-    "quota": 2,
-    "telemetry": 2,
-    "expositions": 2,
-    "line": 2,
-    "pipeline": 3,
-    "deliverer": 3,
-    "commits": 3,
-    "intake": 3,
-    "group": 3,
-    "letters": 3,
-    "run": 3,
-    "reading": 3,
-    "live": 3,
-    "delivery": 3,
-    "withheld": 3,
-    "kafka": 3,
-    "web": 3,
-    "signals": 3,
-    "app": 4,
-    "status": 4,
-    "worker": 5,
-    "supervisor": 5,
-    "demo": 5,
-    "demo_endpoint": 5,
-    "demo_screen": 5,
-    "demo_topics": 5,
-    "cli": 6,
-    "__main__": 7,
+    "model": 1,
+    "core": 2,
+    "config": 3,
+    "logs": 3,
+    "signals": 4,
+    "telemetry": 4,
+    "traffic": 5,
+    "kafka": 5,
+    "web": 5,
+    "admin": 5,
+    "status": 6,
+    "app": 7,
+    "workers": 8,
+    "demo": 8,
+    "cli": 9,
+    "__main__": 10,
 }
-"""A room imports only from lower floors; "" is the package itself, which holds the version."""
+"""A room imports only from lower floors, and from itself; "" is the package, which holds the version."""
 
-ALONGSIDE = {
-    "app": {"status"},
-    "model": {"errors"},
-    "setting_types": {"documents"},
-    "statuses": {"setting_types"},
-    "kafka_settings": {"client_options", "setting_types", "statuses"},
-    "static_headers": {"references", "setting_types"},
-    "sections": {"choices", "setting_types", "static_headers", "statuses"},
-    "settings": {"kafka_settings", "sections"},
-    "schema": {"settings"},
-    "usable": {"client_options", "references", "setting_types", "kafka_settings", "settings"},
-    "problems": {"setting_types", "settings"},
-    "config": {
-        "documents",
-        "references",
-        "setting_types",
-        "kafka_settings",
-        "problems",
-        "settings",
-        "usable",
-    },
-    "logs": {"log_lines", "log_writer"},
-    "log_lines": {"log_writer"},
-    "telemetry": {"logs", "client_log", "quota", "snapshot", "source_log", "tallies"},
-    "expositions": {"logs", "snapshot", "tallies"},
-    "supervisor": {"worker"},
-    "pipeline": {"commits", "deliverer", "intake"},
-    "run": {"letters", "live"},
-    "delivery": {"letters", "live", "run", "withheld"},
-    "withheld": {"run"},
-    "core.admission": {"core.budget", "core.circuit", "core.concurrency", "core.rate"},
-    "core.assignment": {"core.lanes", "core.offset_codec", "core.offsets"},
-    "core.dead_letter": {"core.redaction"},
-    "core.disclosure": {"core.events", "core.nesting", "core.redaction"},
-    "core.events": {"core.nesting"},
-    "core.redaction": {"core.spelling"},
-    "core.flow": {"core.assignment", "core.lanes", "core.metadata_room", "core.offset_codec"},
-    "core.kinds": {"core.dead_letter"},
-    "core.offsets": {"core.offset_codec"},
-    "core.filters": {"core.events"},
-    "core.preparation": {"core.looks", "core.endpoint", "core.events", "core.filters", "core.transform"},
-    "core.transform": {"core.endpoint", "core.events", "core.query"},
-    "core.query": {"core.endpoint", "core.events"},
-    "demo": {"demo_endpoint", "demo_screen", "demo_topics"},
-    "demo_topics": {"demo_endpoint"},
-    "demo_screen": {"demo_endpoint"},
-}
-"""The imports within a floor that are meant; kafka and web may also import within their own folder."""
+WINGS = ("request", "progress", "group", "pace")
+"""Folders of core. They import neither each other nor what stands beside them."""
 
 DOORS = {
-    "confluent_kafka": {"kafka", "demo", "demo_topics"},
-    "ctypes": {"kafka", "topic_patterns"},
-    "threading": {"kafka", "logs", "log_writer"},
-    "queue": {"kafka", "log_writer"},
-    "aiohttp": {"web", "demo", "demo_endpoint"},
+    "confluent_kafka": {"kafka", "demo"},
+    "ctypes": {"kafka", "core.topic_patterns"},
+    "threading": {"kafka", "logs"},
+    "queue": {"kafka", "logs"},
+    "aiohttp": {"web", "admin", "demo"},
     "httptools": {"web"},
     "yarl": {"web"},
     "ssl": {"web"},
-    "socket": {"web", "line"},
-    "prometheus_client": {"snapshot", "tallies", "telemetry", "expositions"},
-    "structlog": {
-        "logs",
-        "log_lines",
-        "client_log",
-        "source_log",
-        "telemetry",
-        "reading",
-        "app",
-        "signals",
-        "worker",
-        "supervisor",
-        "cli",
-    },
-    "pydantic": {
-        "choices",
-        "statuses",
-        "setting_types",
-        "static_headers",
-        "kafka_settings",
-        "sections",
-        "settings",
-        "problems",
-        "usable",
-        "config",
-    },
-    "pydantic_settings": {"settings", "config"},
-    "yaml": {"documents"},
-    "msgspec": {"core", "model", "run", "web"},
-    "random": {"app", "supervisor", "demo", "demo_endpoint"},
+    "socket": {"web", "admin", "workers"},
+    "prometheus_client": {"telemetry", "workers.metrics"},
+    "structlog": {"logs", "signals", "telemetry", "app", "workers", "cli"},
+    "pydantic": {"config"},
+    "pydantic_core": {"config"},
+    "pydantic_settings": {"config"},
+    "yaml": {"config.sources"},
+    "msgspec": {"model", "core", "telemetry", "traffic", "web", "admin"},
+    "random": {"app", "workers", "demo"},
     "typer": {"cli"},
-    "rich": {"demo", "demo_screen"},
+    "rich": {"demo"},
     "uvloop": {"cli"},
 }
 
@@ -181,43 +79,44 @@ UNDECIDED = {
 
 COVERED_BY = {
     "main": "cli",
-    "signals": "supervisor",
-    "line": "supervisor",
+    "channel": "supervisor",
     "worker": "supervisor",
-    "kafka_settings": "config",
-    "sections": "config",
-    "choices": "config",
-    "statuses": "config",
-    "problems": "config",
-    "references": "config",
-    "client_options": "config",
-    "static_headers": "config",
-    "setting_types": "config",
-    "settings": "config",
-    "usable": "config",
-    "errors": "config",
+    "kafka": "loading",
+    "sections": "loading",
+    "references": "loading",
+    "client_options": "loading",
+    "static_headers": "loading",
+    "types": "loading",
+    "settings": "loading",
+    "statuses": "loading",
+    "problems": "loading",
+    "signals": "supervisor",
+    "usable": "loading",
+    "choices": "schema",
+    "errors": "loading",
     "model": "architecture",
     "clock": "pipeline",
     "assignment": "flow",
     "commits": "pipeline",
     "committer": "source_contract",
     "deliverer": "pipeline",
-    "source_log": "telemetry",
-    "client_log": "telemetry",
-    "quota": "telemetry",
-    "intake": "pipeline",
-    "letters": "delivery",
-    "pages": "admin",
-    "admin_connections": "admin_limits",
-    "run": "delivery",
-    "snapshot": "telemetry",
+    "source": "metrics",
+    "client": "metrics",
+    "quota": "metrics",
+    "backpressure": "pipeline",
+    "dead_letters": "delivery",
+    "pages": "server",
+    "attempt": "delivery",
+    "snapshot": "metrics",
     "status": "app",
     "exchange": "pool",
     "remedies": "inquiry",
-    "refusals": "options",
     "words": "consumer",
-    "rights": "probe",
-    "failures": "probe",
+    "failures": "check",
+    "show": "demo",
+    "screen": "demo",
+    "topics": "demo",
+    "endpoint": "demo",
     "consumer": "source_contract",
     "records": "source_contract",
     "producer": "dead_letters_contract",
@@ -225,6 +124,7 @@ COVERED_BY = {
 """Modules that are tested under another noun."""
 
 MAX_LINES = 320
+MOST_MODULES = 10
 MEDIAN_FUNCTION_LINES = 8
 FORBIDDEN_ENDINGS = ("Manager", "Handler", "Helper", "Utils", "Util")
 
@@ -240,6 +140,12 @@ def name_of(path: Path) -> str:
 def room_of(name: str) -> str:
     """The key of FLOORS for a module."""
     return name.partition(".")[0]
+
+
+def wing_of(name: str) -> str | None:
+    """The wing of core that a module stands in."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "core" and len(parts) > 1 and parts[1] in WINGS else None
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -280,22 +186,28 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_room_imports_only_from_lower_floors(path: Path) -> None:
-    name = name_of(path)
-    floor = FLOORS[room_of(name)]
+    room = room_of(name_of(path))
     for imported in ours(path):
-        same_folder = room_of(name) == room_of(imported) in ("kafka", "web")
-        meant = imported in ALONGSIDE.get(name, set()) or same_folder
-        assert FLOORS[room_of(imported)] < floor or meant, f"{name} must not import {imported}"
+        lower = FLOORS[room_of(imported)] < FLOORS[room]
+        assert lower or room_of(imported) == room, f"{name_of(path)} must not import {imported}"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if wing_of(name_of(path))], ids=name_of)
+def test_a_wing_of_core_needs_nothing_else_of_core(path: Path) -> None:
+    wing = wing_of(name_of(path))
+    for imported in ours(path):
+        assert room_of(imported) != "core" or wing_of(imported) == wing, f"{name_of(path)}: {imported}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_library_is_used_behind_its_door_only(path: Path) -> None:
-    room = room_of(name_of(path))
+    name = name_of(path)
+    rooms = {name, name.rpartition(".")[0], room_of(name)}
     for library in {imported.partition(".")[0] for imported in imports_of(path)}:
-        assert library not in DOORS or room in DOORS[library], f"{name_of(path)} must not import {library}"
+        assert library not in DOORS or rooms & DOORS[library], f"{name} must not import {library}"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.py")), ids=name_of)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core").rglob("*.py")), ids=name_of)
 def test_a_decision_reads_no_clock_rolls_no_dice_and_waits_for_nothing(path: Path) -> None:
     assert not UNDECIDED & {imported.partition(".")[0] for imported in imports_of(path)}
     assert not [f.name for f in functions_of(path) if isinstance(f, ast.AsyncFunctionDef)]
@@ -307,13 +219,24 @@ def test_a_module_says_what_it_is_for_and_is_not_long(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=lambda f: f.name)
+def test_a_folder_has_few_modules_and_its_own_file_only_says_its_rule(folder: Path) -> None:
+    modules = [path for path in MODULES if path.parent == folder and path.name != "__init__.py"]
+    assert len(modules) <= MOST_MODULES
+    statements = tree_of(folder / "__init__.py").body
+    assert folder == PACKAGE or len(statements) == 1
+
+
 @pytest.mark.parametrize("path", [p for p in MODULES if p.name != "__init__.py"], ids=name_of)
 def test_a_module_has_its_test_module(path: Path) -> None:
     relative = path.relative_to(PACKAGE)
-    tests = ROOT / "tests" / relative.parent
-    noun = relative.stem.partition("_")[0] if relative.stem.startswith("demo") else relative.stem.strip("_")
-    noun = COVERED_BY.get(noun, noun)
-    assert list(tests.glob(f"test_{noun}*.py"))
+    noun = relative.stem.strip("_")
+    nouns = (noun, COVERED_BY.get(noun, noun))
+    assert any(
+        list(place.rglob(f"test_{each}*.py"))
+        for each in nouns
+        for place in (PLACES[0] / relative.parent, *PLACES, ROOT / "tests")
+    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -15,12 +15,12 @@ import confluent_kafka
 import pytest
 import typer.main
 
-from processor import config
 from processor.cli import app
+from processor.config import loading
 from processor.kafka.embedded import EmbeddedBroker
 from tests import docs
-from tests.core import links
-from tests.endpoint import Endpoint
+from tests.support.endpoint import Endpoint
+from tests.unit.core.pace import links
 
 README = docs.README.read_text(encoding="utf-8")
 ROOT = docs.README.parent
@@ -43,12 +43,12 @@ def test_the_tables_are_those_that_the_code_makes() -> None:
 def test_the_example_is_a_valid_configuration(tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text(example(), encoding="utf-8")
-    settings = config.load(file, {"CRM_TOKEN": "Bearer abc"})
+    settings = loading.load(file, {"CRM_TOKEN": "Bearer abc"})
     assert settings.destination.headers["Authorization"].get_secret_value() == "Bearer abc"
 
 
 def test_every_setting_named_in_the_text_exists() -> None:
-    names = {name for name, _ in config.fields()}
+    names = {name for name, _ in loading.fields()}
     sections = {name.partition(".")[0] for name in names}
     named = {
         name
@@ -62,7 +62,7 @@ def test_every_setting_named_in_the_text_exists() -> None:
 @pytest.mark.parametrize("endpoint", ["16 servers", "429 beyond 20"])
 def test_the_table_of_simulated_endpoints_is_what_the_simulator_says(endpoint: str) -> None:
     *_, row = links.table(links.SEEDS, [links.SCENARIOS[endpoint]]).splitlines()
-    assert row in README.splitlines(), "put in what `python -m tests.core.links` prints"
+    assert row in README.splitlines(), "put in what `python -m tests.unit.core.pace.links` prints"
 
 
 def test_every_line_of_the_guarantees_names_tests_that_exist() -> None:
@@ -116,8 +116,8 @@ def test_the_package_can_be_installed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "target" / "processor" / "cli.py").exists()
     assert (tmp_path / "target" / "bin" / "webhook-processor").exists()
-    page = ROOT / "processor" / "web" / "live"
-    installed = tmp_path / "target" / "processor" / "web" / "live"
+    page = ROOT / "processor" / "admin" / "live"
+    installed = tmp_path / "target" / "processor" / "admin" / "live"
     assert {file.name for file in installed.iterdir()} == {file.name for file in page.iterdir()}
 
 

@@ -18,9 +18,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from processor import config
-from processor.demo_endpoint import Endpoint, Visit, samples, title
-from processor.settings import Settings
+from processor.config import loading
+from processor.config.settings import Settings
+from processor.demo.endpoint import Endpoint, Visit, samples, title
 
 EVENTS_A_SECOND = 5
 PARTITIONS = 6
@@ -69,4 +69,4 @@ def _say(visit: Visit) -> None:
 PARTS: dict[str, Callable[[Settings], None]] = {"topics": topics, "endpoint": endpoint, "events": events}
 
 if __name__ == "__main__":
-    PARTS[sys.argv[1]](config.load(Path(os.environ["WEBHOOK_PROCESSOR_CONFIG"]), os.environ))
+    PARTS[sys.argv[1]](loading.load(Path(os.environ["WEBHOOK_PROCESSOR_CONFIG"]), os.environ))

@@ -8,9 +8,9 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from processor.core.events import Event, Json, decode
-from processor.core.nesting import is_too_deep
 from processor.core.redaction import MASK, Secrets
+from processor.core.request.events import Event, Json, decode
+from processor.core.request.nesting import is_too_deep
 from processor.model import Headers
 
 TEXT_LIMIT = 200

@@ -30,17 +30,17 @@ from typing import TypeVarTuple
 import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
-from processor.core.offset_codec import read
-from processor.core.topic_identity import TopicIdentities, TopicIds
-from processor.kafka.beginnings import TRIES, Beginnings, partition_of
+from processor.config.kafka import KafkaSettings
+from processor.core.progress.offset_codec import read
+from processor.core.progress.topic_identity import TopicIdentities, TopicIds
 from processor.kafka.commands import Commands
-from processor.kafka.committer import Committer, Done
-from processor.kafka.holds import Holds
 from processor.kafka.options import LOGGER, consumer_options
-from processor.kafka.records import Records
-from processor.kafka.topic_ids import ANSWER_SECONDS, Registry, known
+from processor.kafka.partitions.committer import Committer, Done
+from processor.kafka.partitions.pauses import Holds
+from processor.kafka.partitions.records import Records
+from processor.kafka.partitions.start_positions import TRIES, Beginnings, partition_of
+from processor.kafka.partitions.topic_ids import ANSWER_SECONDS, Registry, known
 from processor.kafka.words import MADE_ANEW, UNREAD, member_state, trouble
-from processor.kafka_settings import KafkaSettings
 from processor.model import (
     Assigned,
     Identified,

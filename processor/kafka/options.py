@@ -10,10 +10,10 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from processor.core.membership import WORD_SECONDS
+from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
+from processor.core.group.membership import WORD_SECONDS
 from processor.errors import ConfigError, Problem
 from processor.kafka.refusals import ALIASES, CONSUMED_BYTES, refusal
-from processor.kafka_settings import DeadLetterSettings, KafkaSettings, in_clear
 
 Options = dict[str, Any]
 

@@ -18,10 +18,10 @@ from typing import TypeVarTuple
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 
+from processor.config.kafka import DeadLetterSettings, KafkaSettings
 from processor.errors import WriteError
 from processor.kafka.options import LOGGER, producer_options
 from processor.kafka.remedies import in_words
-from processor.kafka_settings import DeadLetterSettings, KafkaSettings
 from processor.model import DeadLetter
 
 POLL_SECONDS = 0.2

@@ -7,7 +7,7 @@ repeated.
 import re
 from collections.abc import Mapping
 
-from processor.client_options import SETTING_OF
+from processor.config.values.client_options import SETTING_OF
 from processor.errors import Problem
 
 ALIASES: Mapping[str, str] = {

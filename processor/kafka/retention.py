@@ -13,10 +13,10 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 
+from processor.config.kafka import KafkaSettings
 from processor.core.dead_letter import oldest_time
-from processor.kafka.inquiry import ANSWER_SECONDS, apart
+from processor.kafka.checks.inquiry import ANSWER_SECONDS, apart
 from processor.kafka.options import LOGGER, client_options
-from processor.kafka_settings import KafkaSettings
 
 ASK_SECONDS = 60.0
 USUALLY_AHEAD_SECONDS = 3600.0

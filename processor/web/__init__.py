@@ -1,1 +1,1 @@
-"""HTTP: the only rooms that know aiohttp. Its types and exceptions stop here."""
+"""The webhook client: sockets, TLS, aiohttp's connector, httptools. Their types and exceptions stop here."""

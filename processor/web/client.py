@@ -13,18 +13,18 @@ from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from processor.core.endpoint import Endpoint
+from processor.config.sections import DestinationSettings
+from processor.core.request.endpoint import Endpoint
 from processor.errors import TransportError
 from processor.model import Answer, Request
-from processor.sections import DestinationSettings
-from processor.web.dialler import Dialler
+from processor.web.connection import MAX_BODY
+from processor.web.dialer import Dialler
 from processor.web.exchange import Exchange
 from processor.web.failures import failure
 from processor.web.guard import Guard, foreign_rule, own_rule
-from processor.web.message import Writer
 from processor.web.pool import Limits, Pool, always
+from processor.web.request_writer import Writer
 from processor.web.tls import ssl_context
-from processor.web.wire import MAX_BODY
 
 __all__ = ["MAX_BODY", "Client"]
 

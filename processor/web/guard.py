@@ -11,8 +11,8 @@ import socket
 from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from processor.core.address import AddressRule, Network, network
-from processor.sections import DestinationSettings
+from processor.config.sections import DestinationSettings
+from processor.core.request.address import AddressRule, Network, network
 
 
 class RefusedError(OSError):

@@ -17,9 +17,9 @@ from typing import NamedTuple, Protocol
 from yarl import URL
 
 from processor.errors import TransportError
+from processor.web.connection import Line, Wire
 from processor.web.exchange import Exchange
 from processor.web.failures import failure
-from processor.web.wire import Line, Wire
 
 
 def always() -> bool:

@@ -7,8 +7,8 @@ cannot be loaded is said with the file and the remedy, before the first request.
 import ssl
 from pathlib import Path
 
+from processor.config.sections import TlsSettings
 from processor.errors import ConfigError, Problem
-from processor.sections import TlsSettings
 
 _PATH = "destination.tls"
 

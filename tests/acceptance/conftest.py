@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.acceptance.processor import Processor
-from tests.apache_kafka import Broker, Written
+from tests.support.apache_kafka import Broker, Written
 
 
 class Stage:

@@ -16,8 +16,8 @@ from urllib.request import urlopen
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from processor.web.admin_connections import LIMITS
-from tests.patience import PATIENCE
+from processor.admin.connections import LIMITS
+from tests.support.patience import PATIENCE
 
 COMMAND = str(Path(sys.executable).with_name("webhook-processor"))
 

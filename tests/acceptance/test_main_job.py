@@ -13,12 +13,13 @@ import confluent_kafka
 import pytest
 
 from tests.acceptance.conftest import Stage
-from tests.endpoint import Arrival, Endpoint, Reply
-from tests.patience import PATIENCE
+from tests.support.endpoint import Arrival, Endpoint, Reply
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.kafka
 
-CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "core" / "requests.json").read_text())
+TESTS = Path(__file__).parents[1]
+CASES: list[dict[str, Any]] = json.loads((TESTS / "vectors" / "requests.json").read_text())
 EVENTS = 10_000
 
 Build = Callable[..., Stage]

@@ -9,11 +9,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from processor.core.offset_codec import decode
+from processor.core.progress.offset_codec import decode
 from tests.acceptance.conftest import Stage
 from tests.acceptance.processor import Processor
-from tests.endpoint import Arrival, Endpoint, Reply
-from tests.patience import PATIENCE
+from tests.support.endpoint import Arrival, Endpoint, Reply
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.kafka
 

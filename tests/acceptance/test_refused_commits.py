@@ -10,13 +10,13 @@ import pytest
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._resource import ResourceType
 
-from processor.core.offset_codec import decode
+from processor.core.progress.offset_codec import decode
 from tests.acceptance.conftest import Stage
 from tests.acceptance.processor import Processor
 from tests.acceptance.test_nothing_is_lost import number, numbered, repeats, until_all_have_come
-from tests.apache_kafka import Broker, GuardedBroker, start
-from tests.endpoint import Arrival, Endpoint, Reply
-from tests.not_tested import not_tested
+from tests.support.apache_kafka import Broker, GuardedBroker, start
+from tests.support.endpoint import Arrival, Endpoint, Reply
+from tests.support.not_tested import not_tested
 
 pytestmark = pytest.mark.kafka
 

@@ -16,8 +16,8 @@ from tests.acceptance.test_nothing_is_lost import (
     numbered,
     until_all_have_come,
 )
-from tests.endpoint import Endpoint
-from tests.test_supervisor import are_gone
+from tests.acceptance.test_supervisor import are_gone
+from tests.support.endpoint import Endpoint
 
 pytestmark = pytest.mark.kafka
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.apache_kafka import Broker, Written
+from tests.support.apache_kafka import Broker, Written
 
 DEAD_LETTERS = "bench-dead-letters"
 VALUE_BYTES = 1_200

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.apache_kafka import Broker
 from tests.benchmarks.backlog import Backlogs
 from tests.benchmarks.measure import Bench, Cores
 from tests.benchmarks.receiver import CannotBuildError, Conduct, Receiver, build
-from tests.not_tested import not_tested
+from tests.support.apache_kafka import Broker
+from tests.support.not_tested import not_tested
 
 Open = Callable[..., Receiver]
 

@@ -24,11 +24,12 @@ import uvloop
 from confluent_kafka import Message, TopicPartition
 from msgspec.json import encode as json_encode
 
-from processor import logs
+from processor.admin.live_page import PERIOD_SECONDS
 from processor.app import App
-from processor.core.live import Filter
+from processor.config.settings import Settings
 from processor.kafka.consumer import AHEAD, BATCH
-from processor.kafka.records import Records
+from processor.kafka.partitions.records import Records
+from processor.logs import output
 from processor.model import (
     Answer,
     Assigned,
@@ -40,8 +41,7 @@ from processor.model import (
     Response,
     SourceEvent,
 )
-from processor.settings import Settings
-from processor.web.live_page import PERIOD_SECONDS
+from processor.telemetry.watch import Filter
 
 PARTITIONS = 8
 KEYS = 10_000
@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--profile", action="store_true", help="one run under cProfile, by own time")
     asked = parser.parse_args()
-    logs.configure("warning", "text")
+    output.configure("warning", "text")
     feed = Feed(asked.events)
     gc.freeze()
     if asked.profile:

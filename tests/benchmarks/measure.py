@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from tests import apache_kafka as kafka
 from tests.benchmarks.backlog import Backlogs
 from tests.benchmarks.contender import Contender, Job, Running
 from tests.benchmarks.judge import Verdict, judge
 from tests.benchmarks.receiver import Receiver
 from tests.benchmarks.scenario import Scenario
+from tests.support import apache_kafka as kafka
 
 WARM_UP_SHARE = 0.1
 SILENCE_SECONDS = 90.0

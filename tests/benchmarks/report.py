@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests import apache_kafka as kafka
 from tests.benchmarks import scenario
 from tests.benchmarks.contender import Contender
 from tests.benchmarks.judge import Verdict
 from tests.benchmarks.kills import Kill
 from tests.benchmarks.measure import Run
 from tests.benchmarks.table import kill_table, latency_table, run_table
+from tests.support import apache_kafka as kafka
 
 README = Path(__file__).parents[2] / "README.md"
 PLACE = re.compile("(?<=<!-- performance -->\n).*(?=<!-- /performance -->)", re.DOTALL)

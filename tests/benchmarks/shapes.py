@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 
-from processor.core.preparation import Preparation, PreparationPolicy, Skipped
-from processor.core.transform import Method, Prepared, RequestPolicy
+from processor.core.request.preparation import Preparation, PreparationPolicy, Skipped
+from processor.core.request.transform import Method, Prepared, RequestPolicy
 from processor.errors import EventError
-from processor.web.message import Writer
+from processor.web.request_writer import Writer
 
 ORIGIN = "https://h.example"
 SIZES = tuple(2**power for power in range(12, 21))

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.apache_kafka import until
 from tests.benchmarks import fed
 from tests.benchmarks.contender import Contender, Job, Ours
 from tests.benchmarks.measure import Bench, StuckError
 from tests.benchmarks.scenario import Scenario, chosen
+from tests.support.apache_kafka import until
 
 EVENTS = 2_000
 

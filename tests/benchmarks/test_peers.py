@@ -15,9 +15,9 @@ from uuid import uuid4
 import pytest
 import trustme
 
-from tests.apache_kafka import Broker
 from tests.benchmarks import peers
-from tests.endpoint import Arrival, Endpoint, Reply
+from tests.support.apache_kafka import Broker
+from tests.support.endpoint import Arrival, Endpoint, Reply
 
 pytestmark = pytest.mark.kafka
 

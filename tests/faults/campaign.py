@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests import apache_kafka as kafka
-from tests.apache_kafka import Cluster
 from tests.faults.events import Plan
 from tests.faults.ledger import EVERYONE, Verdict
 from tests.faults.scene import MAX_IN_FLIGHT, SESSION_SECONDS, Member, Scene, report
+from tests.support import apache_kafka as kafka
+from tests.support.apache_kafka import Cluster
 
 KINDS = ("SIGKILL", "SIGTERM", "SIGSTOP")
 SHARES = (0.70, 0.15, 0.15)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.apache_kafka import Broker
 from tests.faults.events import Plan
 from tests.faults.scene import Scene
+from tests.support.apache_kafka import Broker
 
 
 @pytest.fixture

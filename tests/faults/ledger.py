@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from processor.core.offset_codec import decode
+from processor.core.progress.offset_codec import decode
 from tests.faults.events import Fate, Plan
 from tests.faults.receipts import SETTLED, Outcome, Receipts
 

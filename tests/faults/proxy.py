@@ -8,8 +8,8 @@ from collections.abc import Coroutine
 from enum import StrEnum
 from typing import Any, Self
 
-from tests.apache_kafka import Cluster, Node, Way, free_ports
-from tests.endpoint import HOST, reset
+from tests.support.apache_kafka import Cluster, Node, Way, free_ports
+from tests.support.endpoint import HOST, reset
 
 _BLOCK = 1 << 16
 

@@ -15,11 +15,11 @@ from uuid import uuid4
 from confluent_kafka import Message
 
 from tests.acceptance.processor import Processor
-from tests.apache_kafka import Broker, Cluster, GuardedBroker
 from tests.faults.events import Plan, number_of
 from tests.faults.feed import PATIENCE_SECONDS, Feed, Watch
 from tests.faults.ledger import EVERYONE, NO_WAY_BACK, Fault, Finding, Ledger, Verdict
 from tests.faults.receiver import Receiver
+from tests.support.apache_kafka import Broker, Cluster, GuardedBroker
 
 SESSION_SECONDS = 3.0
 MAX_IN_FLIGHT = 32

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import apache_kafka as kafka
-from tests.apache_kafka import Broker
 from tests.faults.events import Plan
 from tests.faults.ledger import Verdict
 from tests.faults.scene import Member, Scene, report
+from tests.support import apache_kafka as kafka
+from tests.support.apache_kafka import Broker
 
 MEGABYTE = 1024 * 1024
 SAMPLE_SECONDS = 10.0

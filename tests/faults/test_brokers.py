@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from tests import apache_kafka as kafka
-from tests.apache_kafka import Cluster
 from tests.faults.ledger import EVERYONE, Fault
 from tests.faults.proxy import ProxiedCluster, Proxy, Wire
 from tests.faults.scene import RETURN_SECONDS, SESSION_SECONDS, Member, Scene
 from tests.faults.test_processors import STEADY, assert_clean
+from tests.support import apache_kafka as kafka
+from tests.support.apache_kafka import Cluster
 
 pytestmark = pytest.mark.kafka
 

@@ -17,7 +17,7 @@ from tests.faults.receipts import Outcome, Receipts
 from tests.faults.receiver import Mode
 from tests.faults.scene import MAX_IN_FLIGHT, Scene, report
 from tests.faults.test_processors import assert_clean
-from tests.long_suite import LONG
+from tests.support.long_suite import LONG
 
 pytestmark = pytest.mark.kafka
 

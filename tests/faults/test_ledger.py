@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from processor.core.offset_codec import Span, encode
+from processor.core.progress.offset_codec import Span, encode
 from tests.faults.events import Fate, Plan, number_of
 from tests.faults.ledger import Commit, Fault, Ledger
 from tests.faults.receipts import Outcome, Receipts

@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 
 from tests.acceptance.conftest import Stage
 from tests.acceptance.conftest import stage as stage
-from tests.endpoint import Arrival, Endpoint, Reply
+from tests.support.endpoint import Arrival, Endpoint, Reply
 
 pytestmark = pytest.mark.kafka
 

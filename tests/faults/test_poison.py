@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.acceptance.conftest import Stage, stage
-from tests.apache_kafka import Broker
-from tests.endpoint import Arrival, Endpoint, Reply
 from tests.faults.scene import code_of
+from tests.support.apache_kafka import Broker
+from tests.support.endpoint import Arrival, Endpoint, Reply
 
 __all__ = ["stage"]
 pytestmark = pytest.mark.kafka

@@ -8,9 +8,9 @@ import pytest
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._resource import ResourceType
 
-from tests.apache_kafka import GuardedBroker
 from tests.faults.scene import Member, Scene, of_guest
 from tests.faults.test_processors import assert_clean
+from tests.support.apache_kafka import GuardedBroker
 
 pytestmark = pytest.mark.kafka
 

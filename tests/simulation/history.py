@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from processor.core.offset_codec import Span, encode
+from processor.core.progress.offset_codec import Span, encode
 from processor.model import Partition, Position
 from tests.simulation.clock import Call, World
 from tests.simulation.endpoint import Endpoint, Weather

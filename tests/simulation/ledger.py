@@ -8,7 +8,7 @@ from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
 from zlib import crc32
 
-from processor.core.lanes import Order
+from processor.core.progress.lanes import Order
 from processor.errors import TransportError, WriteError
 from processor.kafka.consumer import AHEAD
 from processor.model import (
@@ -24,7 +24,7 @@ from processor.model import (
     Revoked,
     SourceEvent,
 )
-from processor.pipeline import LAST_COMMIT_SECONDS
+from processor.traffic.pipeline import LAST_COMMIT_SECONDS
 from tests.simulation.clock import World
 from tests.simulation.group import Errors, Positions
 from tests.simulation.promises import BrokenError, Demands, Promise

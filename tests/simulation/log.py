@@ -9,9 +9,9 @@ from functools import cache
 
 import structlog
 
-from processor import logs
-from processor.log_lines import LogLines
-from processor.log_writer import LogWriter
+from processor.logs import output
+from processor.logs.lines import LogLines
+from processor.logs.writer import LogWriter
 
 
 class Paper(Enum):
@@ -51,7 +51,7 @@ class Log:
         """The product writes its lines here."""
         before = structlog.get_config()
         lines = LogLines({}, lambda line: line, as_text=False, colours=False)
-        logs.route("info", lines, self._writer.put)
+        output.route("info", lines, self._writer.put)
         try:
             yield
         finally:

@@ -5,16 +5,16 @@ from enum import Enum
 from random import Random
 from typing import NamedTuple
 
-from processor.core.admission import AdmissionPolicy
-from processor.core.budget import BudgetPolicy
-from processor.core.circuit import CircuitPolicy
-from processor.core.concurrency import ConcurrencyPolicy
-from processor.core.flow import FlowPolicy
-from processor.core.lanes import Order
-from processor.core.lease import LeasePolicy
-from processor.core.rate import RatePolicy
+from processor.core.pace.admission import AdmissionPolicy
+from processor.core.pace.budget import BudgetPolicy
+from processor.core.pace.circuit import CircuitPolicy
+from processor.core.pace.concurrency import ConcurrencyPolicy
+from processor.core.pace.rate import RatePolicy
+from processor.core.progress.flow import FlowPolicy
+from processor.core.progress.lanes import Order
+from processor.core.progress.lease import LeasePolicy
 from processor.core.retry import RetryPolicy
-from processor.pipeline import PipelinePolicy
+from processor.traffic.pipeline import PipelinePolicy
 from tests.simulation.endpoint import Weather
 from tests.simulation.group import Trouble
 from tests.simulation.letters import Ink

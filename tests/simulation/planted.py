@@ -7,26 +7,27 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from processor.commits import Commits, Errors
-from processor.core import offset_codec, retry
-from processor.core.admission import Admission, Leave
-from processor.core.budget import Budget
-from processor.core.commit_requests import CommitRequests
+from processor.core import retry
 from processor.core.dead_letter import Failure
-from processor.core.flow import Flow
-from processor.core.lanes import Lanes
-from processor.core.offset_codec import Span
-from processor.core.offsets import Offsets
+from processor.core.pace.admission import Admission, Leave
+from processor.core.pace.budget import Budget
+from processor.core.progress import offset_codec
+from processor.core.progress.commit_requests import CommitRequests
+from processor.core.progress.flow import Flow
+from processor.core.progress.lanes import Lanes
+from processor.core.progress.offset_codec import Span
+from processor.core.progress.offsets import Offsets
+from processor.core.progress.topic_identity import TopicIdentities, TopicIds
 from processor.core.retry import RetryPolicy
-from processor.core.topic_identity import TopicIdentities, TopicIds
-from processor.delivery import Delivery
 from processor.errors import TransportError
-from processor.letters import Letter, Letters
-from processor.log_writer import LogWriter
+from processor.logs.writer import LogWriter
 from processor.model import Answer, Partition, Position, Record, Sign
-from processor.pipeline import Pipeline
-from processor.run import Run
-from processor.withheld import Withheld
+from processor.traffic.attempt import Run
+from processor.traffic.commits import Commits, Errors
+from processor.traffic.dead_letters import Letter, Letters
+from processor.traffic.delivery import Delivery
+from processor.traffic.pipeline import Pipeline
+from processor.traffic.withheld import Withheld
 from tests.simulation.history import happen
 from tests.simulation.promises import BrokenError
 

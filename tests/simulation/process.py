@@ -8,21 +8,21 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from processor.core.admission import Admission
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
-from processor.core.flow import Flow
-from processor.core.preparation import Preparation, PreparationPolicy
-from processor.core.transform import RequestPolicy
-from processor.delivery import Delivery
-from processor.letters import DeadLetters as Writing
-from processor.letters import Letters
-from processor.live import Live
+from processor.core.pace.admission import Admission
+from processor.core.progress.flow import Flow
+from processor.core.request.preparation import Preparation, PreparationPolicy
+from processor.core.request.transform import RequestPolicy
 from processor.model import Position, Record
-from processor.pipeline import LAST_COMMIT_SECONDS, Pipeline
-from processor.pipeline import Source as Reading
-from processor.run import Sender as Sending
-from processor.telemetry import Telemetry
+from processor.telemetry.live_events import Live
+from processor.telemetry.metrics import Telemetry
+from processor.traffic.attempt import Sender as Sending
+from processor.traffic.dead_letters import DeadLetters as Writing
+from processor.traffic.dead_letters import Letters
+from processor.traffic.delivery import Delivery
+from processor.traffic.pipeline import LAST_COMMIT_SECONDS, Pipeline
+from processor.traffic.pipeline import Source as Reading
 from tests.simulation.clock import Gate, World
 from tests.simulation.endpoint import EPOCH, Endpoint, Sender
 from tests.simulation.group import Group

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from processor.core.admission import AdmissionPolicy
-from processor.core.flow import FlowPolicy
+from processor.core.pace.admission import AdmissionPolicy
+from processor.core.progress.flow import FlowPolicy
 from processor.core.retry import RetryPolicy
-from processor.pipeline import PipelinePolicy
+from processor.traffic.pipeline import PipelinePolicy
 
 
 @dataclass(frozen=True, slots=True)

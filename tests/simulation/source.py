@@ -11,10 +11,10 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from processor.core.offset_codec import read
-from processor.core.topic_identity import TopicIdentities
+from processor.core.progress.offset_codec import read
+from processor.core.progress.topic_identity import TopicIdentities
 from processor.kafka.consumer import AHEAD
-from processor.kafka.holds import PATIENCE_SECONDS
+from processor.kafka.partitions.pauses import PATIENCE_SECONDS
 from processor.model import (
     Assigned,
     Identified,

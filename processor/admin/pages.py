@@ -1,0 +1,59 @@
+"""What the admin port shows, asked of whoever knows it."""
+
+from collections.abc import Awaitable
+from inspect import isawaitable
+from typing import Protocol, TypeVar
+
+from processor.model import About, Report
+from processor.telemetry.watch import Batch, Filter
+
+Told = TypeVar("Told")
+
+
+class Pages(Protocol):
+    """What there is to show. Called on the event loop: it must not wait."""
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """The metrics in the format that an `Accept` header asks for, and their content type."""
+
+    def live(self) -> Report:
+        """Whether the process works; if not, it should be restarted."""
+
+    def ready(self) -> Report:
+        """Whether events flow."""
+
+    def about(self) -> About:
+        """Whose events the live page shows."""
+
+    def look(self, who: str, wanted: Filter) -> Batch:
+        """What has happened since `who` asked last."""
+
+    def leave(self, who: str) -> None:
+        """`who` asks no more."""
+
+
+class DistantPages(Protocol):
+    """The same where others have to be asked first."""
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """As of Pages."""
+
+    async def live(self) -> Report:
+        """As of Pages."""
+
+    async def ready(self) -> Report:
+        """As of Pages."""
+
+    def about(self) -> About:
+        """As of Pages."""
+
+    async def look(self, who: str, wanted: Filter) -> Batch:
+        """As of Pages."""
+
+    def leave(self, who: str) -> None:
+        """As of Pages."""
+
+
+async def told(answer: Told | Awaitable[Told]) -> Told:
+    """An answer, whether it is here already or not."""
+    return await answer if isawaitable(answer) else answer

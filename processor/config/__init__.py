@@ -1,0 +1,1 @@
+"""What the operator said: the only rooms that know pydantic and YAML. Nothing is connected."""

@@ -1,0 +1,307 @@
+"""Every setting but Kafka's: its name, meaning, default and limits, section by section.
+
+Times are seconds, sizes bytes.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+
+from processor.config.values.choices import AnyMethod, IntegrationsRule
+from processor.config.values.static_headers import faults
+from processor.config.values.statuses import Statuses
+from processor.config.values.types import (
+    File,
+    Header,
+    Hosts,
+    Limit,
+    Networks,
+    RateLimit,
+    Seconds,
+    Section,
+    Share,
+    Texts,
+    TimeLimit,
+    Url,
+    mapping,
+    or_reference,
+)
+from processor.core.disclosure import Payloads
+from processor.core.progress.lanes import Order
+from processor.core.request.endpoint import Endpoint
+from processor.core.request.filters import Integrations
+from processor.core.request.host_names import NAME, is_place
+from processor.core.request.transform import Envelope, Method
+from processor.core.retry import RetryPolicy
+from processor.errors import EventError
+
+_TOKEN = re.compile(r"[!-~]{16,}")
+
+
+class TlsSettings(Section):
+    """How the endpoint is recognised, and how we are."""
+
+    ca_file: File | None = Field(None, description="Authorities to trust instead of the system's, PEM.")
+    certificate_file: File | None = Field(None, description="Our client certificate with its chain, PEM.")
+    key_file: File | None = Field(None, description="The private key of our certificate, PEM.")
+    key_password: SecretStr | None = Field(
+        None, description="The password of the private key.", json_schema_extra=or_reference
+    )
+
+
+class DestinationSettings(Section):
+    """The webhook."""
+
+    name: str = Field(
+        "webhook", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Its name in metrics and dead letters."
+    )
+    url: Url = Field(
+        repr=False,
+        description="The endpoint, `https://…` or `http://…`; may be `{from_env: NAME}` or "
+        "`{from_file: PATH}`.",
+    )
+    url_is_secret: bool | None = Field(
+        None,
+        description="Whether whoever knows the URL may use it: then only its host is shown, but by "
+        "`preview`. null: where it comes from a variable or a file, or looks like such a URL.",
+    )
+    method: AnyMethod = Field(
+        Method.POST, description="POST, PUT, PATCH (a JSON body), GET or DELETE (a query)."
+    )
+    headers: Annotated[dict[str, Header], BeforeValidator(mapping)] = Field(
+        default_factory=dict,
+        description="Sent with every request; values may be `{from_env: NAME}` or `{from_file: PATH}`.",
+    )
+    envelope: Envelope = Field(
+        Envelope.RUDDERSTACK,
+        description="`rudderstack`: members of an event (`header`, `fullPath`, `appendPath`, `request_ip`) "
+        "say how it is sent, and top-level nulls are left out; `none`: its bytes are sent as they are.",
+    )
+    secret_headers: Texts = Field(
+        default_factory=list,
+        description="Headers whose values are secrets, beside those that refer to a variable or a file and "
+        "those named like `Authorization` or `X-Api-Key`.",
+    )
+    allowed_hosts: Hosts = Field(
+        default_factory=list,
+        description="Other hosts (`host` or `host:port`) that an event's `fullPath` may name.",
+    )
+    block_private_networks: bool = Field(
+        False,
+        description="Whether also the configured host has to have a public address; hosts of events have to.",
+    )
+    allowed_networks: Networks = Field(
+        default_factory=list,
+        description="Networks, such as `10.1.0.0/16`, to which requests may go although they are not public.",
+    )
+    connect_timeout: Seconds = Field(
+        5.0, description="For name look-up, connection and TLS handshake together."
+    )
+    request_timeout: Seconds = Field(
+        10.0, description="For one attempt from its start to the end of the answer."
+    )
+    keepalive_timeout: Seconds = Field(
+        15.0,
+        description="How long an idle connection is kept; best below the endpoint's own limit.",
+    )
+    tls: TlsSettings = Field(default_factory=TlsSettings, description="TLS.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_sendable_url(cls, url: str) -> str:
+        if re.search("[{}<>]", url):
+            raise ValueError(
+                "holds braces or angle brackets, which no URL has, and nothing fills them in: write the "
+                "URL as it is to be asked; an event names a path of its own in `appendPath`"
+            )
+        try:
+            Endpoint(url)
+        except EventError as error:
+            remedy = "write it as https://host:port/path; a login goes into destination.headers"
+            raise ValueError(f"{error.message}: {remedy}") from None
+        return url
+
+    @field_validator("headers", mode="before")
+    @classmethod
+    def _are_sendable_headers(cls, said: Any) -> Any:
+        headers = mapping(said)
+        if isinstance(headers, dict) and (wrong := faults(headers)):
+            raise ValueError("; ".join(wrong))
+        return headers
+
+
+class FilterSettings(Section):
+    """Which events are not for this destination."""
+
+    integrations: IntegrationsRule = Field(
+        Integrations.NAMED,
+        description="Which events their `integrations` keep back: `named`, where `Webhook` or `WEBHOOK` in "
+        "it is false; `all`, by RudderStack's whole rule, where `All` counts too; `off`, none.",
+    )
+
+
+class DeliverySettings(Section):
+    """How events are delivered: in which order, how many at once, how much may wait."""
+
+    order: Order = Field(Order.KEY, description="What keeps its order: `key`, `partition` or `none`.")
+    concurrency: Literal["adaptive", "static"] = Field(
+        "adaptive",
+        description="`adaptive`: as many requests at once as are worth it; `static`: `max_in_flight`.",
+    )
+    max_in_flight: int = Field(64, ge=1, le=10_000, description="The most requests under way at once.")
+    min_in_flight: int = Field(1, ge=1, le=10_000, description="The fewest that `adaptive` goes down to.")
+    rate_limit: RateLimit = Field(None, description="Requests per second; null: no limit.")
+    burst: Limit = Field(
+        None,
+        description="Requests that may leave at once after a pause; null: a tenth of `rate_limit`.",
+    )
+    max_waiting_records: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Records read and not finished; about so many, then reading pauses.",
+    )
+    max_waiting_bytes: int = Field(
+        64 * 1024 * 1024, ge=1024, description="The same in bytes of keys, values and headers."
+    )
+    commit_interval: Seconds = Field(1.0, description="How often positions are committed.")
+    drain_timeout: Seconds = Field(
+        25.0, description="How long running requests may take to finish on a stop or when partitions move."
+    )
+    tombstones: Literal["skip", "dead_letter"] = Field(
+        "skip", description="What becomes of records without a value."
+    )
+
+
+class CircuitSettings(Section):
+    """When the endpoint as a whole counts as down, and how it is asked whether it is up again."""
+
+    enabled: bool = Field(True, description="Whether an endpoint that is down is left alone but for probes.")
+    window: Seconds = Field(
+        10.0, description="How far back answers count; the last `minimum_attempts` always do."
+    )
+    minimum_attempts: int = Field(10, ge=2, le=100_000, description="Answers needed to judge.")
+    failure_rate: Share = Field(
+        0.5, description="Share of failures (no connection, no answer, 5xx) from which it is down."
+    )
+    throttled_rate: Share = Field(0.9, description="Share of 429 from which it is down.")
+    first_probe: Seconds = Field(1.0, description="The wait before the first probe; doubles with each.")
+    max_probe_interval: Seconds = Field(30.0, description="The longest wait between two probes.")
+    max_outage: TimeLimit = Field(
+        None,
+        description="After so long down, attempts count again and events may become dead letters; "
+        "null: never.",
+    )
+    unready: bool = Field(False, description="Whether `/readyz` is red while the endpoint is down.")
+
+
+class RetrySettings(Section):
+    """What is tried again, how often, how long."""
+
+    delivered_statuses: Statuses = Field(
+        default=RetryPolicy().delivered_statuses,
+        description="Answers that mean delivered.",
+        json_schema_extra={"default": ["2xx"]},
+    )
+    retried_statuses: Statuses = Field(
+        default=RetryPolicy().retried_statuses,
+        description="Answers worth another attempt; all others are final.",
+        json_schema_extra={"default": [408, 425, 429, "5xx"]},
+    )
+    max_attempts: Limit = Field(
+        None, description="Attempts per event before it is a dead letter; null: no limit."
+    )
+    max_elapsed: TimeLimit = Field(
+        10_800.0,
+        description="Time per event from its first attempt, outages not counted, before it is a dead letter; "
+        "null: no limit.",
+    )
+    max_age: TimeLimit = Field(
+        None,
+        description="Age of an event, by its timestamp, after which it is not tried again; null: no limit. "
+        "An event without a timestamp, or with one that cannot be true, has no age.",
+    )
+    initial_backoff: Seconds = Field(
+        0.5, description="The longest wait before the second attempt; doubles with each."
+    )
+    max_backoff: Seconds = Field(60.0, description="The longest wait between two attempts.")
+    max_retry_after: Seconds = Field(300.0, description="The most that a `Retry-After` is followed.")
+
+    @field_validator("delivered_statuses")
+    @classmethod
+    def _lets_something_be_delivered(cls, statuses: frozenset[int]) -> frozenset[int]:
+        if not statuses:
+            raise ValueError("names no status, so that nothing would ever be delivered: write 2xx")
+        return statuses
+
+
+class AdminSettings(Section):
+    """The port for operators: metrics, probes and the live page."""
+
+    host: str = Field(
+        "::",
+        description="The address to listen on; `::` or none: all, of IPv6 and IPv4; `0.0.0.0`: all of IPv4.",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="The port; 0: any free one, named in the log.")
+    token: SecretStr | None = Field(
+        None,
+        json_schema_extra=or_reference,
+        description="If set, `/metrics` and what `/live` shows are given to those who send it as a bearer "
+        "token; probes need none. At least 16 visible characters.",
+    )
+    allowed_hosts: Texts = Field(
+        default_factory=list,
+        description="Without a token: names under which `/live` shows events, beside addresses, names "
+        "without a full stop and those that end in `.svc`, `.local`, `.localhost` or `.internal`.",
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _is_an_address_or_name(cls, host: str) -> str:
+        if not is_place(host):
+            raise ValueError(
+                f"{host[:253]!r} is no address to listen on: write an address or a name of this machine, "
+                "such as `0.0.0.0` or `::1`, without scheme and port"
+            )
+        return host
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_names(cls, names: list[str]) -> list[str]:
+        if wrong := [name for name in names if not NAME.fullmatch(name)]:
+            raise ValueError(
+                f"{', '.join(map(repr, wrong))} is no name: write `live.example.com`, without scheme and port"
+            )
+        return [name.lower() for name in names]
+
+    @field_validator("token")
+    @classmethod
+    def _is_long_and_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError(
+                "needs at least 16 characters, all visible ASCII; `openssl rand -hex 32` makes one"
+            )
+        return token
+
+
+class LiveSettings(Section):
+    """The page that shows events as they pass."""
+
+    enabled: bool = Field(True, description="Whether there is `/live` on the admin port.")
+    payloads: Payloads = Field(
+        Payloads.NONE,
+        description="How much of an event's content it shows: `none`, `masked` (names of members, values "
+        "hidden) or `full`.",
+    )
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severity to write."
+    )
+    format: Literal["auto", "json", "text"] = Field(
+        "auto", description="`auto`: text on a terminal, else JSON."
+    )

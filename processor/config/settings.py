@@ -1,0 +1,222 @@
+"""All settings together, and the policies that are made of them."""
+
+from functools import cached_property
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from processor import __version__
+from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
+from processor.config.sections import (
+    AdminSettings,
+    CircuitSettings,
+    DeliverySettings,
+    DestinationSettings,
+    FilterSettings,
+    LiveSettings,
+    LogSettings,
+    RetrySettings,
+)
+from processor.core import credentials
+from processor.core.dead_letter import DeadLetterPolicy
+from processor.core.disclosure import DisclosurePolicy
+from processor.core.pace.admission import AdmissionPolicy
+from processor.core.pace.budget import BudgetPolicy
+from processor.core.pace.circuit import CircuitPolicy
+from processor.core.pace.concurrency import ConcurrencyPolicy
+from processor.core.pace.rate import RatePolicy
+from processor.core.progress.flow import PLENTY, FlowPolicy
+from processor.core.progress.lease import LeasePolicy
+from processor.core.redaction import Secrets
+from processor.core.request.endpoint import Endpoint
+from processor.core.request.preparation import PreparationPolicy
+from processor.core.request.transform import RequestPolicy
+from processor.core.retry import RetryPolicy
+
+PREFIX = "WEBHOOK_PROCESSOR__"
+"""How the environment variables of settings begin."""
+
+
+class Settings(BaseSettings):
+    """Everything the operator can say."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    kafka: KafkaSettings = Field(description="Where the events are read.")
+    dead_letter: DeadLetterSettings = Field(description="Where the events go that cannot be delivered.")
+    destination: DestinationSettings = Field(description="The webhook.")
+    filter: FilterSettings = Field(
+        default_factory=FilterSettings, description="Which events are not for this destination."
+    )
+    delivery: DeliverySettings = Field(
+        default_factory=DeliverySettings, description="How events are delivered."
+    )
+    retry: RetrySettings = Field(default_factory=RetrySettings, description="What is tried again.")
+    circuit: CircuitSettings = Field(
+        default_factory=CircuitSettings, description="When the endpoint counts as down."
+    )
+    admin: AdminSettings = Field(default_factory=AdminSettings, description="The port for operators.")
+    live: LiveSettings = Field(
+        default_factory=LiveSettings, description="The page that shows events as they pass."
+    )
+    log: LogSettings = Field(default_factory=LogSettings, description="What is written to standard error.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` brought together."""
+        return (init_settings,)
+
+    def warnings(self) -> list[str]:
+        """What can be done as it is said, and is hardly meant."""
+        topic = self.dead_letter.topic
+        return [
+            f"kafka.topics: {pattern} matches the dead-letter topic {topic}, which is left out: its letters "
+            "are not read again"
+            for pattern in self.kafka.patterns_for(topic)
+        ]
+
+    def flow_policy(self) -> FlowPolicy:
+        """What keeps its order, and how much may wait."""
+        delivery = self.delivery
+        return FlowPolicy(
+            delivery.order,
+            delivery.max_waiting_records,
+            delivery.max_waiting_bytes,
+            self.kafka.max_metadata_bytes,
+            plenty=max(PLENTY, 4 * delivery.max_in_flight),
+            destination=self.destination.name,
+        )
+
+    def admission_policy(self) -> AdmissionPolicy:
+        """How many requests may be under way, how fast they may leave, and when not."""
+        delivery, letters = self.delivery, self.dead_letter
+        concurrency = ConcurrencyPolicy(
+            delivery.max_in_flight, delivery.min_in_flight, delivery.concurrency == "adaptive"
+        )
+        budget = letters.budget and BudgetPolicy(letters.budget, letters.budget_per_delivery)
+        return AdmissionPolicy(
+            concurrency, self._circuit_policy(), self._rate_policy(), budget or None, letters.unpaid()
+        )
+
+    def lease_policy(self) -> LeasePolicy:
+        """How long a proof of our membership lasts."""
+        return LeasePolicy(self.kafka.session_timeout)
+
+    def longest_revocation(self, reserve: float) -> float:
+        """Seconds that handing partitions back may take, the last commits (`reserve`) included.
+
+        Always less than what the group allows between two polls.
+        """
+        return min(self.delivery.drain_timeout + reserve, 0.95 * self.kafka.max_poll_interval)
+
+    def _circuit_policy(self) -> CircuitPolicy:
+        said = self.circuit.model_dump(exclude={"minimum_attempts", "unready"})
+        return CircuitPolicy(minimum=self.circuit.minimum_attempts, **said)
+
+    def _rate_policy(self) -> RatePolicy | None:
+        limit, burst = self.delivery.rate_limit, self.delivery.burst
+        return None if limit is None else RatePolicy(limit, burst or max(1, round(limit / 10)))
+
+    def retry_policy(self) -> RetryPolicy:
+        """What answers mean."""
+        return RetryPolicy(**self.retry.model_dump())
+
+    def request_policy(self) -> RequestPolicy:
+        """Where requests go."""
+        destination = self.destination
+        headers = tuple((name, value.get_secret_value()) for name, value in destination.headers.items())
+        return RequestPolicy(
+            destination.url,
+            destination.method,
+            headers,
+            frozenset(destination.allowed_hosts),
+            destination.envelope,
+        )
+
+    def preparation_policy(self) -> PreparationPolicy:
+        """What becomes of records: requests, or nothing."""
+        skip_tombstones = self.delivery.tombstones == "skip"
+        return PreparationPolicy(self.request_policy(), self.filter.integrations, skip_tombstones)
+
+    def dead_letter_policy(self) -> DeadLetterPolicy:
+        """Who writes dead letters, and what is struck out of them."""
+        return DeadLetterPolicy(
+            self.destination.name,
+            self.kafka.group_id,
+            __version__,
+            self.secrets,
+            may_reduce=self.dead_letter.when_unwritable == "without_value",
+            keeps_time=self.dead_letter.timestamp == "record",
+        )
+
+    def disclosure_policy(self) -> DisclosurePolicy:
+        """What those see who look at the live page."""
+        return DisclosurePolicy(self.live.payloads, self.secrets)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The texts that may stand nowhere but in a request or a login: one object for all who strike."""
+        url = self.destination.url
+        if not self._is_url_secret():
+            return Secrets(self._secret_texts())
+        return Secrets(
+            {*self._secret_texts(), *credentials.parts_of_url(url)}, hidden_origin=str(Endpoint(url).origin)
+        )
+
+    def _is_url_secret(self) -> bool:
+        said = self.destination.url_is_secret
+        return credentials.is_secret_url(self.destination.url) if said is None else said
+
+    def _secret_texts(self) -> set[str]:
+        kafka, tls = self.kafka, self.destination.tls
+        found = _texts(kafka.ssl_key_password, kafka.sasl_password, tls.key_password, self.admin.token)
+        for client in (kafka.client, self.dead_letter.client):
+            found |= {
+                str(value)
+                for name, value in in_clear(client).items()
+                if isinstance(client[name], SecretStr) or credentials.is_secret_option(name)
+            }
+        marked = {name.lower() for name in self.destination.secret_headers}
+        for name, header in self.destination.headers.items():
+            text = header.get_secret_value()
+            if name.lower() in marked or credentials.is_secret_header(name, text):
+                found.update(credentials.parts(text))
+        return found
+
+
+def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:
+    """What is wrong with settings of several sections together."""
+    found = []
+    if delivery.drain_timeout > 0.9 * kafka.max_poll_interval:
+        found.append("delivery.drain_timeout must be below nine tenths of kafka.max_poll_interval")
+    if delivery.commit_interval > kafka.session_timeout / 3:
+        found.append("delivery.commit_interval must not be above a third of kafka.session_timeout")
+    if delivery.min_in_flight > delivery.max_in_flight:
+        found.append("delivery.min_in_flight must not be above delivery.max_in_flight")
+    return found
+
+
+def contradictions(retry: RetrySettings) -> list[str]:
+    """What is said twice of a status; where only deliveries are told, they count before the default."""
+    both = sorted(retry.delivered_statuses & retry.retried_statuses)
+    if not both or "retried_statuses" not in retry.model_fields_set:
+        return []
+    named = ", ".join(map(str, both[:5])) + (" and others" if len(both) > 5 else "")
+    return [f"retry.delivered_statuses and retry.retried_statuses both name {named}: leave it out of one"]
+
+
+def _texts(*secrets: SecretStr | None) -> set[str]:
+    return {secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()}

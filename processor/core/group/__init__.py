@@ -1,0 +1,1 @@
+"""How we stand in the consumer group."""

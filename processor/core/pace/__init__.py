@@ -1,0 +1,1 @@
+"""How many requests, how fast, and when none."""

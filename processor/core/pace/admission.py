@@ -1,0 +1,230 @@
+"""Whether another request may leave now: the limit in flight, rate, circuit, budget and lease.
+
+Promises:
+- never more requests have left and are not answered than the limit says; a record that waits for a
+  retry or for its dead letter holds no slot;
+- nothing leaves while the endpoint asked for a pause (`Retry-After`), nothing but probes while the
+  circuit is open, nothing faster than the rate, and nothing at all once the lease is over;
+- a failure tells of the endpoint only if nothing else was delivered since the same record failed
+  before: else it tells of the record, and moves neither circuit nor limit.
+
+Times are monotonic seconds, `chance` a number from 0 to 1.
+"""
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from processor.core.pace.budget import Budget, BudgetPolicy, Fault
+from processor.core.pace.circuit import Circuit, CircuitPolicy, State
+from processor.core.pace.concurrency import Concurrency, ConcurrencyPolicy
+from processor.core.pace.rate import Rate, RatePolicy
+from processor.model import Sign
+
+_DELIVERED = Sign.DELIVERED
+_LOAD = frozenset((Sign.NO_ANSWER, Sign.SERVER_ERROR, Sign.THROTTLED, Sign.UNREACHABLE))
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionPolicy:
+    """How many, how fast, and when not; None: no such limit."""
+
+    concurrency: ConcurrencyPolicy = field(default_factory=ConcurrencyPolicy)
+    circuit: CircuitPolicy = field(default_factory=CircuitPolicy)
+    rate: RatePolicy | None = None
+    budget: BudgetPolicy | None = field(default_factory=BudgetPolicy)
+    unpaid: frozenset[str] = frozenset()
+    """Codes and statuses of failures that always become dead letters, and cost nothing."""
+
+
+class Leave(Struct, frozen=True, gc=False):
+    """A request that left: when, whether as a probe, and how many deliveries had been made by then."""
+
+    at: float
+    is_probe: bool
+    delivered: int
+
+
+class Outcome(NamedTuple):
+    """What an attempt of `record` came to; `pause` is what a `Retry-After` asked for, in seconds.
+
+    `delivered_before`: how many deliveries had been made when the record failed last; None: it did
+    not fail before.
+    """
+
+    record: Hashable
+    sign: Sign
+    delivered_before: int | None
+    pause: float
+
+
+class Admission:
+    """The door of this process to its endpoint."""
+
+    def __init__(self, policy: AdmissionPolicy) -> None:
+        self._concurrency = Concurrency(policy.concurrency)
+        self._circuit = Circuit(policy.circuit)
+        self._rate = Rate(policy.rate) if policy.rate else None
+        self._budget = Budget(policy.budget)
+        self._unpaid = policy.unpaid
+        self._minimum = policy.circuit.minimum
+        self._in_flight = 0
+        self._delivered = 0
+        self._unpaid_since = (0, 0)
+        """How many refusals were not paid for, since so many deliveries had been made."""
+        self._paused_until = -math.inf
+        self._lease_until = math.inf
+
+    # Facts
+
+    def started(self, now: float) -> Leave:
+        """A request left; ask `room()` before."""
+        self._in_flight += 1
+        self._concurrency.started(self._in_flight)
+        if self._rate:
+            self._rate.started(now)
+        return Leave(now, self._circuit.started(), self._delivered)
+
+    def accepted(self, leave: Leave, now: float) -> None:
+        """It was answered, and delivered."""
+        if leave.is_probe:
+            self.ended(leave, Outcome(None, Sign.DELIVERED, None, 0.0), now, 0.0)
+            return
+        self._in_flight -= 1
+        self._delivered += 1
+        self._budget.delivered()
+        self._concurrency.ended(now, leave.at, False)
+        self._circuit.told(_DELIVERED, None, leave.at, now, 0.0)
+
+    def ended(self, leave: Leave, outcome: Outcome | None, now: float, chance: float) -> None:
+        """It was answered; None: it was given up, or told nothing of the endpoint."""
+        self._in_flight -= 1
+        was = self._circuit.state()
+        if outcome is not None:
+            self._told(leave, outcome, now, chance)
+        elif leave.is_probe:
+            self._circuit.probed(None, now, chance)
+        if was is State.OPEN and self._circuit.state() is State.HALF_OPEN:
+            self._concurrency.restarted()
+
+    def leased(self, until: float) -> None:
+        """Our partitions are ours until then."""
+        self._lease_until = until
+
+    def is_unpaid(self, code: str, status: int | None = None) -> bool:
+        """Whether such a failure always becomes a dead letter, and costs nothing."""
+        return code in self._unpaid or str(status) in self._unpaid
+
+    def afford(self, now: float, chance: float) -> bool:
+        """Whether a refusal may become a dead letter now.
+
+        The circuit opens when as many cannot be paid for as it takes to judge, and nothing is delivered
+        among them: else those that are accepted go on between those that wait.
+        """
+        if self._circuit.state() is State.OPEN and not self._circuit.is_overdue(now):
+            return False
+        if self._budget.pay(Fault.REFUSED):
+            return True
+        count, delivered = self._unpaid_since
+        count = count + 1 if delivered == self._delivered else 1
+        self._unpaid_since = count, self._delivered
+        if count >= self._minimum:
+            self._circuit.refused(now, chance)
+        return False
+
+    def afford_unusable(self) -> bool:
+        """Whether an event that can be no request may become a dead letter now.
+
+        The endpoint has no part in it, so that the circuit stays as it is.
+        """
+        return self._budget.pay(Fault.UNUSABLE)
+
+    def reserve(self) -> bool:
+        """Whether what was refused may be sent again, its dead letter being paid for beforehand."""
+        return self._circuit.state() is not State.OPEN and self._budget.pay(Fault.REFUSED)
+
+    def give_back(self, fault: Fault) -> None:
+        """What was paid for is no dead letter: it is answered first, or given up."""
+        self._budget.give_back(fault)
+
+    # Questions
+
+    def in_flight(self) -> int:
+        """How many requests have left and are not answered."""
+        return self._in_flight
+
+    def limit(self) -> int:
+        """How many may be under way at once."""
+        return self._concurrency.limit()
+
+    def room(self, now: float) -> int:
+        """How many more may leave now; not below 0."""
+        if now < self._paused_until or now >= self._lease_until:
+            return 0
+        room = self._concurrency.limit() - self._in_flight
+        allowed = self._circuit.room(now, self._in_flight)
+        if allowed is not None:
+            room = min(room, allowed)
+        if self._rate and room > 0:
+            room = min(room, self._rate.room(now))
+        return max(0, room)
+
+    def wakes_at(self, now: float) -> float | None:
+        """When there may be room that time alone brings; None: only another fact can bring it."""
+        if now >= self._lease_until:
+            return None
+        rate = now + self._rate.wakes_in(now) if self._rate else now
+        wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate)
+        return wakes_at if wakes_at > now else None
+
+    def is_down(self, leave: Leave, sign: Sign, now: float) -> bool:
+        """Whether a request that left so, and failed with `sign`, may have failed because all fail.
+
+        It was not reached, it is down, or nothing was delivered meanwhile and other records fail too.
+        """
+        if self._circuit.is_overdue(now):
+            return False
+        if sign is Sign.UNREACHABLE or self._circuit.state() is State.OPEN:
+            return True
+        return leave.delivered == self._delivered and self._circuit.is_doubted()
+
+    def delivered(self) -> int:
+        """How many deliveries were made."""
+        return self._delivered
+
+    def circuit(self) -> Circuit:
+        """The circuit, to be asked."""
+        return self._circuit
+
+    def budget_left(self) -> int | None:
+        """How many refusals may become dead letters; None: no limit."""
+        return self._budget.left()
+
+    def pause(self, now: float) -> float:
+        """Seconds for which the endpoint asked us to send nothing."""
+        return max(0.0, self._paused_until - now)
+
+    def lease(self, now: float) -> float:
+        """Seconds for which our partitions are ours."""
+        return max(0.0, self._lease_until - now)
+
+    # How an answer is weighed
+
+    def _told(self, leave: Leave, outcome: Outcome, now: float, chance: float) -> None:
+        sign = outcome.sign
+        if sign is Sign.DELIVERED:
+            self._delivered += 1
+            self._budget.delivered()
+        elif outcome.delivered_before not in (None, self._delivered):
+            if leave.is_probe:
+                self._circuit.probed(sign, now, chance)
+            return
+        self._paused_until = max(self._paused_until, now + outcome.pause)
+        if leave.is_probe:
+            self._circuit.probed(sign, now, chance)
+            return
+        self._concurrency.ended(now, leave.at, sign in _LOAD)
+        self._circuit.told(sign, outcome.record, leave.at, now, chance)

@@ -1,0 +1,1 @@
+"""What an event asks for: from bytes to a request, or EventError."""

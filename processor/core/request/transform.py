@@ -1,0 +1,294 @@
+"""What an event asks for: the webhook request, as RudderStack's webhook destination makes it.
+
+Promises: an event that asks for nothing special is passed on byte for byte; where something has to
+be taken out or put in, the value of every other member keeps its bytes. What an event asks for is
+bounded before it is looked into, and a refusal quotes nothing of the event but the start of a header's name.
+
+With `Envelope.NONE` no member asks for anything: every event is passed on byte for byte.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from processor.core.request import query
+from processor.core.request.endpoint import LONGEST_URL, Endpoint, Origin
+from processor.core.request.events import (
+    Event,
+    Json,
+    decode,
+    is_object,
+    is_present,
+    is_truthy,
+    json_text,
+    split,
+    written,
+)
+from processor.errors import EventError
+from processor.model import Headers, Request
+
+ENVELOPE = ("header", "fullPath", "appendPath")
+"""Members that say how to send the event; they are not part of what is sent."""
+
+FRAMING = frozenset(
+    (
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+"""Header names that belong to the connection; an event's are dropped (RFC 9110, 7.6.1)."""
+
+MOST_HEADERS = 256
+LONGEST_NAME = 256
+LONGEST_VALUE = 16 * 1024
+MOST_HEADER_BYTES = 32 * 1024
+"""How many headers may be asked for, bytes of a name, of a value, and of all of them together."""
+MOST_JSON = 2 * MOST_HEADER_BYTES
+"""Bytes of the JSON that an event asks for them in."""
+
+_SPECIAL = frozenset((*ENVELOPE, "request_ip"))
+_INTEGRATIONS = ("webhook", "Webhook", "WebHook", "WEBHOOK")
+_SHORTEST_PATH = len('{"webhook":{"fullPath":1}}')
+_MOST_PATH_JSON = 8 * LONGEST_URL
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NEITHER_TEXT_NOR_NUMBER = b"{[tf"
+_SHOWN = 64
+_PUNCTUATION = re.compile("[^0-9a-z]")
+
+
+class Method(StrEnum):
+    """What a webhook may be asked with."""
+
+    POST = "POST"
+    PUT = "PUT"
+    PATCH = "PATCH"
+    GET = "GET"
+    DELETE = "DELETE"
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the event travels as a JSON body; else as query parameters."""
+        return self not in (Method.GET, Method.DELETE)
+
+
+class Envelope(StrEnum):
+    """Whether members of an event say how it is sent."""
+
+    RUDDERSTACK = "rudderstack"
+    """`header`, `fullPath`, `appendPath`, `request_ip` and those in `integrations` do; nulls are left out."""
+    NONE = "none"
+    """None does: the value is sent as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPolicy:
+    """Where requests go, and what all of them have in common."""
+
+    url: str = field(repr=False)
+    method: Method = Method.POST
+    headers: Headers = field(default=(), repr=False)
+    allowed_hosts: frozenset[str] = frozenset()
+    envelope: Envelope = Envelope.RUDDERSTACK
+
+
+class Prepared(NamedTuple):
+    """A request, and how many headers of the event were dropped because they belong to the connection.
+
+    `is_foreign`: the event names another origin than the configured one, an allowed one.
+    """
+
+    request: Request
+    dropped_headers: int
+    is_foreign: bool
+
+
+class Transform:
+    """Makes requests by one policy. Raises EventError if the policy's URL or headers cannot be used."""
+
+    def __init__(self, policy: RequestPolicy) -> None:
+        self._method = policy.method
+        self._endpoint = Endpoint(policy.url, policy.allowed_hosts)
+        self._headers = {"user-agent": ("User-Agent", "RudderLabs")}
+        if policy.method.has_body:
+            self._headers["content-type"] = ("Content-Type", "application/json")
+        self._headers |= _checked(policy.headers)
+        self._plain_headers = tuple(self._headers.values())
+        self._plain_method = policy.method.value if policy.method.has_body else None
+        self._has_envelope = policy.envelope is Envelope.RUDDERSTACK
+
+    @property
+    def origin(self) -> Origin:
+        """Who receives: the configured scheme, host and port."""
+        return self._endpoint.origin
+
+    def unchanged(self, event: Event) -> Request | None:
+        """The request for an event that is passed on as it is, as most are; None: it has to be prepared."""
+        if self._plain_method is None:
+            return None
+        if not self._has_envelope:
+            return Request(self._plain_method, self._endpoint.url, self._plain_headers, event.whole)
+        if event.has_nulls() or not event.members.keys().isdisjoint(_SPECIAL):
+            return None
+        integrations = event.members.get("integrations")
+        if integrations is not None and _may_name_a_path(integrations):
+            return None
+        return Request(self._plain_method, self._endpoint.url, self._plain_headers, event.value)
+
+    def prepare(self, event: Event) -> Prepared:
+        """The request for `event`.
+
+        Raises EventError: `invalid_header`, `invalid_url`, `endpoint_not_allowed`, `invalid_event`.
+        """
+        headers, dropped, url, body = self._plain_headers, 0, self._endpoint.url, None
+        if self._has_envelope:
+            headers, dropped = self._headers_for(event)
+            url = self._url(event)
+        if not self._method.has_body:
+            pairs = query.parameters(event)
+            url = query.joined(url, pairs) if pairs else url
+        else:
+            body = _body(event) if self._has_envelope else event.whole
+        request = Request(self._method.value, url, headers, body)
+        return Prepared(request, dropped, not self._endpoint.is_own(url))
+
+    def _headers_for(self, event: Event) -> tuple[Headers, int]:
+        raw = event.members.get("header")
+        if not is_object(raw):
+            return self._plain_headers, 0
+        if len(raw) > MOST_JSON:
+            raise _too_many_headers()
+        own = decode(raw)
+        asked = [(name, value) for name, value in own.items() if not belongs_to_connection(name)]
+        if len(asked) > MOST_HEADERS:
+            raise _too_many_headers()
+        headers = self._headers | _checked((name, _header_text(value)) for name, value in asked)
+        return tuple(headers.values()), len(own) - len(asked)
+
+    def _url(self, event: Event) -> str:
+        members = event.members
+        integrations = _integrations(members.get("integrations"))
+        if not integrations and "fullPath" not in members and "appendPath" not in members:
+            return self._endpoint.url
+        return self._endpoint.resolve(
+            _path_text("fullPath", members, integrations), _path_text("appendPath", members, integrations)
+        )
+
+
+def belongs_to_connection(name: str) -> bool:
+    """Whether a header is the connection's, also by a name that CGI or WSGI makes the same (`_` for `-`)."""
+    return len(name) <= LONGEST_NAME and as_read(name) in FRAMING
+
+
+def as_read(name: str) -> str:
+    """A header's name as it is read by those who know letters and digits alone."""
+    return _PUNCTUATION.sub("-", name.lower())
+
+
+def _checked(headers: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The headers by their names in lower case; a later one wins."""
+    checked = {}
+    size = 0
+    for name, value in headers:
+        length = len(value.encode(errors="replace"))
+        size += len(name) + length
+        if len(name) > LONGEST_NAME:
+            raise EventError("invalid_header", f"a header name is longer than {LONGEST_NAME} bytes")
+        if not TOKEN.fullmatch(name):
+            raise EventError("invalid_header", "a header name is empty or has a character it may not have")
+        if length > LONGEST_VALUE:
+            raise EventError(
+                "invalid_header", f"the value of header {_start(name)} is longer than {LONGEST_VALUE} bytes"
+            )
+        if size > MOST_HEADER_BYTES:
+            raise _too_many_headers()
+        if FORBIDDEN_IN_VALUE.search(value):
+            fault = "has a line break, NUL or control character"
+            raise EventError("invalid_header", f"the value of header {_start(name)} {fault}")
+        checked[name.lower()] = (name, value)
+    return checked
+
+
+def _too_many_headers() -> EventError:
+    limits = f"more than {MOST_HEADERS}, or more than {MOST_HEADER_BYTES} bytes of them"
+    return EventError("invalid_header", f"it asks for too many headers: {limits}")
+
+
+def _start(name: str) -> str:
+    return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
+
+
+def _header_text(value: Json) -> str:
+    return str(value) if isinstance(value, str) else json_text(value)
+
+
+def _integrations(raw: msgspec.Raw | None) -> Mapping[str, msgspec.Raw]:
+    """The members of what may name a path in `integrations`: of four spellings the first that is truthy."""
+    if raw is None or not _may_name_a_path(raw) or not is_object(raw):
+        return {}
+    integrations = split(raw)
+    first = next(filter(is_truthy, map(integrations.get, _INTEGRATIONS)), None)
+    return split(first) if is_object(first) else {}
+
+
+def _may_name_a_path(integrations: msgspec.Raw) -> bool:
+    if len(integrations) < _SHORTEST_PATH:
+        return False
+    text = bytes(integrations)
+    return b"Path" in text or b"\\" in text
+
+
+def _path_text(name: str, *sources: Mapping[str, msgspec.Raw]) -> str:
+    """The first of the sources' values that is there, as text."""
+    raw = next(filter(is_present, (source.get(name) for source in sources)), None)
+    if raw is None:
+        return ""
+    if bytes(raw)[0] in _NEITHER_TEXT_NOR_NUMBER:
+        raise EventError("invalid_url", f"{name} is neither text nor a number")
+    if len(raw) > _MOST_PATH_JSON:
+        raise EventError("invalid_url", f"{name} is longer than a URL may be")
+    return str(decode(raw))
+
+
+def _body(event: Event) -> bytes:
+    members = event.members
+    changed = event.has_nulls() or any(name in members for name in ENVELOPE)
+    context = _context_with_ip(event)
+    if not changed and context is None:
+        return event.value
+    kept = {n: raw for n, raw in members.items() if n not in ENVELOPE and bytes(raw) != b"null"}
+    if context is not None:
+        kept["context"] = context
+    return written(kept)
+
+
+def _context_with_ip(event: Event) -> msgspec.Raw | None:
+    """The context with `request_ip` as its `ip`, where it needs one and has none; else None."""
+    ip = event.members.get("request_ip")
+    if not is_truthy(ip):
+        return None
+    raw = event.members.get("context")
+    if raw is None or bytes(raw) == b"null":
+        return msgspec.Raw(written({"ip": ip}))
+    if not is_object(raw):
+        return None
+    members = split(raw)
+    if bytes(members.get("ip", b"null")) != b"null":
+        return None
+    return msgspec.Raw(written(members | {"ip": ip}))

@@ -1,0 +1,76 @@
+"""Commits as the library takes them, each for the assignment that it was asked in.
+
+Promises:
+- nothing is committed for an assignment that is over, be the partition ours again (the broker would
+  take it: it knows members, not owners);
+- every commit is answered once, in the order in which they were sent.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from processor.kafka.partitions.start_positions import partition_of
+from processor.model import Acknowledged, Partition, Position
+
+GONE_MEANWHILE = "_STATE"
+
+Errors = Mapping[Partition, str | None]
+Done = Callable[[Errors], None]
+
+
+class Committer:
+    """The commits of one consumer; to be called in its thread.
+
+    `tell` calls `Done` on the event loop; `acknowledged` is told which partitions the broker took.
+    """
+
+    def __init__(
+        self, tell: Callable[[Done, Errors], None], acknowledged: Callable[[Acknowledged], None]
+    ) -> None:
+        self._tell = tell
+        self._acknowledged = acknowledged
+        self._owned: dict[Partition, int] = {}
+        """The assignments that commits may be made for, those that are being handed back included."""
+        self._unanswered: deque[Done] = deque()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is to come."""
+        return bool(self._unanswered)
+
+    def own(self, epoch: int, partitions: Iterable[Partition]) -> None:
+        """These are ours, in this assignment."""
+        self._owned.update(dict.fromkeys(partitions, epoch))
+
+    def disown(self, partitions: Iterable[Partition]) -> None:
+        """These went."""
+        for partition in partitions:
+            self._owned.pop(partition, None)
+
+    def commit(
+        self,
+        client: confluent_kafka.Consumer,
+        positions: Mapping[Partition, Position],
+        epochs: Mapping[Partition, int | None],
+        done: Done,
+    ) -> None:
+        """Commit what was asked for in these assignments."""
+        if any(self._owned.get(partition) != epoch for partition, epoch in epochs.items()):
+            self._tell(done, dict.fromkeys(positions, GONE_MEANWHILE))
+            return
+        offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata) for p, at in positions.items()]
+        try:
+            client.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            self._tell(done, dict.fromkeys(positions, error.args[0].name()))
+        else:
+            self._unanswered.append(done)
+
+    def answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        """The library's callback."""
+        errors = {partition_of(each): each.error or error for each in offsets}
+        self._acknowledged(Acknowledged([partition for partition, e in errors.items() if not e]))
+        self._tell(self._unanswered.popleft(), {p: e.name() if e else None for p, e in errors.items()})

@@ -1,0 +1,1 @@
+"""What operators see: metrics, and what passes. The only rooms that know prometheus_client."""

@@ -1,0 +1,319 @@
+"""What the operator sees: every metric this process exposes, and the log lines that go with facts.
+
+Labels are bounded: words of closed sets, assigned partitions, status classes. What can be asked of
+the running process (`Snapshot`) is asked when somebody scrapes, and costs nothing otherwise.
+"""
+
+import platform
+import time
+from collections import Counter as Collected
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from processor import __version__
+from processor.core.age import Age, Unknown
+from processor.core.dead_letter import Failure
+from processor.core.pace.circuit import State
+from processor.errors import TransportError, WriteError
+from processor.logs import output
+from processor.logs.client import ClientLog
+from processor.logs.quota import Quota
+from processor.logs.source import SourceLog
+from processor.model import Answer, Partition, Record, Sign
+from processor.telemetry.collectors import Asked, Distribution, Tally
+from processor.telemetry.snapshot import NAMESPACE, Snapshot, Standings
+
+REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+END_TO_END_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
+LINES_PER_SECOND = 10
+
+_FOR_THE_OPERATOR = ("blocked", "certificate")
+"""Reasons that no waiting mends."""
+_STATUS_CLASSES = {status: f"{status // 100}xx" for status in range(1000)}
+_CIRCUIT_LINES = {
+    State.OPEN: "the endpoint is down: only probes are sent, nothing is lost",
+    State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
+    State.CLOSED: "the endpoint is up",
+}
+
+log = structlog.get_logger()
+
+
+class Telemetry:
+    """The metrics of one destination."""
+
+    def __init__(self, destination: str, now: Callable[[], float] = time.time) -> None:
+        self.registry = CollectorRegistry()
+        self._destination = destination
+        self._labels = {"destination": destination}
+        self._now = now
+        self._quota = Quota(LINES_PER_SECOND)
+        self._source_log = SourceLog()
+        self.client_log = ClientLog(now)
+        ProcessCollector(registry=self.registry)
+        self._consumed = self._counter("records_consumed", "Records read from Kafka.", "topic")
+        self._missed = self._counter(
+            "records_missed",
+            "Records deleted from the topic, by its retention, before they were read.",
+            "topic",
+        )
+        self._made_anew = self._counter(
+            "partitions_made_anew",
+            "Partitions that begin at the start of their topic because it was deleted and made anew.",
+            "topic",
+        )
+        self._outcomes = self._tally("deliveries", "Records settled, by outcome.", "outcome")
+        self._attempts = self._tally(
+            "attempts",
+            "Requests sent, by status class (2xx) or by the reason why there was no answer.",
+            "result",
+        )
+        self._retries = self._counter("retries", "Attempts that will be followed by another.")
+        self._skipped = self._counter("records_skipped", "Records that a rule left out.", "reason")
+        self._dead_letters = self._counter("dead_letters", "Dead letters acknowledged, by reason.", "reason")
+        self._write_failures = self._counter(
+            "dead_letter_write_failures",
+            "Dead letters that could not be written (and are tried again).",
+            "reason",
+        )
+        self._withheld = self._counter(
+            "dead_letters_withheld",
+            "Failures that became no dead letter: the endpoint is down, or nearly everything fails.",
+            "reason",
+        )
+        self._circuit_changes = self._counter("circuit_changes", "Changes of the circuit.", "state", "reason")
+        self._dropped_headers = self._counter(
+            "event_headers_dropped", "Headers of events that belong to the connection and were left out."
+        )
+        self._late = self._counter("late_results", "Results that came after their partition had gone.")
+        self._commits = self._counter("commits", "Positions committed, per partition, by result.", "result")
+        self._commit_errors = self._counter(
+            "commit_errors", "Positions that were not acknowledged; the log says why.", "topic"
+        )
+        self._metadata_refusals = self._counter(
+            "commit_metadata_refusals",
+            "Commits that the broker refused for the length of their metadata; the next is shorter.",
+        )
+        self._rebalances = self._counter("rebalances", "Changes of the assignment.", "kind")
+        self._errors = self._counter("source_errors", "What the Kafka client reported.", "error")
+        self._foreign = self._counter("foreign_positions", "Partitions that another destination committed.")
+        self._last_commit = self._gauge(
+            "last_commit_timestamp_seconds", "When a commit was last acknowledged."
+        )
+        self._request_seconds = self._distribution(
+            "request_duration_seconds", "From sending a request to its answer.", REQUEST_BUCKETS
+        )
+        self._end_to_end_seconds = self._distribution(
+            "end_to_end_latency_seconds", "From a record's timestamp to its delivery.", END_TO_END_BUCKETS
+        )
+        Asked(
+            f"{NAMESPACE}_log_lines_lost",
+            "Lines of the log that could not be written, by reason.",
+            self._labels,
+            "reason",
+            output.lost,
+            self.registry,
+        )
+        self._unknown_latencies = self._tally(
+            "end_to_end_latency_unknown",
+            "Records delivered with a timestamp that tells no latency, by why: there is none, or it is over "
+            "60 s ahead of our clock, or over ten years old.",
+            "reason",
+        )
+        self._headless = self._counter(
+            "records_headless", "Records whose headers could not be read and were left out.", "topic"
+        )
+        info = self._gauge("build_info", "Always 1; which version this is.", "version", "python")
+        info.labels(destination, __version__, platform.python_version()).set(1)
+        self._begin()
+
+    def _begin(self) -> None:
+        """What is watched for its growth is there at 0: the first of it would be missed otherwise."""
+        for outcome in ("delivered", "skipped", "dead_lettered"):
+            self._outcomes.counts[outcome] += 0
+        for reason in Unknown:
+            self._unknown_latencies.counts[reason] += 0
+        for result in ("acknowledged", "failed", "unanswered"):
+            self._commits.labels(self._destination, result)
+        for kind in ("assigned", "revoked", "lost"):
+            self._rebalances.labels(self._destination, kind)
+
+    # Facts
+
+    def consumed(self, topics: Mapping[str, int]) -> None:
+        """So many records of each topic were read."""
+        for topic, count in topics.items():
+            self._consumed.labels(self._destination, topic).inc(count)
+
+    def missed(self, partition: Partition, first: int, end: int) -> None:
+        """Records were deleted before they were read."""
+        self._missed.labels(self._destination, partition.topic).inc(end - first)
+        log.error(
+            "records were deleted before they were read", partition=str(partition), first=first, end=end
+        )
+
+    def headless(self, records: Iterable[Record]) -> None:
+        """The headers of these records could not be read; told once a partition."""
+        for record in records:
+            self._headless.labels(self._destination, record.partition.topic).inc()
+            self._source_log.headless(record)
+
+    def made_anew(self, partitions: Collection[Partition]) -> None:
+        """The topics of these are others than before: they begin at the start."""
+        for topic, count in sorted(Collected(partition.topic for partition in partitions).items()):
+            self._made_anew.labels(self._destination, topic).inc(count)
+            self._source_log.made_anew(topic, count)
+
+    def attempted(self, answer: Answer, seconds: float) -> None:
+        """A request was answered, or was not, after so long."""
+        result = answer.reason if isinstance(answer, TransportError) else _STATUS_CLASSES[answer.status]
+        self._attempts.counts[result] += 1
+        self._request_seconds.observe(seconds)
+
+    def retried(self, record: Record, answer: Answer, attempts: int, after: float) -> None:
+        """An attempt will be followed by another."""
+        self._retries.labels(self._destination).inc()
+        if isinstance(answer, TransportError) and answer.reason in _FOR_THE_OPERATOR:
+            self._warn("no request can be sent until this is mended", record, message=str(answer))
+            return
+        result = answer.reason if isinstance(answer, TransportError) else answer.status
+        log.debug(
+            "attempt failed", **_where(record), result=result, attempts=attempts, retry_in=round(after, 3)
+        )
+
+    def delivered(self, age: Age) -> None:
+        """A record of this age was delivered."""
+        self._outcomes.counts["delivered"] += 1
+        if isinstance(age, Unknown):
+            self._unknown_latencies.counts[age] += 1
+        else:
+            self._end_to_end_seconds.observe(age)
+
+    def skipped(self, reason: str) -> None:
+        """A rule left a record out."""
+        self._outcomes.counts["skipped"] += 1
+        self._skipped.labels(self._destination, reason).inc()
+
+    def dead_lettered(self, record: Record, failure: Failure, *, is_whole: bool = True) -> None:
+        """A dead letter was acknowledged; not `is_whole`: without the record's value and headers."""
+        self._outcomes.counts["dead_lettered"] += 1
+        self._dead_letters.labels(self._destination, failure.code).inc()
+        what = "dead letter written" if is_whole else "dead letter written without the record's value"
+        self._warn(what, record, code=failure.code, message=failure.message, attempts=failure.attempts)
+
+    def dead_letter_failed(self, record: Record, error: WriteError) -> None:
+        """A dead letter could not be written."""
+        self._write_failures.labels(self._destination, error.reason).inc()
+        self._warn(
+            "dead letter cannot be written, will be tried again",
+            record,
+            reason=error.reason,
+            message=error.message,
+        )
+
+    def withheld(self, record: Record, failure: Failure, *, is_first: bool) -> None:
+        """A failure became no dead letter, and the record waits; the first of many is said."""
+        self._withheld.labels(self._destination, failure.code).inc()
+        if is_first:
+            log.warning(
+                "too many events would be dead letters: they are held, nothing is lost",
+                **_where(record),
+                code=failure.code,
+                message=failure.message,
+                remedy=f"mend the topic or the endpoint, or say dead_letter.always: [{failure.code}]",
+            )
+
+    def circuit_changed(self, state: State, reason: Sign, answer: Answer) -> None:
+        """The endpoint is `open`: left alone but for probes; `half_open`; or `closed`: as it should be."""
+        self._circuit_changes.labels(self._destination, state.value, reason.value).inc()
+        told = str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
+        write = log.warning if state is State.OPEN else log.info
+        write(_CIRCUIT_LINES[state], circuit=state.value, reason=reason.value, last_answer=told)
+
+    def dropped_headers(self, count: int) -> None:
+        """Headers of an event were left out."""
+        self._dropped_headers.labels(self._destination).inc(count)
+
+    def came_late(self) -> None:
+        """A result belongs to an assignment that is over."""
+        self._late.labels(self._destination).inc()
+
+    def committed(self, errors: Mapping[Partition, str | None]) -> None:
+        """The broker answered a commit: None, or what went wrong, for each partition."""
+        for error in errors.values():
+            self._commits.labels(self._destination, "failed" if error else "acknowledged").inc()
+        for topic, partitions in self._source_log.answered(errors, self._now()).items():
+            self._commit_errors.labels(self._destination, topic).inc(partitions)
+        if None in errors.values():
+            self._last_commit.labels(self._destination).set(self._now())
+
+    def metadata_refused(self, length: int, limit: int) -> None:
+        """The broker refused commit metadata of that length; this is the limit from now on."""
+        self._metadata_refusals.labels(self._destination).inc()
+        log.warning(
+            "the broker takes less commit metadata: what finished out of order is remembered in part",
+            refused=length,
+            limit=limit,
+            remedy="raise the brokers' offset.metadata.max.bytes, or lower kafka.max_metadata_bytes",
+        )
+
+    def commit_unanswered(self, seconds: float) -> None:
+        """The broker did not answer a commit for so long."""
+        self._commits.labels(self._destination, "unanswered").inc()
+        log.warning("commit was not answered", seconds=seconds)
+
+    def rebalanced(self, kind: str, partitions: Collection[Partition]) -> None:
+        """Partitions were `assigned`, `revoked` or `lost`."""
+        for topic in {partition.topic for partition in partitions}:
+            self._missed.labels(self._destination, topic)
+            self._made_anew.labels(self._destination, topic)
+            self._headless.labels(self._destination, topic)
+        self._rebalances.labels(self._destination, kind).inc()
+        log.info("rebalanced", kind=kind, partitions=[str(partition) for partition in sorted(partitions)])
+
+    def troubled(self, error: str, message: str, topic: str | None = None) -> None:
+        """The Kafka client reported something: the first of a kind is told, the rest is summed up."""
+        self._errors.labels(self._destination, error).inc()
+        self.client_log.troubled(error, message, topic)
+
+    def foreign(self, destination: str, partitions: int) -> None:
+        """Another destination has committed the positions of partitions that were assigned to us."""
+        self._foreign.labels(self._destination).inc(partitions)
+        self.client_log.foreign(destination, partitions)
+
+    # Pages
+
+    def watch(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Ask `snapshot` at every scrape."""
+        self.registry.register(Standings(self._destination, snapshot, self._now))
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All metrics in the format that `accept` prefers, and its content type."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        counter = Counter(f"{NAMESPACE}_{name}", text, ("destination", *labels), registry=self.registry)
+        if not labels:
+            counter.labels(self._destination)
+        return counter
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"{NAMESPACE}_{name}", text, ("destination", *labels), registry=self.registry)
+
+    def _tally(self, name: str, text: str, label: str) -> Tally:
+        return Tally(f"{NAMESPACE}_{name}", text, self._labels, label, self.registry)
+
+    def _distribution(self, name: str, text: str, bounds: tuple[float, ...]) -> Distribution:
+        return Distribution(f"{NAMESPACE}_{name}", text, self._labels, bounds, self.registry)
+
+    def _warn(self, event: str, record: Record, **facts: object) -> None:
+        if self._quota.allows(self._now()):
+            log.warning(event, **_where(record), **facts)
+
+
+def _where(record: Record) -> dict[str, object]:
+    return {"partition": str(record.partition), "offset": record.offset}

@@ -1,0 +1,1 @@
+"""Records under way: callbacks on a clock. No task, no thread, no library."""

@@ -1,0 +1,89 @@
+"""Opens connections: names, addresses, TLS. aiohttp's connector does it, and nothing after it.
+
+Promise: no connection leads to an address that the guard refuses, and what goes wrong is told as a
+TransportError that quotes nothing but the host.
+"""
+
+import asyncio
+import ssl
+from functools import partial
+from typing import Final, cast
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorError,
+    ClientRequest,
+    ClientTimeout,
+    InvalidUrlClientError,
+    TCPConnector,
+)
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from yarl import URL
+
+from processor.errors import TransportError
+from processor.web.connection import Line
+from processor.web.failures import failure, unreachable
+from processor.web.guard import Guard
+
+_DNS_SECONDS: Final = 10
+
+
+class Dialler:
+    """Dials by the rules of one guard."""
+
+    def __init__(self, guard: Guard, context: ssl.SSLContext, connect_timeout: float) -> None:
+        self._connector = TCPConnector(
+            limit=0,
+            force_close=True,
+            ttl_dns_cache=_DNS_SECONDS,
+            resolver=guard,
+            socket_factory=guard.socket,
+            ssl=context,
+        )
+        self._timeout = ClientTimeout(connect=connect_timeout, ceil_threshold=float("inf"))
+
+    async def dial(self, origin: URL) -> Line:
+        """A connection to `origin`. Raises TransportError."""
+        host = origin.host_port_subcomponent or ""
+        try:
+            request = ClientRequest("GET", origin, loop=asyncio.get_running_loop())
+            connection = await self._connector.connect(request, [], self._timeout)
+        except Exception as error:
+            raise _failure(error, host) from error
+        handler = cast(ResponseHandler, connection.protocol)
+        transport = connection.transport
+        if transport is None or handler.should_close:
+            connection.close()
+            raise failure("reset", f"{host} ended the connection, or spoke before it was asked")
+        return Line(transport, partial(_release, connection, handler))
+
+    def forget_names(self) -> None:
+        """Look all names up anew."""
+        self._connector.clear_dns_cache()
+
+    async def close(self) -> None:
+        """Dial no more; all connections have to be closed before."""
+        await self._connector.close()
+
+
+def _release(connection: Connection, handler: ResponseHandler) -> None:
+    handler.connection_lost(None)
+    connection.close()
+
+
+def _failure(error: Exception, host: str) -> TransportError:
+    """What aiohttp's errors mean. Its messages may quote the URL and are not passed on."""
+    cause = error.__cause__
+    match error:
+        case TimeoutError():
+            return failure("timeout", f"no connection to {host} in time")
+        case ClientConnectorError() if isinstance(cause, OSError | UnicodeError):
+            return unreachable(cause, host)
+        case UnicodeError():  # a label that no resolver takes
+            return unreachable(error, host)
+        case ClientConnectionError():
+            return failure("reset", f"{host} ended the connection before an answer")
+        case InvalidUrlClientError():
+            return failure("blocked", f"{host} is an IPv4 address in a form that is not allowed")
+    return failure("malformed", f"the request to {host} cannot be sent: {type(error).__name__}")

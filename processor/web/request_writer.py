@@ -1,0 +1,54 @@
+"""What a request is on the wire: HTTP/1.1 as bytes (RFC 9112).
+
+Promise: a message is exactly one request, whatever text it is made of: what could end a line or a
+word too early is refused with ValueError, whose text quotes nothing of the request.
+"""
+
+import re
+from typing import Final
+
+from processor.core.request.transform import FORBIDDEN_IN_VALUE, TOKEN, as_read
+from processor.model import Headers, Request
+
+_NOT_IN_TARGET: Final = re.compile(r"[^\x21-\x7e]")
+_FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
+
+
+class Writer:
+    """Writes requests to one host; what is the same as in the request before is not made again."""
+
+    def __init__(self, host: str) -> None:
+        """`host` is the value of the Host header, such as `h.example:8080`."""
+        self._host = host
+        self._method = self._target = ""
+        self._headers: Headers | None = None
+        self._fields = ""
+        self._head = b""
+
+    def write(self, request: Request, target: str) -> bytes:
+        """The bytes of `request`, asked for at `target`, its path and query. Raises ValueError."""
+        method, _, headers, body = request
+        if headers is not self._headers or target != self._target or method != self._method:
+            self._begin(method, target, headers)
+        if body is None and method == "GET":
+            return b"%b\r\n" % self._head
+        body = body or b""
+        return b"%bContent-Length: %d\r\n\r\n%b" % (self._head, len(body), body)
+
+    def _begin(self, method: str, target: str, headers: Headers) -> None:
+        if headers is not self._headers:
+            self._fields = "".join(map(_field, headers))
+            if not any(name.lower() == "host" for name, _ in headers):
+                self._fields = f"Host: {self._host}\r\n{self._fields}"
+        if not TOKEN.fullmatch(method) or _NOT_IN_TARGET.search(target) or target[:1] != "/":
+            self._headers = None
+            raise ValueError("its method or its URL has a character that it may not have")
+        self._head = f"{method} {target} HTTP/1.1\r\n{self._fields}".encode()
+        self._method, self._target, self._headers = method, target, headers
+
+
+def _field(header: tuple[str, str]) -> str:
+    name, value = header
+    if not TOKEN.fullmatch(name) or as_read(name) in _FRAMING or FORBIDDEN_IN_VALUE.search(value):
+        raise ValueError("a header has a character that it may not have, or belongs to the connection")
+    return f"{name}: {value}\r\n"

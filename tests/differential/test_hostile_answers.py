@@ -1,0 +1,99 @@
+"""Servers that mean harm, or behave so: every answer comes in time and costs little memory.
+
+What is wrong with an answer and comes to an end by itself stands in `test_client.py`.
+"""
+
+import asyncio
+import zlib
+
+import pytest
+
+from processor.model import Answer, Response
+from processor.web.client import MAX_BODY
+from tests.support.endpoint import Endpoint, RawServer, Reply
+from tests.unit.admin.asking import SECONDS, ask, error, response
+from tests.unit.admin.flooding import MIB, dripping, flooding, memory
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+MUCH = 64 * 1024
+LATE = 2.0
+"""By how much an answer may be late on a machine that has other things to do."""
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\n" + b"Link: </style.css>\r\n" * 100 + b"\r\n"
+UPGRADE = b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
+
+ENDLESS: dict[str, tuple[bytes, bytes, str]] = {
+    "body": (OK + b"\r\n", b"x" * MUCH, "200"),
+    "body of a 204": (b"HTTP/1.1 204 No Content\r\n\r\n", b"x" * MUCH, "204"),
+    "body of a length": (OK + b"Content-Length: 999999999999\r\n\r\n", b"x" * MUCH, "200"),
+    "chunks": (CHUNKED, b"10000\r\n" + b"x" * MUCH + b"\r\n", "200"),
+    "chunks of one byte": (CHUNKED, b"1\r\nx\r\n" * 10_000, "200"),
+    "chunk extension": (CHUNKED + b"1;", b"x" * MUCH, "200"),
+    "chunk size": (CHUNKED, b"0" * MUCH, "200"),
+    "trailers": (CHUNKED + b"0\r\n", b"A: b\r\n" * 10_000, "200"),
+    "status line": (b"HTTP/1.1 200 ", b"a" * MUCH, "too_large"),
+    "header": (OK + b"A: ", b"a" * MUCH, "too_large"),
+    "header name": (OK, b"a" * MUCH, "too_large"),
+    "headers": (OK, b"A: b\r\n" * 10_000, "too_large"),
+    "interim answers": (b"", INTERIM * 40_000, "timeout"),
+    "interim answers, one a segment": (b"", INTERIM, "timeout"),
+    "interim answers with headers": (b"", HINTS * 20, "timeout"),
+    "empty lines": (b"", b"\r\n" * MUCH, "too_large"),
+    "letters": (b"", b"a" * MUCH, "malformed"),
+    "zeros": (b"", bytes(MUCH), "malformed"),
+    "tunnel behind a 101": (UPGRADE, b"x" * MUCH, "malformed"),
+    "answers": (b"", (OK + b"Content-Length: 0\r\n\r\n") * 2000, "200"),
+}
+"""How it begins, how it goes on for ever, and the status or reason that it comes to."""
+
+
+async def ask_in_time(server: RawServer) -> Answer:
+    """The answer, which does not take longer than the request may."""
+    async with asyncio.timeout(SECONDS + LATE):
+        return await ask(server, request_timeout=SECONDS)
+
+
+def outcome(answer: Answer) -> str:
+    """The status or the reason."""
+    return str(answer.status) if isinstance(answer, Response) else answer.reason
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_what_never_ends_is_cut_in_time_and_is_not_kept(name: str) -> None:
+    begin, go_on, expected = ENDLESS[name]
+    async with RawServer(flooding(begin, go_on)) as server:
+        with memory() as grown:
+            answer = await ask_in_time(server)
+            assert grown() < 16 * MIB
+    assert outcome(answer) == expected
+    assert server.connections == 1
+
+
+async def test_a_body_that_would_inflate_to_much_stays_as_it_is() -> None:
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join(packer.compress(bytes(MIB)) for _ in range(100)) + packer.flush()
+    async with Endpoint(lambda _: Reply(headers=(("Content-Encoding", "gzip"),), body=bomb)) as endpoint:
+        with memory() as grown:
+            answer = response(await ask(endpoint))
+            assert grown() < 16 * MIB
+    assert answer.body == bomb[:MAX_BODY]
+
+
+async def test_a_body_byte_for_byte_is_read_for_as_long_as_there_is_time() -> None:
+    async with RawServer(dripping(OK + b"Content-Length: 9999\r\n\r\n" + b"x" * 9999, 0.003)) as server:
+        answer = response(await ask_in_time(server))
+    assert answer.status == 200
+    assert 0 < len(answer.body) < 9999
+
+
+async def test_a_head_byte_for_byte_is_an_answer_if_it_ends_in_time() -> None:
+    said = b"HTTP/1.1 204 No Content\r\nX: y\r\n\r\n"
+    async with RawServer(dripping(said, 0.001)) as server:
+        assert response(await ask(server)).status == 204
+
+
+async def test_a_head_byte_for_byte_is_none_if_it_does_not() -> None:
+    async with RawServer(dripping(OK + b"X: " + b"y" * 5000 + b"\r\n\r\n", 0.003)) as server:
+        assert error(await ask_in_time(server)).reason == "timeout"

@@ -1,0 +1,272 @@
+"""Nothing leaves that the limit, the rate, the endpoint, the circuit or the lease does not let leave."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.core.pace.admission import Admission, AdmissionPolicy, Leave, Outcome
+from processor.core.pace.budget import BudgetPolicy, Fault
+from processor.core.pace.circuit import CircuitPolicy, State
+from processor.core.pace.concurrency import ConcurrencyPolicy
+from processor.core.pace.rate import RatePolicy
+from processor.model import Sign
+
+NOW = 5000.0
+
+
+def static(limit: int) -> ConcurrencyPolicy:
+    return ConcurrencyPolicy(limit, adaptive=False)
+
+
+def outcome(sign: Sign, record: object = 1, before: int | None = None, pause: float = 0.0) -> Outcome:
+    return Outcome(record, sign, before, pause)
+
+
+def answer(admission: Admission, *signs: Sign, at: float = NOW, pause: float = 0.0) -> None:
+    """So many requests of different records left, and were answered at once."""
+    for record, sign in enumerate(signs):
+        admission.ended(admission.started(at), outcome(sign, record, pause=pause), at, 1.0)
+
+
+def standing(admission: Admission, now: float) -> tuple[object, ...]:
+    """All that it can be asked."""
+    counts = admission.in_flight(), admission.limit(), admission.delivered(), admission.budget_left()
+    return *counts, admission.room(now), admission.wakes_at(now), admission.circuit().state()
+
+
+def test_at_first_nothing_is_under_way_and_all_the_room_is_there() -> None:
+    admission = Admission(AdmissionPolicy(static(3)))
+    assert (admission.in_flight(), admission.room(NOW), admission.limit()) == (0, 3, 3)
+    assert admission.wakes_at(NOW) is None
+
+
+def test_a_request_takes_its_room_until_it_is_answered() -> None:
+    admission = Admission(AdmissionPolicy(static(2)))
+    first = admission.started(NOW)
+    admission.started(NOW)
+    assert (admission.in_flight(), admission.room(NOW)) == (2, 0)
+    admission.ended(first, outcome(Sign.DELIVERED), NOW + 1, 1.0)
+    assert (admission.in_flight(), admission.room(NOW + 1), admission.delivered()) == (1, 1, 1)
+
+
+@given(st.integers(1, 5), st.lists(st.booleans()))
+def test_who_asks_before_never_exceeds_the_limit(limit: int, wishes: list[bool]) -> None:
+    admission, under_way = Admission(AdmissionPolicy(static(limit))), list[Leave]()
+    for wants_to_start in wishes:
+        if wants_to_start and admission.room(NOW) > 0:
+            under_way.append(admission.started(NOW))
+        elif not wants_to_start and under_way:
+            admission.ended(under_way.pop(), outcome(Sign.DELIVERED), NOW, 1.0)
+        assert admission.in_flight() == len(under_way) <= limit
+        assert admission.room(NOW) == limit - len(under_way)
+
+
+def test_the_rate_takes_room_away_and_says_when_there_is_some() -> None:
+    admission = Admission(AdmissionPolicy(static(10), rate=RatePolicy(4.0, 2)))
+    assert admission.room(NOW) == 2
+    admission.started(NOW)
+    admission.started(NOW)
+    assert admission.room(NOW) == 0
+    wakes_at = admission.wakes_at(NOW)
+    assert wakes_at is not None
+    assert abs(wakes_at - NOW - 0.25) < 1e-6
+    assert admission.room(wakes_at) == 1
+
+
+def test_a_pause_that_the_endpoint_asks_for_holds_all_requests() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    answer(admission, Sign.THROTTLED, pause=7.0)
+    assert (admission.room(NOW + 6.9), admission.room(NOW + 7.0)) == (0, 10)
+    assert (admission.wakes_at(NOW), admission.pause(NOW), admission.pause(NOW + 8)) == (NOW + 7, 7.0, 0.0)
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    answer(admission, Sign.THROTTLED, pause=7.0)
+    answer(admission, Sign.THROTTLED, pause=1.0)
+    assert admission.pause(NOW) == 7.0
+
+
+def test_once_the_lease_is_over_nothing_leaves_and_no_time_brings_room() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    admission.leased(NOW + 3.0)
+    assert (admission.room(NOW + 2.9), admission.lease(NOW)) == (10, 3.0)
+    assert (admission.room(NOW + 3.0), admission.lease(NOW + 4.0)) == (0, 0.0)
+    answer(admission, Sign.THROTTLED, pause=7.0)
+    assert admission.wakes_at(NOW + 3.0) is None
+    admission.leased(NOW + 30.0)
+    assert admission.room(NOW + 8.0) == 10
+
+
+def test_while_the_circuit_is_open_only_probes_leave() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    answer(admission, *[Sign.NO_ANSWER] * 10)
+    assert admission.circuit().state() is State.OPEN
+    assert (admission.room(NOW), admission.wakes_at(NOW), admission.room(NOW + 1.0)) == (0, NOW + 1.0, 1)
+    assert admission.started(NOW + 1.0) == Leave(NOW + 1.0, True, 0)
+    assert admission.room(NOW + 1.0) == 0
+
+
+def test_a_probe_that_succeeds_lets_more_leave() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    answer(admission, *[Sign.NO_ANSWER] * 10)
+    answer(admission, Sign.DELIVERED, at=NOW + 1.0)
+    assert (admission.circuit().state(), admission.room(NOW + 1.0)) == (State.HALF_OPEN, 2)
+
+
+def test_a_probe_that_fails_or_is_given_up_is_followed_by_another() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    answer(admission, *[Sign.NO_ANSWER] * 10)
+    admission.ended(admission.started(NOW + 1.0), None, NOW + 1.0, 1.0)
+    assert admission.wakes_at(NOW + 1.0) == NOW + 2.0
+    answer(admission, Sign.SERVER_ERROR, at=NOW + 2.0)
+    assert admission.wakes_at(NOW + 2.0) == NOW + 4.0
+
+
+def test_a_request_given_up_frees_its_room_and_tells_nothing() -> None:
+    admission = Admission(AdmissionPolicy(static(1)))
+    for _ in range(100):
+        admission.ended(admission.started(NOW), None, NOW, 1.0)
+    assert (admission.circuit().state(), admission.room(NOW)) == (State.CLOSED, 1)
+
+
+def test_a_probe_that_fails_again_while_nothing_else_went_through_is_told_as_one() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    answer(admission, Sign.DELIVERED, *[Sign.NO_ANSWER] * 9)
+    leave = admission.started(NOW + 1.0)
+    admission.ended(leave, outcome(Sign.NO_ANSWER, 3, before=0), NOW + 1.0, 1.0)
+    assert admission.circuit().failed_probes() == 1
+
+
+def test_a_record_that_fails_again_while_others_are_delivered_tells_nothing_of_the_endpoint() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    for _ in range(50):
+        before = admission.delivered()
+        answer(admission, Sign.DELIVERED)
+        for record in range(10):
+            failed = outcome(Sign.SERVER_ERROR, record, before, pause=60.0)
+            admission.ended(admission.started(NOW), failed, NOW, 1.0)
+    assert (admission.circuit().state(), admission.pause(NOW)) == (State.CLOSED, 0.0)
+
+
+def test_a_record_that_fails_again_while_nothing_is_delivered_tells_of_the_endpoint() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    for record in range(10):
+        failed = outcome(Sign.SERVER_ERROR, record % 2, before=0, pause=60.0)
+        admission.ended(admission.started(NOW), failed, NOW, 1.0)
+    assert (admission.circuit().state(), admission.pause(NOW)) == (State.OPEN, 60.0)
+
+
+def test_refusals_are_paid_for_by_deliveries_and_open_the_circuit_when_many_cannot_be() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=3), budget=BudgetPolicy(2)))
+    assert [admission.afford(NOW, 1.0), admission.afford(NOW, 1.0)] == [True, True]
+    answer(admission, Sign.DELIVERED)
+    assert admission.budget_left() == 1
+    assert [admission.afford(NOW, 1.0) for _ in range(3)] == [True, False, False]
+    assert admission.circuit().state() is State.CLOSED
+    assert not admission.afford(NOW, 1.0)
+    assert (admission.circuit().state(), admission.circuit().reason()) == (State.OPEN, Sign.REFUSED)
+
+
+def test_refusals_that_are_not_paid_for_open_no_circuit_while_others_are_delivered_among_them() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=3), budget=BudgetPolicy(1)))
+    for _ in range(20):
+        answer(admission, Sign.DELIVERED)
+        assert [admission.afford(NOW, 1.0) for _ in range(3)] == [True, False, False]
+    assert admission.circuit().state() is State.CLOSED
+
+
+def test_what_may_always_be_a_dead_letter_is_told_by_its_code_or_its_status() -> None:
+    admission = Admission(AdmissionPolicy(unpaid=frozenset(("invalid_event", "422"))))
+    told = [admission.is_unpaid(*each) for each in (("refused", 422), ("refused", 400), ("invalid_event",))]
+    assert told == [True, False, True]
+
+
+def test_what_is_sent_again_is_paid_for_beforehand_and_given_back_when_it_is_answered() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=1), budget=BudgetPolicy(1)))
+    assert (admission.reserve(), admission.reserve()) == (True, False)
+    admission.give_back(Fault.REFUSED)
+    assert admission.reserve()
+    assert not admission.afford(NOW, 1.0)
+    admission.give_back(Fault.REFUSED)
+    assert (admission.circuit().state(), admission.reserve()) == (State.OPEN, False)
+
+
+def test_events_that_can_be_no_request_are_paid_for_apart_and_say_nothing_of_the_endpoint() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=1), budget=BudgetPolicy(1)))
+    assert [admission.afford_unusable() for _ in range(3)] == [True, False, False]
+    assert admission.circuit().state() is State.CLOSED
+    assert admission.afford(NOW, 1.0)
+
+
+def test_an_adaptive_limit_begins_low_after_an_outage() -> None:
+    admission = Admission(AdmissionPolicy(ConcurrencyPolicy(64), CircuitPolicy(minimum=2)))
+    before = admission.limit()
+    answer(admission, Sign.NO_ANSWER, Sign.NO_ANSWER)
+    answer(admission, Sign.DELIVERED, at=NOW + 1.0)
+    assert admission.limit() < before
+
+
+def test_a_failure_among_others_with_no_delivery_meanwhile_may_be_the_endpoints() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    first, second, third = (admission.started(NOW) for _ in range(3))
+    admission.ended(first, outcome(Sign.SERVER_ERROR, 1), NOW, 1.0)
+    assert not admission.is_down(first, Sign.SERVER_ERROR, NOW)
+    admission.ended(second, outcome(Sign.SERVER_ERROR, 2), NOW, 1.0)
+    assert admission.is_down(second, Sign.SERVER_ERROR, NOW)
+    admission.ended(third, outcome(Sign.DELIVERED, 3), NOW, 1.0)
+    assert not admission.is_down(second, Sign.SERVER_ERROR, NOW)
+
+
+def test_while_the_circuit_is_open_every_failure_may_be_the_endpoints() -> None:
+    admission = Admission(AdmissionPolicy(static(20)))
+    early = admission.started(NOW)
+    answer(admission, Sign.DELIVERED, *[Sign.NO_ANSWER] * 9)
+    assert admission.circuit().state() is State.OPEN
+    assert admission.is_down(early, Sign.SERVER_ERROR, NOW)
+    assert not admission.afford(NOW, 1.0)
+
+
+def test_an_endpoint_that_was_not_reached_is_never_the_records_fault() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    assert admission.is_down(admission.started(NOW), Sign.UNREACHABLE, NOW)
+
+
+def test_an_outage_beyond_its_longest_is_the_records_fault_again() -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(max_outage=60.0)))
+    answer(admission, *[Sign.NO_ANSWER] * 10)
+    leave = admission.started(NOW + 60.0)
+    assert admission.is_down(leave, Sign.NO_ANSWER, NOW + 60.0)
+    assert not admission.afford(NOW + 60.0, 1.0)
+    assert not admission.is_down(leave, Sign.NO_ANSWER, NOW + 60.1)
+    assert not admission.is_down(leave, Sign.UNREACHABLE, NOW + 60.1)
+    assert admission.afford(NOW + 60.1, 1.0)
+    assert admission.circuit().downtime(NOW + 600.0) == 60.0
+
+
+@given(
+    signs=st.lists(
+        st.tuples(st.just(Sign.DELIVERED) | st.sampled_from(Sign), st.floats(0.01, 1.0)),
+        min_size=10,
+        max_size=80,
+    )
+)
+def test_a_delivery_told_the_short_way_counts_as_any_other_answer_that_delivers(
+    signs: list[tuple[Sign, float]],
+) -> None:
+    policy = AdmissionPolicy(ConcurrencyPolicy(3), budget=BudgetPolicy(2, 1))
+    long, short, now = Admission(policy), Admission(policy), NOW
+    under_way: list[tuple[Leave, Leave]] = []
+    for record, (sign, passed) in enumerate(signs):
+        now = max(now + passed, short.wakes_at(now) or now)
+        under_way += [(long.started(now), short.started(now)) for _ in range(short.room(now))]
+        if not under_way:
+            continue
+        long_leave, short_leave = under_way.pop(0)
+        long.ended(long_leave, outcome(sign, record), now, 0.5)
+        if sign is Sign.DELIVERED:
+            short.accepted(short_leave, now)
+        else:
+            short.ended(short_leave, outcome(sign, record), now, 0.5)
+        if sign is Sign.REFUSED:
+            assert short.afford(now, 0.5) == long.afford(now, 0.5)
+        assert standing(short, now) == standing(long, now)

@@ -1,0 +1,135 @@
+"""Of a lane never two are started, they start in order, and nothing stays behind."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from processor.core.progress.lanes import Lanes, Order
+from processor.model import Record
+from tests.support.builders import record, records
+
+LANE_OF: dict[Order, Callable[[Record], Hashable]] = {
+    Order.KEY: lambda record: record.key if record.key is not None else (record.offset,),
+    Order.PARTITION: lambda record: record.partition,
+    Order.NONE: lambda record: record.offset,
+}
+
+
+def test_a_record_waits_for_the_one_of_the_same_key_before_it() -> None:
+    lanes = Lanes(Order.KEY)
+    first, second = record(0), record(1)
+    assert lanes.received(first)
+    assert not lanes.received(second)
+    assert lanes.finished(first) == second
+    assert lanes.finished(second) is None
+
+
+def test_another_key_does_not_wait() -> None:
+    lanes = Lanes(Order.KEY)
+    assert lanes.received(record(0, b"a"))
+    assert lanes.received(record(1, b"b"))
+
+
+def test_records_without_a_key_have_no_order() -> None:
+    lanes = Lanes(Order.KEY)
+    assert all(lanes.received(keyless) for keyless in records(range(3)))
+    assert len(lanes) == 0
+
+
+def test_the_empty_key_is_a_key() -> None:
+    lanes = Lanes(Order.KEY)
+    assert lanes.received(record(0, b""))
+    assert not lanes.received(record(1, b""))
+
+
+def test_a_partition_is_one_lane_whatever_the_keys() -> None:
+    lanes = Lanes(Order.PARTITION)
+    assert lanes.received(record(0, b"a"))
+    assert not lanes.received(record(1, None))
+    assert lanes.finished(record(0, b"a")) == record(1, None)
+
+
+def test_without_order_nothing_waits() -> None:
+    lanes = Lanes(Order.NONE)
+    assert lanes.received(record(0))
+    assert lanes.received(record(1))
+    assert lanes.finished(record(0)) is None
+
+
+def test_a_lane_that_ran_empty_can_be_used_again() -> None:
+    lanes = Lanes(Order.KEY)
+    for offset in range(3):
+        assert lanes.received(record(offset))
+        assert lanes.finished(record(offset)) is None
+        assert len(lanes) == 0
+
+
+class LanesMachine(RuleBasedStateMachine):
+    """Records of few keys are received and finished in any order, against a list for each lane."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offset = 0
+        self.started: list[Record] = []
+        self.model: dict[Hashable, list[Record]] = defaultdict(list)
+
+    @initialize(order=st.sampled_from(Order))
+    def begin(self, order: Order) -> None:
+        self.lanes = Lanes(order)
+        self.lane_of = LANE_OF[order]
+
+    @rule(key=st.sampled_from([None, b"", b"a", b"b", b"c"]))
+    def receive(self, key: bytes | None) -> None:
+        received = record(self.offset, key)
+        self.offset += 1
+        lane = self.model[self.lane_of(received)]
+        lane.append(received)
+        may_start = self.lanes.received(received)
+        assert may_start == (lane == [received])
+        if may_start:
+            self.started.append(received)
+
+    @precondition(lambda self: self.started)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        done = self.started.pop(data.draw(st.integers(0, len(self.started) - 1)))
+        lane = self.model[self.lane_of(done)]
+        assert lane.pop(0) == done
+        following = self.lanes.finished(done)
+        assert following == (lane[0] if lane else None)
+        if following:
+            self.started.append(following)
+
+    @rule()
+    def finish_everything(self) -> None:
+        while self.started:
+            following = self.lanes.finished(done := self.started.pop())
+            self.model[self.lane_of(done)].remove(done)
+            self.started += [following] if following else []
+        assert not any(self.model.values())
+        assert len(self.lanes) == 0
+
+    @invariant()
+    def every_lane_with_records_has_exactly_one_started(self) -> None:
+        lanes = [self.lane_of(started) for started in self.started]
+        assert sorted(map(repr, lanes)) == sorted(repr(lane) for lane, left in self.model.items() if left)
+
+
+def test_every_lane_keeps_its_order_and_none_starves_or_leaks() -> None:
+    run_state_machine_as_test(LanesMachine, settings=settings(max_examples=100, stateful_step_count=40))
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_an_order_is_written_as_one_word_in_lower_case(order: Order) -> None:
+    assert Order(order.name.lower()) is order

@@ -1,0 +1,671 @@
+"""Every fact moves its metric, every scrape asks how the process stands, and no label grows with the data.
+
+Log lines say where a record stood, never what it held, and a flood of failures is no flood of lines.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from time import time
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+from prometheus_client.parser import text_string_to_metric_families as prometheus
+from structlog.testing import capture_logs
+
+from processor.core.age import Unknown
+from processor.core.dead_letter import Failure, of_event
+from processor.core.group.stability import Stability
+from processor.core.pace.circuit import State
+from processor.core.progress.assignment import Hold
+from processor.core.progress.flow import Flow, FlowPolicy
+from processor.errors import EventError, TransportError, WriteError
+from processor.model import Partition, Position, Record, Sign
+from processor.telemetry.metrics import LINES_PER_SECOND, Telemetry
+from tests.support.builders import FIRST, SECOND, THIRD, assigned, record, records, response, snapshot
+
+PREFIX = "webhook_processor_"
+LABELS = {
+    "destination",
+    "error",
+    "kind",
+    "le",
+    "outcome",
+    "partition",
+    "state",
+    "python",
+    "reason",
+    "result",
+    "topic",
+    "version",
+}
+PAYLOAD = "personal-data-of-somebody"
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+
+Series = dict[tuple[str, ...], float]
+
+
+class Clock:
+    """A wall clock, moved by hand."""
+
+    def __init__(self, now: float = 1_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def series(telemetry: Telemetry) -> Series:
+    """Samples by short name and label values, sorted by label, the destination left out."""
+    text, _ = telemetry.exposition("")
+    return {
+        (
+            sample.name.removeprefix(PREFIX),
+            *(text for name, text in sorted(sample.labels.items()) if name != "destination"),
+        ): sample.value
+        for family in prometheus(text.decode())
+        for sample in family.samples
+    }
+
+
+def moved(telemetry: Telemetry, fact: Callable[[], None]) -> Series:
+    """What a fact adds, histogram buckets and creation times left out."""
+    before = series(telemetry)
+    fact()
+    return {
+        key: value - before.get(key, 0.0)
+        for key, value in series(telemetry).items()
+        if value != before.get(key, 0.0)
+        and not key[0].endswith(("_bucket", "_created"))
+        and not key[0].startswith("process_")
+    }
+
+
+def watched(now: Callable[[], float] = time, **more: Any) -> Series:
+    """What is scraped from a process that stands so."""
+    telemetry = Telemetry("crm", now)
+    telemetry.watch(lambda: snapshot(**more))
+    return series(telemetry)
+
+
+FAILURE = Failure("refused", "the endpoint answered 400", "DELIVERY", "x", attempts=3)
+
+FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
+    (
+        lambda t: t.consumed({"a": 3, "b": 2}),
+        {("records_consumed_total", "a"): 3, ("records_consumed_total", "b"): 2},
+    ),
+    (
+        lambda t: t.attempted(response(204), 0.25),
+        {
+            ("attempts_total", "2xx"): 1,
+            ("request_duration_seconds_count",): 1,
+            ("request_duration_seconds_sum",): 0.25,
+        },
+    ),
+    (
+        lambda t: t.attempted(TransportError("timeout", "no answer"), 10),
+        {
+            ("attempts_total", "timeout"): 1,
+            ("request_duration_seconds_count",): 1,
+            ("request_duration_seconds_sum",): 10,
+        },
+    ),
+    (lambda t: t.retried(record(), response(503), 1, 0.5), {("retries_total",): 1}),
+    (
+        lambda t: t.delivered(1.5),
+        {
+            ("deliveries_total", "delivered"): 1,
+            ("end_to_end_latency_seconds_count",): 1,
+            ("end_to_end_latency_seconds_sum",): 1.5,
+        },
+    ),
+    (
+        lambda t: t.delivered(Unknown.AHEAD),
+        {("deliveries_total", "delivered"): 1, ("end_to_end_latency_unknown_total", "ahead"): 1},
+    ),
+    (
+        lambda t: t.headless([record(3, headers=None)]),
+        {("records_headless_total", "events"): 1},
+    ),
+    (
+        lambda t: t.skipped("tombstone"),
+        {("deliveries_total", "skipped"): 1, ("records_skipped_total", "tombstone"): 1},
+    ),
+    (
+        lambda t: t.dead_lettered(record(), FAILURE),
+        {("deliveries_total", "dead_lettered"): 1, ("dead_letters_total", "refused"): 1},
+    ),
+    (
+        lambda t: t.dead_letter_failed(record(), WriteError("timed_out", "no answer")),
+        {("dead_letter_write_failures_total", "timed_out"): 1},
+    ),
+    (lambda t: t.dropped_headers(2), {("event_headers_dropped_total",): 2}),
+    (lambda t: t.came_late(), {("late_results_total",): 1}),
+    (
+        lambda t: t.committed({FIRST: None, SECOND: "refused", THIRD: None}),
+        {
+            ("commits_total", "acknowledged"): 2,
+            ("commits_total", "failed"): 1,
+            ("commit_errors_total", "events"): 1,
+            ("last_commit_timestamp_seconds",): 1_000_000.0,
+        },
+    ),
+    (
+        lambda t: t.committed({FIRST: "refused"}),
+        {("commits_total", "failed"): 1, ("commit_errors_total", "events"): 1},
+    ),
+    (lambda t: t.metadata_refused(1500, 750), {("commit_metadata_refusals_total",): 1}),
+    (lambda t: t.commit_unanswered(30), {("commits_total", "unanswered"): 1}),
+    (lambda t: t.rebalanced("revoked", [FIRST, SECOND]), {("rebalances_total", "revoked"): 1}),
+    (
+        lambda t: t.troubled("_ALL_BROKERS_DOWN", "all are down"),
+        {("source_errors_total", "_ALL_BROKERS_DOWN"): 1},
+    ),
+    (lambda t: t.missed(FIRST, 100, 600), {("records_missed_total", "events"): 500}),
+    (
+        lambda t: t.withheld(record(), FAILURE, is_first=False),
+        {("dead_letters_withheld_total", "refused"): 1},
+    ),
+    (
+        lambda t: t.circuit_changed(State.OPEN, Sign.NO_ANSWER, TransportError("reset", "gone")),
+        {("circuit_changes_total", "no_answer", "open"): 1},
+    ),
+    (
+        lambda t: t.circuit_changed(State.CLOSED, Sign.SERVER_ERROR, response()),
+        {("circuit_changes_total", "server_error", "closed"): 1},
+    ),
+]
+
+
+@pytest.mark.parametrize(("fact", "expected"), FACTS)
+def test_a_fact_moves_its_metrics_and_no_others(fact: Callable[[Telemetry], None], expected: Series) -> None:
+    telemetry = Telemetry("crm", Clock())
+    with capture_logs():
+        assert moved(telemetry, lambda: fact(telemetry)) == expected
+        again = {key: value for key, value in expected.items() if not key[0].startswith("last_commit")}
+        assert moved(telemetry, lambda: fact(telemetry)) == again
+
+
+def test_seconds_are_counted_in_the_bucket_they_belong_to() -> None:
+    telemetry = Telemetry("crm", Clock())
+    telemetry.attempted(response(), 0.3)
+    telemetry.delivered(20)
+    found = series(telemetry)
+    assert found["request_duration_seconds_bucket", "0.25"] == 0
+    assert found["request_duration_seconds_bucket", "0.5"] == 1
+    assert found["end_to_end_latency_seconds_bucket", "10.0"] == 0
+    assert found["end_to_end_latency_seconds_bucket", "30.0"] == 1
+
+
+# Snapshots
+
+
+def test_a_scrape_asks_how_the_process_stands() -> None:
+    found = watched(
+        in_flight=1,
+        in_flight_limit=2,
+        max_in_flight=10,
+        retries_waiting=3,
+        dead_letters_blocked=4,
+        waiting_records=5,
+        waiting_bytes=6,
+        ready=True,
+        dead_letter_budget=7,
+        endpoint_pause=8.0,
+        lease=9.0,
+    )
+    names = (
+        "in_flight",
+        "in_flight_limit",
+        "max_in_flight",
+        "retries_waiting",
+        "dead_letters_blocked",
+        "waiting_records",
+        "waiting_bytes",
+        "ready",
+        "dead_letter_budget",
+        "endpoint_pause_seconds",
+        "lease_seconds",
+    )
+    assert [found[name,] for name in names] == [1, 2, 10, 3, 4, 5, 6, 1, 7, 8, 9]
+
+
+def test_withheld_records_are_counted_by_what_is_wrong_with_them() -> None:
+    found = watched(withheld={"refused": 3})
+    assert (found["withheld_records", "refused"], found["withheld_records", "invalid_event"]) == (3, 0)
+
+
+def test_a_budget_without_a_limit_is_infinite() -> None:
+    assert watched(dead_letter_budget=None)["dead_letter_budget",] == math.inf
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_circuit_stands_in_one_state(state: State) -> None:
+    found = watched(circuit=state)
+    assert {key[1]: value for key, value in found.items() if key[0] == "circuit_state"} == {
+        each.value: int(each is state) for each in State
+    }
+
+
+@pytest.mark.parametrize("reason", ["certificate", "blocked"])
+def test_what_only_the_operator_can_mend_is_said_loudly(reason: str) -> None:
+    with capture_logs() as lines:
+        Telemetry("crm", Clock()).retried(record(), TransportError(reason, "h has none"), 1, 0.5)
+    (line,) = lines
+    assert (line["log_level"], line["message"]) == ("warning", f"{reason}: h has none")
+
+
+@pytest.mark.parametrize(
+    ("state", "level"), [(State.OPEN, "warning"), (State.HALF_OPEN, "info"), (State.CLOSED, "info")]
+)
+def test_a_change_of_the_circuit_is_one_line_that_says_why(state: State, level: str) -> None:
+    with capture_logs() as lines:
+        Telemetry("crm", Clock()).circuit_changed(state, Sign.UNREACHABLE, TransportError("dns", "no h"))
+    (line,) = lines
+    assert (line["log_level"], line["circuit"], line["reason"]) == (level, state.value, "unreachable")
+    assert line["last_answer"] == "dns: no h"
+
+
+def test_every_scrape_asks_anew() -> None:
+    telemetry = Telemetry("crm", Clock())
+    counts = iter(range(10))
+    telemetry.watch(lambda: snapshot(in_flight=next(counts)))
+    first, second = (series(telemetry)["in_flight",] for _ in range(2))
+    assert second == first + 1
+
+
+def test_partitions_are_shown_as_flow_sees_them() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST, SECOND, committed=Position(100)))
+    flow.received(records(range(100, 110)))
+    flow.received([record(100, partition=SECOND, timestamp=clock.now - 60)])
+    for each in flow.start(10)[3:8]:
+        flow.finished(each)
+    waiting, size = flow.waiting()
+    found = watched(
+        clock,
+        waiting_records=waiting,
+        waiting_bytes=size,
+        ends={FIRST: 120, THIRD: 7},
+        standings=list(flow.standings()),
+    )
+    assert found["assigned_partitions",] == 2
+    assert found["waiting_records",] == 6
+    assert found["lag_records", "0", "events"] == 20
+    assert found["commit_gap_records", "0", "events"] == 8
+    assert found["commit_gap_records", "1", "events"] == 0
+    assert ("lag_records", "1", "events") not in found
+    assert ("lag_records", "2", "events") not in found
+
+
+def test_the_age_is_that_of_the_oldest_record_that_is_not_settled() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST, SECOND))
+    first = record(0, timestamp=clock.now - 60)
+    flow.received([first, record(0, partition=SECOND, timestamp=clock.now - 20)])
+    flow.start(10)
+    assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 60
+    flow.finished(first)
+    assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 20
+
+
+def test_the_age_is_never_negative_and_zero_where_nothing_waits() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST))
+    assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 0
+    flow.received([record(0, timestamp=clock.now + 60)])
+    assert watched(clock, standings=list(flow.standings()))["oldest_unsettled_age_seconds",] == 0
+
+
+@pytest.mark.parametrize("timestamp", [None, 0.0, 2.0**62 / 1000])
+def test_by_a_timestamp_that_tells_nothing_nothing_is_late(timestamp: float | None) -> None:
+    flow, clock = Flow(FlowPolicy()), Clock(1.8e9)
+    flow.assigned(assigned(FIRST, SECOND))
+    flow.received([record(0, timestamp=timestamp), record(0, partition=SECOND, timestamp=clock.now - 20)])
+    found = watched(clock, ends={FIRST: 0, SECOND: 1}, standings=list(flow.standings()))
+    assert ("lag_seconds", "0", "events") not in found
+    assert found["lag_seconds", "1", "events"] == 20
+    assert found["oldest_unsettled_age_seconds",] == 20
+
+
+def test_a_partition_is_as_late_as_the_record_at_its_position() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST, committed=Position(3)))
+    flow.received([record(3, None, timestamp=clock.now - 60), record(4, None, timestamp=clock.now - 20)])
+    first, second = flow.start(10)
+
+    def lag() -> float | None:
+        standings = list(flow.standings())
+        return watched(clock, ends={FIRST: 5}, standings=standings).get(("lag_seconds", "0", "events"))
+
+    assert lag() == 60
+    flow.finished(second)
+    assert lag() == 60
+    flow.finished(first)
+    assert lag() == 0
+
+
+@pytest.mark.parametrize(
+    ("committed", "end", "expected"),
+    [
+        (Position(5), 5, 0),
+        (Position(5), 4, 0),
+        (None, 0, 0),
+        (Position(5), 6, None),
+        (None, 6, None),
+        (Position(5), None, None),
+    ],
+)
+def test_how_late_a_partition_is_that_was_not_read_is_told_at_its_end_only(
+    committed: Position | None, end: int | None, expected: float | None
+) -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST, committed=committed))
+    ends = {} if end is None else {FIRST: end}
+    found = watched(ends=ends, standings=list(flow.standings()))
+    assert found.get(("lag_seconds", "0", "events")) == expected
+
+
+def test_a_record_of_the_future_is_not_late() -> None:
+    flow, clock = Flow(FlowPolicy()), Clock()
+    flow.assigned(assigned(FIRST))
+    flow.received([record(0, timestamp=clock.now + 60)])
+    assert watched(clock, standings=list(flow.standings()))["lag_seconds", "0", "events"] == 0
+
+
+def test_the_committed_offset_is_the_one_that_was_acknowledged() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST))
+    flow.received(records([0, 1, 2]))
+
+    def offset() -> float | None:
+        return watched(standings=list(flow.standings())).get(("committed_offset", "0", "events"))
+
+    for each in flow.start(10)[:2]:
+        flow.finished(each)
+    flow.commits()
+    assert offset() is None
+    flow.committed([FIRST])
+    assert offset() == 2
+
+
+def test_paused_partitions_are_counted_for_every_reason() -> None:
+    found = watched(held={FIRST: Hold.BYTES, SECOND: Hold.BYTES, THIRD: Hold.DEAD_LETTER})
+    expected = {reason.value: 0 for reason in Hold} | {"bytes": 2, "dead_letter": 1}
+    assert {key[1]: value for key, value in found.items() if key[0] == "paused_partitions"} == expected
+
+
+def test_the_lag_is_never_negative() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST, committed=Position(100)))
+    flow.received(records(range(100, 103)))
+    assert watched(ends={FIRST: 50}, standings=list(flow.standings()))["lag_records", "0", "events"] == 0
+
+
+def test_what_lies_behind_an_open_transaction_is_shown_and_since_when() -> None:
+    flow, stability = Flow(FlowPolicy()), Stability()
+    flow.assigned(assigned(FIRST, SECOND, committed=Position(100)))
+    stability.measured({FIRST: 100, SECOND: 100}, {FIRST: 130, SECOND: 100}, 5.0)
+    found = watched(
+        ends={FIRST: 100, SECOND: 100},
+        high={FIRST: 130, SECOND: 99},
+        stability=stability,
+        at=65.0,
+        standings=list(flow.standings()),
+    )
+    assert found["lag_records", "0", "events"] == 0
+    assert found["lag_high_watermark_records", "0", "events"] == 30
+    assert found["lag_high_watermark_records", "1", "events"] == 0
+    assert found["last_stable_offset_still_seconds", "0", "events"] == 60
+    assert found["last_stable_offset_still_seconds", "1", "events"] == 0
+
+
+def test_of_each_partition_it_is_shown_whether_it_can_be_read() -> None:
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST, SECOND))
+    found = watched(unreadable={SECOND: 7, THIRD: 7}, standings=list(flow.standings()))
+    shown = {key: value for key, value in found.items() if key[0] == "partition_unreadable"}
+    assert shown == {
+        ("partition_unreadable", "0", "events"): 0,
+        ("partition_unreadable", "1", "events"): 1,
+    }
+
+
+def test_partitions_that_went_are_not_shown_any_more() -> None:
+    flow = Flow(FlowPolicy())
+    telemetry = Telemetry("crm", Clock())
+    telemetry.watch(lambda: snapshot(ends={FIRST: 9, SECOND: 9}, standings=list(flow.standings())))
+    flow.assigned(assigned(FIRST, SECOND))
+    flow.received([record(0), record(0, partition=SECOND)])
+    assert {key[1] for key in series(telemetry) if key[0] == "lag_records"} == {"0", "1"}
+    flow.released([FIRST])
+    assert {key[1] for key in series(telemetry) if key[0] == "lag_records"} == {"1"}
+
+
+# The format
+
+
+def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
+    """Every fact, with data that differs from seed to seed."""
+    for seed in seeds:
+        one = record(seed, b"%d" % seed, b"{%d}" % seed, headers=((f"h{seed}", b"v"),), timestamp=seed)
+        telemetry.consumed({"events": seed})
+        telemetry.attempted(response(200 + seed % 400, body=b"%d" % seed), seed / 100)
+        telemetry.attempted(TransportError("reset", f"message {seed}"), seed)
+        telemetry.retried(one, response(500 + seed % 100), seed, seed)
+        telemetry.delivered(seed)
+        telemetry.headless([one])
+        telemetry.skipped("tombstone")
+        telemetry.dead_lettered(one, of_event(EventError("invalid_url", f"message {seed}")))
+        telemetry.dead_letter_failed(one, WriteError("broker", f"message {seed}"))
+        telemetry.dropped_headers(seed)
+        telemetry.came_late()
+        telemetry.withheld(record(), FAILURE, is_first=False)
+        telemetry.missed(FIRST, seed, seed + 1)
+        telemetry.circuit_changed(State.OPEN, Sign.NO_ANSWER, response(503))
+        telemetry.committed({FIRST: None, SECOND: f"error {seed}"})
+        telemetry.commit_unanswered(seed)
+        telemetry.rebalanced("assigned", [FIRST._replace(number=seed)])
+        telemetry.troubled("_TRANSPORT", f"message {seed}")
+        telemetry.foreign("erp", seed)
+
+
+def busy() -> Telemetry:
+    """Metrics of which each has a sample."""
+    flow = Flow(FlowPolicy())
+    flow.assigned(assigned(FIRST, committed=Position(0)))
+    flow.received([record(0)])
+    telemetry = Telemetry("crm", Clock())
+    telemetry.watch(
+        lambda: snapshot(
+            held={FIRST: Hold.BYTES}, ends={FIRST: 9}, high={FIRST: 9}, standings=list(flow.standings())
+        )
+    )
+    with capture_logs():
+        everything(telemetry)
+    return telemetry
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "parse"),
+    [
+        ("", "text/plain", prometheus),
+        ("*/*", "text/plain", prometheus),
+        ("text/plain; version=0.0.4", "text/plain", prometheus),
+        (OPEN_METRICS, "application/openmetrics-text", open_metrics),
+        (f"{OPEN_METRICS},text/plain;version=0.0.4;q=0.5", "application/openmetrics-text", open_metrics),
+    ],
+)
+def test_the_exposition_is_in_the_format_that_was_asked_for(
+    accept: str, content_type: str, parse: Callable[[str], Iterable[Any]]
+) -> None:
+    text, said = busy().exposition(accept)
+    assert said.startswith(content_type)
+    families = list(parse(text.decode()))
+    assert all(family.samples and family.documentation for family in families)
+    assert len(families) > 30
+
+
+def test_every_name_is_ours_or_the_process_and_every_label_is_known() -> None:
+    text, _ = busy().exposition("")
+    for family in prometheus(text.decode()):
+        assert family.name.startswith((PREFIX, "process_"))
+        for sample in family.samples:
+            assert set(sample.labels) <= LABELS
+            assert family.name.startswith("process_") or sample.labels["destination"] == "crm"
+
+
+def test_names_tell_the_unit() -> None:
+    text, _ = busy().exposition("")
+    for family in prometheus(text.decode()):
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds")
+        assert not family.name.endswith(("_ms", "_kb", "_mb"))
+
+
+def test_series_do_not_grow_with_the_data() -> None:
+    telemetry = busy()
+    with capture_logs():
+        everything(telemetry, range(400))
+        count = len(series(telemetry))
+        everything(telemetry, range(400, 2_000))
+    assert len(series(telemetry)) == count
+    assert {key[1] for key in series(telemetry) if key[0] == "attempts_total"} == {
+        *("2xx", "3xx", "4xx", "5xx"),
+        "reset",
+    }
+
+
+def test_counters_without_labels_are_there_from_the_start() -> None:
+    found = series(Telemetry("crm"))
+    assert [found[f"{name}_total",] for name in ("retries", "late_results", "event_headers_dropped")] == [
+        0
+    ] * 3
+
+
+def test_what_alerts_watch_for_growth_is_there_from_the_start() -> None:
+    found = series(Telemetry("crm"))
+    for name, values in (
+        ("deliveries_total", {"delivered", "skipped", "dead_lettered"}),
+        ("commits_total", {"acknowledged", "failed", "unanswered"}),
+        ("rebalances_total", {"assigned", "revoked", "lost"}),
+    ):
+        assert {key[1]: value for key, value in found.items() if key[0] == name} == dict.fromkeys(values, 0)
+
+
+def test_what_is_missed_of_a_topic_is_counted_from_its_assignment_on() -> None:
+    telemetry = Telemetry("crm")
+    with capture_logs():
+        telemetry.rebalanced("assigned", [FIRST, SECOND])
+    assert series(telemetry)["records_missed_total", "events"] == 0
+
+
+def test_two_processors_in_one_process_do_not_share_metrics() -> None:
+    first, second = Telemetry("crm"), Telemetry("crm")
+    first.delivered(1)
+    assert series(second)["deliveries_total", "delivered"] == 0
+
+
+def test_the_metrics_of_the_process_itself_are_there() -> None:
+    assert ("process_resident_memory_bytes",) in series(Telemetry("crm"))
+
+
+# Log lines
+
+
+def private(offset: int = 7) -> Record:
+    """A record full of what may not be logged."""
+    data = PAYLOAD.encode()
+    return record(offset, data, data, headers=((PAYLOAD, data),))
+
+
+def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
+    telemetry = Telemetry("crm", Clock())
+    with capture_logs() as lines:
+        telemetry.retried(private(), response(500, body=PAYLOAD.encode()), 1, 0.12345)
+        telemetry.dead_lettered(private(), FAILURE._replace(response=response(400, body=PAYLOAD.encode())))
+        telemetry.dead_letter_failed(private(), WriteError("broker", "no leader"))
+    assert PAYLOAD not in repr(lines)
+    assert all(line["partition"] == "events/0" and line["offset"] == 7 for line in lines)
+    assert lines[0] == {
+        "event": "attempt failed",
+        "log_level": "debug",
+        "partition": "events/0",
+        "offset": 7,
+        "result": 500,
+        "attempts": 1,
+        "retry_in": 0.123,
+    }
+    assert (lines[1]["code"], lines[1]["attempts"], lines[2]["reason"]) == ("refused", 3, "broker")
+
+
+def test_a_topic_whose_commits_are_refused_is_told_once_a_minute_and_when_it_is_over() -> None:
+    clock = Clock()
+    telemetry, other = Telemetry("crm", clock), Partition("other", 0)
+    refused = dict.fromkeys((FIRST, SECOND), "TOPIC_AUTHORIZATION_FAILED")
+    with capture_logs() as lines:
+        for _ in range(120):
+            telemetry.committed(refused)
+            telemetry.committed({other: None})
+            clock.now += 1
+        telemetry.committed({FIRST: None, SECOND: None})
+        telemetry.committed({FIRST: None, SECOND: None})
+    told = [(line["event"], line["topic"]) for line in lines]
+    assert told == [("commit failed", "events")] * 2 + [("commits are acknowledged again", "events")]
+    assert (lines[0]["error"], lines[0]["partitions"]) == ("TOPIC_AUTHORIZATION_FAILED", 2)
+
+
+def test_what_is_wrong_with_commits_and_brokers_is_said() -> None:
+    telemetry = Telemetry("crm", Clock())
+    with capture_logs() as lines:
+        telemetry.committed({FIRST: None, SECOND: "rebalance in progress"})
+        telemetry.commit_unanswered(30)
+        telemetry.rebalanced("lost", [SECOND, FIRST])
+        telemetry.troubled("_TRANSPORT", "broker down")
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("commit failed", "warning"),
+        ("commit was not answered", "warning"),
+        ("rebalanced", "info"),
+        ("kafka client", "warning"),
+    ]
+    assert (lines[0]["topic"], lines[0]["partitions"]) == ("events", 1)
+    assert lines[2]["partitions"] == ["events/0", "events/1"]
+
+
+def test_a_flood_of_failures_is_so_many_lines_a_second_and_counted_all_the_same() -> None:
+    clock = Clock()
+    telemetry = Telemetry("crm", clock)
+    with capture_logs() as lines:
+        for _ in range(100):
+            telemetry.dead_lettered(record(), FAILURE)
+            telemetry.dead_letter_failed(record(), WriteError("broker", "x"))
+        assert len(lines) == LINES_PER_SECOND
+        clock.now += 1
+        for _ in range(100):
+            telemetry.dead_lettered(record(), FAILURE)
+        assert len(lines) == 2 * LINES_PER_SECOND
+    assert series(telemetry)["dead_letters_total", "refused"] == 200
+
+
+def test_what_the_kafka_client_reports_is_told_once_then_summed_up_and_all_of_it_counted() -> None:
+    clock = Clock()
+    telemetry = Telemetry("crm", clock)
+    with capture_logs() as lines:
+        for _ in range(100):
+            telemetry.troubled("_TRANSPORT", "refused")
+        telemetry.troubled("UNKNOWN_TOPIC_OR_PART", "not there", "orders")
+        telemetry.client_log.sum_up()
+        told = [(line["event"], line["error"], line.get("topic")) for line in lines]
+        assert told == [
+            ("kafka client", "_TRANSPORT", None),
+            ("kafka client", "UNKNOWN_TOPIC_OR_PART", "orders"),
+        ]
+        for _ in range(3):
+            clock.now += 60
+            telemetry.client_log.sum_up()
+    assert [(line["event"], line["times"], line["last"]) for line in lines[2:]] == [
+        ("kafka client: the same again", 99, "refused"),
+        ("kafka client: it is over", 100, "refused"),
+    ]
+    assert series(telemetry)["source_errors_total", "_TRANSPORT"] == 100

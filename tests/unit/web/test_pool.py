@@ -1,0 +1,268 @@
+"""The connections to one origin: how many, which is used, and who is served first."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import ThreadedResolver
+from yarl import URL
+
+from processor.errors import TransportError
+from processor.model import Answer, Request
+from processor.web.connection import Line
+from processor.web.dialer import Dialler
+from processor.web.exchange import Exchange
+from processor.web.guard import Guard, own_rule
+from processor.web.pool import Limits, Pool
+from processor.web.request_writer import Writer
+from tests.support.endpoint import HOST, Arrival, Endpoint, RawServer, Reply, answering, reset, silent
+from tests.unit.admin.asking import error, hanging, response, settings
+
+SECONDS = 10.0
+
+
+class Gate:
+    """Dials when it is open; counts what is asked of it."""
+
+    def __init__(self) -> None:
+        rule = own_rule(settings(f"http://{HOST}/"))
+        self._dialler = Dialler(Guard(rule, ThreadedResolver()), ssl.create_default_context(), SECONDS)
+        self.opened = asyncio.Event()
+        self.opened.set()
+        self.asked = 0
+        self.close = self._dialler.close
+
+    async def dial(self, origin: URL) -> Line:
+        """As the real one, which it asks."""
+        self.asked += 1
+        await self.opened.wait()
+        return await self._dialler.dial(origin)
+
+
+class Rig:
+    """A pool, and requests to it."""
+
+    def __init__(self, url: str, most: int, keepalive: float) -> None:
+        self.gate = Gate()
+        self.may_send = True
+        self.loop = asyncio.get_running_loop()
+        self.pool = Pool(URL(url), self.gate, Limits(most, keepalive, lambda: self.may_send))
+        self.exchanges: list[Exchange] = []
+
+    def ask(self, name: str = "", seconds: float = SECONDS) -> asyncio.Future[Answer]:
+        """The answer to come to a request for `/name`."""
+        answer: asyncio.Future[Answer] = self.loop.create_future()
+        payload = Writer(HOST).write(Request("POST", "", (), b"{}"), f"/{name}")
+        exchange = Exchange(payload, self.loop.time() + seconds, answer.set_result, self.pool)
+        self.exchanges.append(exchange)
+        self.pool.submit(exchange)
+        return answer
+
+
+@asynccontextmanager
+async def rig(url: str, most: int = 8, keepalive: float = SECONDS) -> AsyncIterator[Rig]:
+    """One whose connections are closed in the end."""
+    made = Rig(url, most, keepalive)
+    yield made
+    await made.pool.close(TransportError("reset", "closed"))
+    await made.gate.close()
+
+
+def targets(endpoint: Endpoint) -> list[str]:
+    """What was asked for, in order."""
+    return [arrival.target for arrival in endpoint.requests]
+
+
+async def test_who_waits_is_served_in_order() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url, most=1) as pool:
+        await asyncio.gather(*(pool.ask(str(n)) for n in range(20)))
+    assert targets(endpoint) == [f"/{n}" for n in range(20)]
+    assert endpoint.connections == 1
+
+
+async def test_connections_are_used_in_turn() -> None:
+    ports: list[int] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n{}"):
+            if b"/turn" in head:
+                ports.append(writer.get_extra_info("peername")[1])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with RawServer(behave) as server, rig(server.url) as pool:
+        await asyncio.gather(*(pool.ask() for _ in range(3)))
+        for _ in range(9):
+            await pool.ask("turn")
+    assert len(set(ports)) == 3
+    assert ports == ports[:3] * 3
+
+
+async def test_no_more_are_opened_than_wait_nor_than_may_be() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url, most=3) as pool:
+        pool.gate.opened.clear()
+        one = pool.ask()
+        await asyncio.sleep(0)
+        assert pool.gate.asked == 1
+        rest = [pool.ask() for _ in range(9)]
+        await asyncio.sleep(0)
+        assert pool.gate.asked == 3
+        pool.gate.opened.set()
+        await asyncio.gather(one, *rest)
+        assert pool.gate.asked == endpoint.connections == 3
+
+
+async def test_a_connection_that_cannot_be_opened_costs_one_request_its_answer() -> None:
+    async with Endpoint() as endpoint:
+        url = endpoint.url
+    async with rig(url, most=1) as pool:
+        answers = await asyncio.gather(*(pool.ask() for _ in range(3)))
+    assert [error(answer).reason for answer in answers] == ["connect"] * 3
+    assert pool.gate.asked == 3
+
+
+async def test_what_waits_for_a_connection_is_not_sent_once_nothing_may_be_sent() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url) as pool:
+        pool.gate.opened.clear()
+        frozen = pool.ask("frozen")
+        pool.may_send = False
+        pool.gate.opened.set()
+        assert error(await frozen).reason == "timeout"
+        pool.may_send = True
+        response(await pool.ask("later"))
+    assert targets(endpoint) == ["/later"]
+
+
+async def test_nothing_is_sent_after_its_deadline() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url) as pool:
+        pool.gate.opened.clear()
+        late, early = pool.ask("late", seconds=0.0), pool.ask("early")
+        pool.gate.opened.set()
+        assert error(await late).message.startswith("no connection to")
+        response(await early)
+    assert targets(endpoint) == ["/early"]
+
+
+async def test_who_waits_too_long_is_answered_by_the_next_sweep() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url) as pool:
+        pool.gate.opened.clear()
+        answers = [pool.ask(seconds=seconds) for seconds in (1.0, 3.0, 2.0)]
+        pool.pool.sweep(pool.loop.time() + 2.5)
+        assert [answer.done() for answer in answers] == [True, False, True]
+        assert error(answers[0].result()).reason == "timeout"
+
+
+async def test_who_is_not_answered_in_time_is_by_the_next_sweep_and_its_connection_ended() -> None:
+    async with RawServer(silent) as server, rig(server.url) as pool:
+        answer = pool.ask()
+        async with asyncio.timeout(SECONDS):
+            while not server.connections:
+                await asyncio.sleep(0)
+        pool.pool.sweep(pool.loop.time() + 0.9 * SECONDS)
+        assert not answer.done()
+        while not answer.done():
+            pool.pool.sweep(pool.loop.time() + 1.1 * SECONDS)
+            await asyncio.sleep(0)
+        assert error(await answer).reason == "timeout"
+    assert pool.pool.is_empty
+
+
+async def test_what_was_idle_too_long_is_ended_by_a_sweep() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url, keepalive=5.0) as pool:
+        await pool.ask()
+        pool.pool.sweep(pool.loop.time() + 4.0)
+        assert not pool.pool.is_empty
+        pool.pool.sweep(pool.loop.time() + 6.0)
+        assert pool.pool.is_empty
+
+
+async def test_a_second_try_goes_out_on_a_new_connection_and_before_all_others() -> None:
+    order: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            order.append((await reader.readuntil(b"\r\n\r\n{}")).split()[1])
+            if order.count(b"/dead") == 1 and order[-1] == b"/dead":
+                reset(writer)
+                return
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+
+    async with RawServer(behave) as server, rig(server.url, most=1) as pool:
+        await pool.ask("first")
+        answers = await asyncio.gather(pool.ask("dead"), pool.ask("behind"))
+    assert [response(answer).status for answer in answers] == [200, 200]
+    assert order == [b"/first", b"/dead", b"/dead", b"/behind"]
+    assert server.connections == 2
+
+
+async def test_calling_off_what_waits_leaves_the_others_in_order() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url, most=1) as pool:
+        answers = [pool.ask(str(n)) for n in range(5)]
+        pool.exchanges[1].cancel()
+        pool.exchanges[3].cancel()
+        await asyncio.gather(answers[0], answers[2], answers[4])
+    assert targets(endpoint) == ["/0", "/2", "/4"]
+    assert not answers[1].done()
+
+
+async def test_calling_off_what_is_under_way_makes_room_for_who_waits() -> None:
+    def script(arrival: Arrival) -> Reply | asyncio.Future[Reply]:
+        return asyncio.get_running_loop().create_future() if arrival.target == "/slow" else Reply()
+
+    async with Endpoint(script) as endpoint, rig(endpoint.url, most=1) as pool:
+        slow, next_ = pool.ask("slow"), pool.ask("next")
+        await endpoint.received(1)
+        pool.exchanges[0].cancel()
+        response(await next_)
+        assert not slow.done()
+
+
+async def test_shrinking_ends_what_is_idle_and_nothing_else() -> None:
+    release = asyncio.Event()
+
+    async def script(arrival: Arrival) -> Reply:
+        if arrival.target == "/slow":
+            await release.wait()
+        return Reply()
+
+    async with Endpoint(script) as endpoint, rig(endpoint.url) as pool:
+        slow = pool.ask("slow")
+        await endpoint.received(1)
+        await pool.ask("quick")
+        pool.pool.shrink()
+        release.set()
+        assert response(await slow).status == 200
+        await pool.ask("again")
+    assert endpoint.connections == 2
+
+
+async def test_a_connection_that_ended_while_idle_is_not_used() -> None:
+    behave = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    async with RawServer(behave) as server, rig(server.url) as pool:
+        response(await pool.ask())
+        async with asyncio.timeout(SECONDS):
+            while not pool.pool.is_empty:
+                await asyncio.sleep(0.001)
+        response(await pool.ask())
+    assert server.connections == 2
+
+
+async def test_closing_answers_all_and_dials_no_more() -> None:
+    async with Endpoint(hanging) as endpoint, rig(endpoint.url, most=1) as pool:
+        answers = [pool.ask() for _ in range(3)]
+        await endpoint.received(1)
+        await pool.pool.close(TransportError("reset", "closed"))
+        assert [error(answer.result()).message for answer in answers] == ["closed"] * 3
+        await asyncio.sleep(0)
+        assert pool.gate.asked == 1
+        assert pool.pool.is_empty
+
+
+async def test_an_answer_that_calls_off_others_leaves_the_sweep_at_its_work() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url) as pool:
+        pool.gate.opened.clear()
+        late, called_off, last = (pool.ask(seconds=1.0) for _ in range(3))
+        pool.exchanges[0].answered = lambda _: pool.exchanges[1].cancel()
+        pool.pool.sweep(pool.loop.time() + 2.0)
+        assert (late.done(), called_off.done(), last.done()) == (False, False, True)
