@@ -57,7 +57,7 @@ format: $(STAMP)  ## put every file in the project's layout
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(STAMP)  ## write the generated tables of the README
+docs: $(STAMP)  ## write what is generated: tables of docs/, dashboard, the chart's schema and README
 	$(BIN)/python -m tests.docs
 
 chart: $(STAMP)  ## pack the Helm chart into dist/

@@ -1,4 +1,4 @@
-"""What is made of the code: README tables, the dashboard, the chart's README and schema. See `make docs`."""
+"""What is made of the code: tables of `docs/`, the dashboard, the chart's README and schema: `make docs`."""
 
 import re
 from enum import Enum
@@ -15,7 +15,16 @@ from tests.packaging.deploy import dashboard, scene
 from tests.packaging.helm import made as chart
 from tests.support.builders import snapshot
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+FOLDER = ROOT / "docs"
+MADE = {"settings": "configuration.md", "metrics": "metrics.md", "alerts": "alerts.md"}
+"""The page that a table stands on."""
+
+
+def pages() -> list[Path]:
+    """What is there to be read: the README, then all of `docs/`."""
+    return [README, *sorted(FOLDER.glob("*.md"))]
 
 
 def tables() -> dict[str, str]:
@@ -68,16 +77,17 @@ def metrics() -> list[tuple[str, str, str]]:
     return found
 
 
-def written(text: str) -> str:
-    """The README with its tables made anew."""
+def written() -> dict[Path, str]:
+    """The pages with a table that is made, with it made anew."""
+    found = {}
     for name, table in tables().items():
-        text = re.sub(
-            f"<!-- {name} -->.*<!-- /{name} -->",
-            lambda _, n=name, t=table: f"<!-- {n} -->\n{t}\n<!-- /{n} -->",  # type: ignore[misc]
-            text,
-            flags=re.DOTALL,
-        )
-    return text
+        page = FOLDER / MADE[name]
+        before, begin, rest = page.read_text(encoding="utf-8").partition(f"<!-- {name} -->")
+        _, end, behind = rest.partition(f"<!-- /{name} -->")
+        if not end:
+            raise LookupError(f"{page.name} has no place for the {name}")
+        found[page] = f"{before}{begin}\n{table}\n{end}{behind}"
+    return found
 
 
 def _plain(template: str) -> str:
@@ -97,7 +107,6 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
-    for file, content in chart.files().items():
+    for file, content in {**written(), **chart.files()}.items():
         file.write_text(content, encoding="utf-8")
     dashboard.FILE.write_text(dashboard.written(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The README says what the code does: its tables are made from it, its example is valid, its commands run."""
+"""Texts say what the code does: tables are made from it, links lead, examples are valid, commands run."""
 
 import asyncio
 import json
@@ -17,27 +17,88 @@ import typer.main
 
 from processor.cli import app
 from processor.config import loading
+from processor.core.request.preparation import Preparation
 from processor.kafka.embedded import EmbeddedBroker
+from processor.model import Request
 from tests import docs
 from tests.support.endpoint import Endpoint
 from tests.unit.core.pace import links
 
+ROOT = docs.ROOT
 README = docs.README.read_text(encoding="utf-8")
-ROOT = docs.README.parent
+PAGES = {page: page.read_text(encoding="utf-8") for page in docs.pages()}
+EVERYTHING = "\n".join(PAGES.values())
+BESIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "deploy/runbook.md")
+"""Other texts whose links are followed."""
+CHART = ROOT / "helm" / "kafka-webhook-processor" / "README.md"
+MOST_LINES = 150
+"""Of the README: who comes new reads it to its end."""
+THERE = re.compile(r"^\| [^|]+ \|", re.MULTILINE)
+"""The first cell of a line of `docs/migration.md`: names of other products."""
+OURS = "\n".join(
+    THERE.sub("|", text) if page.name == "migration.md" else text for page, text in PAGES.items()
+)
 BIN = Path(sys.executable).parent
-COMMANDS = re.findall(r"^\$ (.*)$", README, re.MULTILINE)
+COMMANDS = re.findall(r"^\$ (.*)$", EVERYTHING, re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def example() -> str:
-    """The complete configuration of the README."""
+    """The complete configuration of the README, its first."""
     text, *_ = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     return str(text)
 
 
+def anchors(text: str) -> set[str]:
+    """Where a link may lead within a page, as GitHub names its headings."""
+    titles = re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def broken_links(page: Path) -> list[str]:
+    """The relative links of a page that lead nowhere."""
+    found = []
+    text = FENCED.sub("", page.read_text(encoding="utf-8"))
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        leads = "://" in link or (
+            target.exists() and (not anchor or anchor in anchors(target.read_text(encoding="utf-8")))
+        )
+        found += [] if leads else [link]
+    return found
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, *(ROOT / name for name in BESIDE), CHART], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_a_link_that_leads_nowhere_would_be_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    other = tmp_path / "other.md"
+    other.write_text("# One, `two` & three\n```\n# no heading\n```\n", encoding="utf-8")
+    page.write_text(
+        "[a](other.md#one-two--three) [b](other.md#no-heading) [c](none.md) [d](#here) [e](https://x.example/)"
+        "\n```\n[f](none.md)\n```\n## Here\n",
+        encoding="utf-8",
+    )
+    assert broken_links(page) == ["other.md#no-heading", "none.md"]
+
+
+def test_the_readme_is_read_to_its_end_and_leads_to_every_page() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
+    linked = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", README)}
+    assert {str(page.relative_to(ROOT)) for page in PAGES if page != docs.README} <= linked
+
+
 def test_the_tables_are_those_that_the_code_makes() -> None:
-    assert docs.written(README) == README, "run `make docs`"
-    for table in docs.tables().values():
-        assert table in README
+    made = docs.written()
+    assert len(made) == len(docs.tables())
+    for page, text in made.items():
+        assert text == PAGES[page], "run `make docs`"
 
 
 def test_the_example_is_a_valid_configuration(tmp_path: Path) -> None:
@@ -47,13 +108,28 @@ def test_the_example_is_a_valid_configuration(tmp_path: Path) -> None:
     assert settings.destination.headers["Authorization"].get_secret_value() == "Bearer abc"
 
 
+@pytest.mark.parametrize("page", ["recipes.md", "migration.md"])
+def test_every_configuration_shown_is_valid_and_sends_the_event_beside_it(page: str, tmp_path: Path) -> None:
+    text = PAGES[docs.FOLDER / page]
+    shown = re.findall(r"```yaml\n(.*?)```(?:\n\n```json\n(.*?)\n```)?", text, re.DOTALL)
+    assert len(shown) == text.count("```yaml") > 0
+    file, secret = tmp_path / "settings.yaml", tmp_path / "url"
+    secret.write_text("https://discord.com/api/webhooks/1/abc", encoding="utf-8")
+    for configuration, event in shown:
+        file.write_text(re.sub(r"/run/secrets/[\w-]+", str(secret), configuration), encoding="utf-8")
+        names = re.findall(r"from_env: (\w+)", configuration)
+        settings = loading.load(file, dict.fromkeys(names, "https://hooks.example/in?sig=abc"))
+        if event:
+            made = Preparation(settings.preparation_policy()).prepare(event.encode())
+            assert isinstance(made, Request)
+            assert made.body == event.encode()
+
+
 def test_every_setting_named_in_the_text_exists() -> None:
     names = {name for name, _ in loading.fields()}
     sections = {name.partition(".")[0] for name in names}
     named = {
-        name
-        for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", README)
-        if name.partition(".")[0] in sections
+        name for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", OURS) if name.partition(".")[0] in sections
     }
     assert named <= names | {f"{section}.client" for section in sections}
     assert len(named) > 40
@@ -62,26 +138,27 @@ def test_every_setting_named_in_the_text_exists() -> None:
 @pytest.mark.parametrize("endpoint", ["16 servers", "429 beyond 20"])
 def test_the_table_of_simulated_endpoints_is_what_the_simulator_says(endpoint: str) -> None:
     *_, row = links.table(links.SEEDS, [links.SCENARIOS[endpoint]]).splitlines()
-    assert row in README.splitlines(), "put in what `python -m tests.unit.core.pace.links` prints"
+    rows = PAGES[docs.FOLDER / "workers.md"].splitlines()
+    assert row in rows, "put in what `python -m tests.unit.core.pace.links` prints"
 
 
 def test_every_line_of_the_guarantees_names_tests_that_exist() -> None:
-    section = README.partition("## What is guaranteed")[2].partition("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) > 15
-    for row in rows:
-        proofs = re.findall(r"\]\((tests/[a-z_/]+\.py)\)", row.split("|")[3])
-        assert proofs, row
-        assert all((ROOT / proof).is_file() for proof in proofs), row
+    page = docs.FOLDER / "guarantees.md"
+    for text, least in ((PAGES[page], 20), (README, 10)):
+        section = text.partition("## What is guaranteed")[2].partition("\n## ")[0]
+        rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+        assert len(rows) >= least
+        for row in rows:
+            assert re.search(r"\]\((\.\./)?tests/[a-z_/]+\.py\)", row.split("|")[3]), row
 
 
 def test_every_command_and_flag_is_mentioned() -> None:
     command = typer.main.get_command(app)
     assert {"run", "check", "preview", "demo", "version"} == set(command.commands)  # type: ignore[attr-defined]
     for name, sub in command.commands.items():  # type: ignore[attr-defined]
-        assert name == "version" or re.search(rf"\b{name}\b", README)
+        assert name == "version" or re.search(rf"\b{name}\b", EVERYTHING)
         for option in sub.params:
-            assert name == "preview" or any(flag in README for flag in option.opts), option.opts
+            assert name == "preview" or any(flag in EVERYTHING for flag in option.opts), option.opts
 
 
 def test_the_commands_are_the_ones_tried_here() -> None:
@@ -123,7 +200,7 @@ def test_the_package_can_be_installed(tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the files that the README's commands name."""
+    """A folder with the files that the commands name."""
     (tmp_path / "settings.yaml").write_text(example(), encoding="utf-8")
     (tmp_path / "events.jsonl").write_text('{"type":"track","event":"a"}\n', encoding="utf-8")
     return tmp_path

@@ -20,7 +20,7 @@ from processor.errors import Problem
 
 NAMELESS = "holds a name without a value that is no setting"
 QUOTE = "put a value that holds a comma into quotes"
-_ALL = "take it out; README lists all settings, and `check --schema` prints them"
+_ALL = "take it out; docs/configuration.md lists all settings, and `check --schema` prints them"
 _LEAVE_OUT = "give a value, or leave the setting out"
 _LONGEST_PATH = 200
 _LONGEST_MESSAGE = 800

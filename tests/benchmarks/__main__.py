@@ -28,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except (CannotStartError, CannotBuildError, LookupError) as error:
         print(error, file=sys.stderr)
         return 2
-    if wanted.write_readme:
+    if wanted.write_docs:
         report.write_into()
     print(report.markdown())
     return 1 if report.stuck else 0
@@ -115,7 +115,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--scenarios", default="", help=f"such as S1,S3,{KILLS}; all by default")
     parser.add_argument("--contenders", default="", help="comma-separated; all that are built by default")
     parser.add_argument("--json", type=Path, help="write every run to this file")
-    parser.add_argument("--write-readme", action="store_true", help="replace the tables in the README")
+    parser.add_argument("--write-docs", action="store_true", help="replace the tables in docs/performance.md")
     return parser
 
 

@@ -1,7 +1,7 @@
-"""All that was measured, on which machine, with which versions; as JSON, and as the README tells it.
+"""All that was measured, on which machine, with which versions; as JSON, and as a page of `docs/` tells it.
 
 `python -m tests.benchmarks.report A.json B.json` tells what several benchmarks have found together;
-with `--write-readme` it goes into the README.
+with `--write-docs` it goes into `docs/performance.md`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tests.benchmarks.measure import Run
 from tests.benchmarks.table import kill_table, latency_table, run_table
 from tests.support import apache_kafka as kafka
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 PLACE = re.compile("(?<=<!-- performance -->\n).*(?=<!-- /performance -->)", re.DOTALL)
 
 
@@ -73,12 +73,12 @@ class Report:
             parts.append(f"After a kill -9 in the middle of S1:\n\n{kill_table(self.kills)}")
         return "\n\n".join([*parts, self._footnote()])
 
-    def write_into(self, readme: Path = README) -> None:
+    def write_into(self, page: Path = PAGE) -> None:
         """Replace what stands between the markers. Raises LookupError where there are none."""
-        text, count = PLACE.subn(lambda _: f"{self.markdown()}\n", readme.read_text(encoding="utf-8"))
+        text, count = PLACE.subn(lambda _: f"{self.markdown()}\n", page.read_text(encoding="utf-8"))
         if not count:
-            raise LookupError(f"{readme.name} has no place for the performance")
-        readme.write_text(text, encoding="utf-8")
+            raise LookupError(f"{page.name} has no place for the performance")
+        page.write_text(text, encoding="utf-8")
 
     def _footnote(self) -> str:
         rounds = len({run.round for run in self.runs})
@@ -94,13 +94,13 @@ def _machine() -> str:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Print it, or write it into the README."""
+    """Print it, or write it into its page."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.report", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--write-readme", action="store_true")
+    parser.add_argument("--write-docs", action="store_true")
     wanted = parser.parse_args(words)
     report = Report.read(*wanted.files)
-    if wanted.write_readme:
+    if wanted.write_docs:
         report.write_into()
     print(report.markdown())
 

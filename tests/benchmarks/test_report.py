@@ -63,18 +63,18 @@ def test_a_report_is_read_as_it_was_written_and_several_become_one(tmp_path: Pat
     assert (both.stuck, both.versions) == (["peer"], {"peer": "peer 1.0", "x": "y"})
 
 
-def test_the_readme_gets_the_tables_between_its_marks(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- performance -->\nold\n<!-- /performance -->\nafter\n")
-    report().write_into(readme)
-    text = readme.read_text()
+def test_the_page_gets_the_tables_between_its_marks(tmp_path: Path) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text("before\n<!-- performance -->\nold\n<!-- /performance -->\nafter\n")
+    report().write_into(page)
+    text = page.read_text()
     assert report().markdown() in text
     assert "old" not in text
     assert text.startswith("before\n<!-- performance -->\n")
     assert text.endswith("\n<!-- /performance -->\nafter\n")
-    readme.write_text("no marks")
+    page.write_text("no marks")
     with pytest.raises(LookupError):
-        report().write_into(readme)
+        report().write_into(page)
 
 
 def test_scenarios_are_chosen_by_name_and_scaled_together() -> None:

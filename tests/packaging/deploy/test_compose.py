@@ -20,7 +20,7 @@ from tests.support.not_tested import not_tested
 COMPOSE_GO = "github.com/compose-spec/compose-go/v2@v2.16.2"
 """The module that Docker Compose reads its files with; it holds the schema of the specification."""
 SUM = "h1:pTp1DqQwJzFd85GzlWsSszKA1ABrV/ySqsClujIcWA8="
-README = compose.ROOT / "README.md"
+PAGE = compose.ROOT / "docs" / "kubernetes.md"
 DASHBOARD = compose.ROOT / "helm" / "kafka-webhook-processor" / "files" / "dashboard.json"
 
 Plant = Callable[[House], object]
@@ -157,8 +157,8 @@ def test_the_dashboard_asks_the_datasource_that_grafana_is_given(house: House) -
     assert {uid for uid in uids if not uid.startswith(("$", "-- "))} <= {datasource["uid"]}
 
 
-def test_the_readme_says_what_to_open(house: House) -> None:
-    section = README.read_text(encoding="utf-8").partition("### Compose")[2].partition("\n### ")[0]
+def test_the_page_says_what_to_open(house: House) -> None:
+    section = PAGE.read_text(encoding="utf-8").partition("## Compose")[2].partition("\n## ")[0]
     assert f"docker compose -f {compose.FILE.relative_to(compose.ROOT)} up --build" in section
     said = set(re.findall(r"localhost:(\d+)", section))
     opened = {

@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import promql_parser
@@ -57,7 +58,7 @@ def metrics_of(query: str) -> set[str]:
 
 
 def documented() -> set[str]:
-    """Every metric of the README's table."""
+    """Every metric of the table in `docs/metrics.md`."""
     return {name for name, _, _ in docs.metrics()}
 
 
@@ -163,11 +164,11 @@ def test_the_rules_name_metrics_that_there_are() -> None:
     assert {name for name in named - recorded if not _is_known(name)} == set()
 
 
-@pytest.mark.parametrize("file", ["README.md", "deploy/runbook.md"])
-def test_texts_name_metrics_and_panels_that_there_are(file: str) -> None:
-    text = (ROOT / file).read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", [*docs.pages(), ROOT / "deploy" / "runbook.md"], ids=lambda file: file.name)
+def test_texts_name_metrics_and_panels_that_there_are(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
     assert {n for n in re.findall(r"\bwebhook_processor_[a-z_]+\b", text) if not _is_known(n)} == set()
-    if file == "deploy/runbook.md":
+    if file.name == "runbook.md":
         titles = {panel["title"] for panel in BOARD["panels"]}
         named = set(re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", text))
         assert len(named) > 20

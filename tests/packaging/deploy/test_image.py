@@ -153,10 +153,9 @@ def test_the_health_check_follows_the_port_setting() -> None:
     assert f"'WEBHOOK_PROCESSOR__ADMIN__PORT', '{AdminSettings().port}'" in json.dumps(command)
 
 
-def test_the_readme_says_how_to_build_and_run_it() -> None:
-    section = (
-        (ROOT / "README.md").read_text(encoding="utf-8").partition("### Container")[2].partition("\n### ")[0]
-    )
+def test_the_page_says_how_to_build_and_run_it() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    section = page.partition("## Container")[2].partition("\n## ")[0]
     assert (
         f"`docker build -f {(DEPLOY / 'Dockerfile').relative_to(ROOT)} -t {PROJECT['project']['name']} .`"
         in section

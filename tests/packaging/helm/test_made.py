@@ -1,4 +1,4 @@
-"""The chart's files agree with each other, with the package, and with the READMEs."""
+"""The chart's files agree with each other, with the package, and with what is written of them."""
 
 import json
 import re
@@ -19,6 +19,7 @@ from tests.packaging.helm.__main__ import pack
 from tests.packaging.helm.rendering import CHART, cases, defaults, rendered, texts, the
 from tests.packaging.helm.special import SPECIAL
 
+KUBERNETES = (docs.FOLDER / "kubernetes.md").read_text(encoding="utf-8")
 META = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
 
 
@@ -84,20 +85,20 @@ def test_the_defaults_are_what_the_schema_allows() -> None:
     jsonschema.validate(defaults(), json.loads((CHART / "values.schema.json").read_text(encoding="utf-8")))
 
 
-def test_the_readmes_show_the_minimal_values() -> None:
+def test_the_pages_show_the_minimal_values() -> None:
     text = (CHART / "ci" / "minimal-values.yaml").read_text(encoding="utf-8")
     assert f"```yaml\n{text}```" in made.README.read_text(encoding="utf-8")
     assert f"```yaml\n{text}```" in docs.README.read_text(encoding="utf-8")
+    assert f"```yaml\n{text}```" in KUBERNETES
     assert len(text.splitlines()) <= 10
 
 
-def test_every_value_named_in_the_readmes_exists() -> None:
+def test_every_value_named_in_the_pages_exists() -> None:
     known = {path.removeprefix("defaults.") for path, *_ in comments.entries()}
     known |= {path for path, *_ in comments.entries()}
-    readme = docs.README.read_text(encoding="utf-8").partition("### Kubernetes")[2].partition("\n## ")[0]
-    readme += made.README.read_text(encoding="utf-8")
+    said = KUBERNETES.partition("## Kubernetes")[2] + made.README.read_text(encoding="utf-8")
     roots = {path.partition(".")[0] for path in known}
-    found = re.findall(r"`([a-zA-Z]+(?:\.[a-zA-Z]+)+)`", readme)
+    found = re.findall(r"`([a-zA-Z]+(?:\.[a-zA-Z]+)+)`", said)
     named = {name for name in found if name.partition(".")[0] in roots and "config." not in name}
     assert named <= known
     assert len(named) > 10

@@ -1,7 +1,7 @@
 """What a rule for the number of requests under way does to endpoints of many kinds, in virtual time.
 
-`python -m tests.unit.core.pace.links` prints the table of the README: the rule of this package, the rule of
-Vector, and limits that stay, each over the same seeds.
+`python -m tests.unit.core.pace.links` prints the table of `docs/workers.md`: the rule of this package, the
+rule of Vector, and limits that stay, each over the same seeds.
 """
 
 import heapq
@@ -295,7 +295,7 @@ RULES: dict[str, Callable[[Scenario], Rule]] = {
 
 
 SEEDS = range(5)
-"""Of the table in the README."""
+"""Of the table in `docs/workers.md`."""
 
 _ADAPTING = ("ours", "Vector's")
 _REFUSED = (*_ADAPTING, "the maximum")

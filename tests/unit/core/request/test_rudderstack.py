@@ -1,4 +1,4 @@
-"""RudderStack's webhook destination, case by case: the same request, or a difference that the README names.
+"""RudderStack's webhook destination, case by case: the same, or a difference that `docs/requests.md` names.
 
 `rudder.json` holds what it sends. The last of its integrations is ours to decide: it knows one name of the
 destination, its documentation another.
@@ -19,7 +19,7 @@ from processor.model import Request
 
 VECTORS = json.loads((Path(__file__).parents[3] / "vectors" / "rudder.json").read_text(encoding="utf-8"))
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["webhook"]}
-README = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[4] / "docs" / "requests.md").read_text(encoding="utf-8")
 
 Observed = dict[str, Any]
 
@@ -43,13 +43,13 @@ BY_CHOICE: dict[str, tuple[str, Any]] = {
     "statusCode in the event": ("a member `statusCode`", lambda _: "sent whole"),
     "integrations All false": ("`integrations` that say no", lambda _: "sent whole"),
 }
-"""Cases that come out in another way here: the README's row, and what is made of what RudderStack does."""
+"""Cases that come out in another way here: the page's row, and what is made of what RudderStack does."""
 
 REFUSED_AT_START = {
     "no url is a configuration error": "no URL",
     "a configured header with a template": "templates in settings",
 }
-"""Cases that are an error of the configuration here, or to be, and the README's row where there is one."""
+"""Cases that are an error of the configuration here, or to be, and the page's row where there is one."""
 
 
 def prepared(case: dict[str, Any], rule: Integrations) -> Observed:
@@ -84,9 +84,9 @@ def test_an_event_becomes_the_request_that_rudderstack_sends(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BY_CHOICE))
-def test_what_differs_by_choice_differs_as_the_readme_says(name: str) -> None:
+def test_what_differs_by_choice_differs_as_the_page_says(name: str) -> None:
     row, ours = BY_CHOICE[name]
-    assert f"\n| {row} | " in README
+    assert f"\n| {row} | " in PAGE
     case = CASES[name]
     observed, expected = prepared(case, Integrations.NAMED), ours(case["expect"])
     assert observed != case["expect"], "no difference any more"
