@@ -158,7 +158,7 @@ def preview(
     """
     from processor.core.request.preparation import Preparation
 
-    settings = _settings(file)
+    settings = _settings(file, with_libraries=False)
     preparation = Preparation(settings.preparation_policy())
     while line := source.readline(LONGEST_EVENT + 1):
         if len(line) > LONGEST_EVENT:
@@ -237,21 +237,23 @@ def _count(workers: str) -> int:
     return int(workers)
 
 
-def _settings(file: Path | None) -> Settings:
+def _settings(file: Path | None, *, with_libraries: bool = True) -> Settings:
+    """The settings, judged by the libraries too that would take them."""
     from processor.config import loading
     from processor.errors import ConfigError
-    from processor.kafka.options import refuse_unknown
-    from processor.web.tls import ssl_context
 
     try:
-        return loading.load(
-            file,
-            os.environ,
-            lambda settings: refuse_unknown(settings.kafka, settings.dead_letter),
-            lambda settings: ssl_context(settings.destination.tls),
-        )
+        return loading.load(file, os.environ, *(_judges() if with_libraries else ()))
     except ConfigError as error:
         _refuse(error)
+
+
+def _judges() -> Iterator[Callable[[Settings], object]]:
+    from processor.kafka.options import refuse_unknown
+    from processor.web.tls import refuse_unusable
+
+    yield lambda settings: refuse_unknown(settings.kafka, settings.dead_letter)
+    yield lambda settings: refuse_unusable(settings.destination.tls)
 
 
 def _refuse(error: ConfigError, secrets: Secrets | None = None) -> NoReturn:

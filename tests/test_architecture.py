@@ -54,7 +54,6 @@ DOORS = {
     "structlog": {"logs", "signals", "telemetry", "app", "workers", "cli"},
     "pydantic": {"config"},
     "pydantic_core": {"config"},
-    "pydantic_settings": {"config"},
     "yaml": {"config.sources"},
     "msgspec": {"model", "core", "telemetry", "traffic", "web", "admin"},
     "random": {"app", "workers", "demo"},

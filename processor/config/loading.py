@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from processor.config.kafka import letters_read_again
 from processor.config.problems import fields, names, nearest, problem_of, variable
@@ -31,14 +30,6 @@ FILE_SUFFIX = "_FILE"
 URL, HEADERS = "destination.url", "destination.headers"
 
 Raw = dict[str, Any]
-
-
-class _Environment(EnvSettingsSource):
-    """Pydantic's reading of nested names, over variables that are handed in."""
-
-    def __init__(self, settings: type[BaseSettings], variables: Mapping[str, str]) -> None:
-        super().__init__(settings)
-        self.env_vars = {name.lower(): value for name, value in variables.items()}
 
 
 def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Settings], object]) -> Settings:
@@ -114,7 +105,7 @@ def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]
         below = read_yaml(file) if file else {}
     except ConfigError as error:
         raise ConfigError([*error.problems, *problems]) from None
-    said = _without_empty(merged(below, _Environment(Settings, variables)()), Settings)
+    said = _without_empty(merged(below, _by_section(variables)), Settings)
     _take_as_they_are(said, variables)
     _resolve(said, references)
     destination = said.get("destination")
@@ -123,6 +114,19 @@ def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]
         _resolve_headers(destination, references)
     for section in ("kafka", "dead_letter"):
         _resolve_options(said.get(section), f"{section}.client", references)
+    return said
+
+
+def _by_section(variables: Mapping[str, str]) -> Raw:
+    """What variables say, in the form of the file."""
+    said: Raw = {}
+    for name, _ in fields():
+        if (text := variables.get(variable(name))) is not None:
+            *sections, leaf = name.split(".")
+            place = said
+            for each in sections:
+                place = place.setdefault(each, {})
+            place[leaf] = text
     return said
 
 

@@ -2,8 +2,7 @@
 
 from functools import cached_property
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from processor import __version__
 from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
@@ -37,17 +36,10 @@ PREFIX = "WEBHOOK_PROCESSOR__"
 """How the environment variables of settings begin."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything the operator can say."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        enable_decoding=False,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kafka: KafkaSettings = Field(description="Where the events are read.")
     dead_letter: DeadLetterSettings = Field(description="Where the events go that cannot be delivered.")
@@ -67,17 +59,6 @@ class Settings(BaseSettings):
         default_factory=LiveSettings, description="The page that shows events as they pass."
     )
     log: LogSettings = Field(default_factory=LogSettings, description="What is written to standard error.")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        *_: PydanticBaseSettingsSource,
-        **__: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load` brought together."""
-        return (init_settings,)
 
     def warnings(self) -> list[str]:
         """What can be done as it is said, and is hardly meant."""

@@ -16,16 +16,24 @@ _PATH = "destination.tls"
 def ssl_context(tls: TlsSettings) -> ssl.SSLContext:
     """The context for all connections; an own CA file replaces the system's authorities.
 
-    Raises ConfigError with a problem at `destination.tls.…` for every file that cannot be used.
+    Raises ConfigError as `refuse_unusable` does.
     """
-    problems = [*_authority_problems(tls), *_identity_problems(tls)]
-    if problems:
-        raise ConfigError(problems)
+    refuse_unusable(tls)
     context = ssl.create_default_context(cafile=tls.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.certificate_file:
         _Identity(tls).load(context)
     return context
+
+
+def refuse_unusable(tls: TlsSettings) -> None:
+    """Raise ConfigError with a problem at `destination.tls.…` for every file that cannot be used.
+
+    The system's authorities, hundreds of certificates, are not read for that.
+    """
+    problems = [*_authority_problems(tls), *_identity_problems(tls)]
+    if problems:
+        raise ConfigError(problems)
 
 
 class _Identity:

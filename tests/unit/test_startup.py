@@ -11,15 +11,15 @@ import pytest
 from processor import __version__
 
 PATIENCE = 60
-HEAVY = {
-    "aiohttp",
-    "asyncio",
-    "confluent_kafka",
-    "pydantic_settings",
-    "prometheus_client",
-    "structlog",
-    "uvloop",
-}
+HEAVY = {"aiohttp", "httptools", "prometheus_client", "rich", "structlog", "uvloop"}
+"""What none but `run`, `demo` and `check --connect` have to wait for; rich also lays out the help."""
+NEEDED_BY_CHECK = {"asyncio", "confluent_kafka", "ssl"}
+"""To judge options of librdkafka, which loads asyncio, and certificates."""
+SETTINGS = """\
+kafka: {bootstrap_servers: "127.0.0.1:9092", group_id: group, topics: [events]}
+dead_letter: {topic: events.dlq}
+destination: {url: "https://h.example/hook"}
+"""
 
 COMMAND = (sys.executable, "-m", "processor")
 
@@ -40,7 +40,7 @@ def test_a_stop_while_it_loads_ends_it_with_0(tmp_path: Path, loading: str, numb
 
 def test_other_commands_are_interrupted_without_a_trace(tmp_path: Path) -> None:
     slow = "import time; print('loading', flush=True); time.sleep(600)"
-    (tmp_path / "pydantic_settings.py").write_text(slow, encoding="utf-8")
+    (tmp_path / "yaml.py").write_text(slow, encoding="utf-8")
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}
     process = subprocess.Popen([*COMMAND, "check"], stdout=-1, stderr=-1, env=environ)
     assert process.stdout
@@ -51,14 +51,42 @@ def test_other_commands_are_interrupted_without_a_trace(tmp_path: Path) -> None:
     assert b"Traceback" not in told
 
 
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that a command loads; it has to succeed."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "processor", *arguments],
+        input="{}",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+
 @pytest.mark.parametrize("arguments", [("version",), ("--help",), ("run", "--help")])
 def test_what_needs_nothing_loads_nothing(arguments: tuple[str, ...]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "processor", *arguments], capture_output=True, text=True
-    )
-    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    loaded = loaded_by(*arguments)
     assert "typer" in loaded
+    helps = {"rich"} if "--help" in arguments else set()
+    assert not (HEAVY | NEEDED_BY_CHECK | {"yaml"}) - helps & loaded
+
+
+def test_preview_loads_what_reads_settings_and_events_and_no_more(tmp_path: Path) -> None:
+    loaded = loaded_by("preview", "-c", str(file_in(tmp_path)))
+    assert {"yaml", "processor.core.request.preparation"} <= loaded
+    assert not (HEAVY | NEEDED_BY_CHECK) & loaded
+
+
+def test_check_loads_beside_that_who_judges_settings(tmp_path: Path) -> None:
+    loaded = loaded_by("check", "-c", str(file_in(tmp_path)))
+    assert loaded >= NEEDED_BY_CHECK
     assert not HEAVY & loaded
+
+
+def file_in(folder: Path) -> Path:
+    file = folder / "settings.yaml"
+    file.write_text(SETTINGS, encoding="utf-8")
+    return file
 
 
 def shell(redirections: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[bytes]:

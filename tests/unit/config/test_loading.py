@@ -238,6 +238,11 @@ def test_a_section_whose_lines_are_all_commented_out_says_nothing(write: Write) 
     assert loading.load(write(text), env()) == loading.load(None, env())
 
 
+@pytest.mark.parametrize("name", ["_env_file", "_secrets_dir", "self"])
+def test_names_of_libraries_are_refused_as_any_other_that_is_no_setting(write: Write, name: str) -> None:
+    assert problem(write(f"{FILE}{name}: x\n")).message == "is no setting"
+
+
 def test_a_limit_is_switched_off_by_null_in_the_file_and_in_a_variable(write: Write) -> None:
     file = loading.load(write("retry: {max_attempts: null, max_elapsed: null}"), env())
     variables = loading.load(None, env(RETRY__MAX_ATTEMPTS="null", RETRY__MAX_ELAPSED="null"))
