@@ -94,6 +94,17 @@ def test_the_readme_is_read_to_its_end_and_leads_to_every_page() -> None:
     assert {str(page.relative_to(ROOT)) for page in PAGES if page != docs.README} <= linked
 
 
+def test_a_line_of_the_changelog_stands_under_what_it_is() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest, *others = re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]
+    kinds = ["On upgrade", "Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    title, *parts = re.split(r"^### ", newest, flags=re.MULTILINE)
+    assert len(title.strip().splitlines()) == 1, "a line under no heading"
+    headings = [part.splitlines()[0] for part in parts]
+    assert headings == [kind for kind in kinds if kind in headings]
+    assert all(re.match(r"[0-9.]+ - \d{4}-\d\d-\d\d\n", other) for other in others)
+
+
 def test_the_tables_are_those_that_the_code_makes() -> None:
     made = docs.written()
     assert len(made) == len(docs.tables())
