@@ -229,9 +229,8 @@ class DeadLetterSettings(Section):
     )
     budget: Limit = Field(
         100,
-        description="Refusals that may become dead letters before one is delivered (10 of them at a start, "
-        "the others once they are earned), and as many events that can be no request; then the others wait "
-        "until one is delivered. null: no limit.",
+        description="Refusals that may become dead letters before one is delivered, and as many events that "
+        "can be no request; then the others wait until one is delivered. null: no limit.",
     )
     budget_per_delivery: float = Field(
         1.0,

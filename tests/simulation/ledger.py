@@ -470,7 +470,7 @@ class Account:
             return
         paid = self.paid[code in UNUSABLE]
         paid.add(item.name)
-        if len(paid) > min(budget.at_start, budget.credit) + budget.per_delivery * self.deliveries:
+        if len(paid) > budget.credit + budget.per_delivery * self.deliveries:
             self._fail(Promise.BUDGET, f"{item.name}: {len(paid)} letters, {self.deliveries} deliveries")
 
     def _is_right(self, tenure: Tenure, item: Item, code: str) -> None:

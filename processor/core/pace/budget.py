@@ -4,12 +4,11 @@ When the endpoint refuses nearly everything (a wrong token, a wrong path), or ne
 can be used (another format, another topic), the fault is not the events': the topic must not be emptied
 into the dead-letter topic.
 
-Promise: of each fault never more than `at_start + per_delivery * deliveries` dead letters are paid, and
+Promise: of each fault never more than `credit + per_delivery * deliveries` dead letters are paid, and
 without a delivery at most `credit` of them one after the other. So in the long run a share of
 `per_delivery / (1 + per_delivery)` of the events passes, one half by default, and what is more is held.
 
-Nothing is known of the lives before: a process that is started again and again would have its credit each
-time. So most of it has to be earned first, and such a loop costs `at_start` of each fault for each start.
+Nothing is known of the lives before: a process that is started again and again has its credit each time.
 """
 
 from dataclasses import dataclass
@@ -27,14 +26,10 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BudgetPolicy:
-    """`credit`: dead letters that need no delivery. `per_delivery`: how many each delivery pays for.
-
-    `at_start`: so many of the credit a process begins with; the rest is earned.
-    """
+    """`credit`: dead letters that need no delivery. `per_delivery`: how many each delivery pays for."""
 
     credit: int = 100
     per_delivery: float = 1.0
-    at_start: int = 10
 
 
 class Budget:
@@ -43,9 +38,8 @@ class Budget:
     def __init__(self, policy: BudgetPolicy | None) -> None:
         """None: there is no limit."""
         self._policy = policy
-        start = min(policy.at_start, policy.credit) if policy else 0
-        self._left = dict.fromkeys(Fault, float(start))
-        self._is_whole = policy is None or start == policy.credit
+        self._left = dict.fromkeys(Fault, float(policy.credit if policy else 0))
+        self._is_whole = True
 
     def delivered(self) -> None:
         """The endpoint accepted something."""

@@ -23,7 +23,6 @@ from tests.unit.traffic.test_delivery import House as Alone
 from tests.unit.traffic.test_pipeline import House
 
 CREDIT = BudgetPolicy().credit
-START = BudgetPolicy().at_start
 BAD = b'{"n": "bad"}'
 NOTHING = b"no JSON at all"
 
@@ -93,8 +92,8 @@ def test_when_everything_fails_the_credit_is_all_that_becomes_dead_letters(bad: 
     held = house()
     write(held, *[bad] * 1_000)
     work(held, 30.0)
-    assert len(held.letters.letters) == START
-    assert (delivered(held), held.committed()) == (0, START)
+    assert len(held.letters.letters) == CREDIT
+    assert (delivered(held), held.committed()) == (0, CREDIT)
     assert sum(held.delivery.withheld.counts().values()) >= 10
 
 
@@ -145,7 +144,7 @@ def test_a_kind_that_is_delivered_goes_on_at_full_speed_and_only_the_refused_kin
     write(apart, *events)
     work(apart, 1.0)
     assert delivered(apart) == 200
-    assert len(apart.letters.letters) == START + 200
+    assert len(apart.letters.letters) == CREDIT + 200
     refused = [request for request in apart.sender.sent if request.body and b"Bad" in request.body]
     assert len(refused) <= len(apart.letters.letters) + 100
 
@@ -156,7 +155,7 @@ def test_good_events_of_another_kind_are_found_behind_a_burst_and_flow_at_full_s
     write(found, *of_kind("Bad", burst), *of_kind("Good", 1_000))
     work(found, 3.0)
     assert delivered(found) == 1_000
-    assert START < len(found.letters.letters) <= min(burst, START + 1_000)
+    assert CREDIT < len(found.letters.letters) <= min(burst, CREDIT + 1_000)
 
 
 def test_what_is_kept_back_though_it_is_paid_for_goes_on_by_itself() -> None:
@@ -187,11 +186,11 @@ def test_a_kind_that_is_taken_again_is_delivered_whole_though_nothing_of_it_was_
 
 def test_what_was_kept_back_and_turns_out_to_be_no_request_costs_what_such_events_cost() -> None:
     kept = house(rule=choosy)
-    write(kept, *[BAD] * 30, *of_kind("Good", 1), *[BAD] * 10, *[NOTHING, None] * 5, *of_kind("Good", 90))
+    write(kept, *[BAD] * 130, *of_kind("Good", 1), *[BAD] * 10, *[NOTHING, None] * 5, *of_kind("Good", 90))
     work(kept)
     assert (delivered(kept), kept.committed()) == (91, len(kept.source.logs[FIRST]))
-    assert len(kept.letters.letters) == 40 + 5
-    assert kept.delivery._admission.budget_left() == START + 91 - 40
+    assert len(kept.letters.letters) == 140 + 5
+    assert kept.delivery._admission.budget_left() == CREDIT + 91 - 140
 
 
 def test_a_single_event_that_cannot_be_used_is_a_dead_letter_at_once() -> None:
@@ -216,7 +215,7 @@ def test_what_the_operator_lets_pass_leaves_the_budget_to_the_rest() -> None:
     told = house(unpaid=frozenset(("invalid_event",)))
     write(told, *[NOTHING] * 500, *[BAD] * 500)
     work(told)
-    assert len(told.letters.letters) == 500 + START
+    assert len(told.letters.letters) == 500 + CREDIT
 
 
 def test_events_that_were_refused_for_all_are_delivered_when_the_endpoint_takes_them_again() -> None:
@@ -225,7 +224,7 @@ def test_events_that_were_refused_for_all_are_delivered_when_the_endpoint_takes_
     work(mended)
     mended.sender._rule = picky
     work(mended)
-    assert (len(mended.letters.letters), delivered(mended)) == (START, 500 - START)
+    assert (len(mended.letters.letters), delivered(mended)) == (CREDIT, 500 - CREDIT)
     assert mended.committed() == 500
 
 
@@ -244,7 +243,7 @@ def test_a_held_event_before_which_nothing_can_be_remembered_is_paid_for_by_what
 
 def test_behind_a_refused_event_nothing_of_its_key_is_sent_and_all_of_other_keys_is() -> None:
     ordered = house()
-    write(ordered, *[BAD] * (START + 1), *good(5), key=b"a")
+    write(ordered, *[BAD] * (CREDIT + 1), *good(5), key=b"a")
     write(ordered, *good(10), key=b"b")
     work(ordered, 0.01)
     before = [request.body for request in ordered.sender.sent if request.body != BAD]
@@ -253,7 +252,7 @@ def test_behind_a_refused_event_nothing_of_its_key_is_sent_and_all_of_other_keys
     assert ordered.committed() == len(ordered.source.logs[FIRST])
 
 
-def test_a_restart_has_a_small_part_of_the_credit_anew_and_no_more() -> None:
+def test_a_restart_has_the_credit_anew_and_no_more() -> None:
     first = house(rule=deaf)
     write(first, *good(500))
     source = first.source
@@ -263,7 +262,7 @@ def test_a_restart_has_a_small_part_of_the_credit_anew_and_no_more() -> None:
         life.stop()
         life.clock.advance(60.0)
         source.close()
-        assert life.committed() == lives * START
+        assert life.committed() == lives * CREDIT
 
 
 @pytest.mark.parametrize("bad", [BAD, NOTHING], ids=["refused", "unusable"])
@@ -274,7 +273,7 @@ def test_a_revoked_partition_goes_at_once_and_what_is_held_of_it_is_not_committe
     leaving.source.revoke(FIRST)
     leaving.clock.run()
     assert leaving.source.let_go == [frozenset((FIRST,))]
-    assert (leaving.delivery.withheld.counts(), leaving.committed()) == ({}, START)
+    assert (leaving.delivery.withheld.counts(), leaving.committed()) == ({}, CREDIT)
     assert leaving.flow.waiting() == (0, 0)
 
 
@@ -331,7 +330,7 @@ def test_that_events_are_held_is_said_once_with_a_remedy(capsys: pytest.CaptureF
 
 def test_why_events_are_held_is_told_with_their_kinds_the_time_and_what_their_bytes_look_like() -> None:
     told = house()
-    write(told, *[BAD] * (START + 1), *[b"\x1f\x8b\x08 zipped"] * (START + 2))
+    write(told, *[BAD] * (CREDIT + 1), *[b"\x1f\x8b\x08 zipped"] * (CREDIT + 2))
     assert told.delivery.withheld.said(told.clock.time()) is None
     work(told, 1.0)
     said = str(told.delivery.withheld.said(told.clock.time()))
@@ -376,4 +375,4 @@ def test_an_answer_of_one_status_that_may_pass_says_nothing_of_another() -> None
     told.delivery._admission._unpaid = frozenset(("422",))
     write(told, *[BAD] * 100, *good(100))
     work(told, 1.0)
-    assert len(told.letters.letters) == 100 + START
+    assert len(told.letters.letters) == 100 + CREDIT
