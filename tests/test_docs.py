@@ -21,6 +21,8 @@ from processor.core.request.preparation import Preparation
 from processor.kafka.embedded import EmbeddedBroker
 from processor.model import Request
 from tests import docs
+from tests.packaging.deploy import dashboard
+from tests.packaging.helm import made as chart
 from tests.support.endpoint import Endpoint
 from tests.unit.core.pace import links
 
@@ -92,6 +94,23 @@ def test_the_readme_is_read_to_its_end_and_leads_to_every_page() -> None:
     assert len(README.splitlines()) <= MOST_LINES
     linked = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", README)}
     assert {str(page.relative_to(ROOT)) for page in PAGES if page != docs.README} <= linked
+
+
+def test_every_target_and_path_that_contributors_are_told_of_exists() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", contributing + EVERYTHING)) <= targets
+    named = set(re.findall(r"`((?:processor|tests|helm|deploy)(?:/[\w*.-]+)+)/?`", contributing + EVERYTHING))
+    assert len(named) > 40
+    assert {name for name in named if not list(ROOT.glob(name))} == set()
+
+
+def test_files_that_are_generated_are_marked_so_and_are_there() -> None:
+    lines = (ROOT / ".gitattributes").read_text(encoding="utf-8").splitlines()
+    marked = {file for line in lines if "generated" in line for file in ROOT.glob(line.split()[0])}
+    assert len(marked) > len([line for line in lines if not line.startswith("#")])
+    whole = {file for file in chart.files() if file.suffix == ".json"}
+    assert {*whole, dashboard.FILE, *ROOT.glob("*.lock"), *ROOT.glob("deploy/*.lock")} <= marked
 
 
 def test_a_line_of_the_changelog_stands_under_what_it_is() -> None:
