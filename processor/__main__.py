@@ -10,7 +10,7 @@ def main() -> None:
     """The entry point of the command."""
     startup.prepare(sys.argv)
     try:
-        from processor.cli import main as command
+        from processor.cli.commands import main as command
 
         command()
     except KeyboardInterrupt:

@@ -1,14 +1,13 @@
 """What is made of the code: tables of `docs/`, the dashboard, the chart's README and schema: `make docs`."""
 
 import re
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic.fields import FieldInfo
 
 from processor.config import loading
+from processor.config.scaffold import default_of
 from processor.telemetry.metrics import Telemetry
 from processor.workers.metrics import CrewTelemetry, Together
 from tests.packaging.deploy import dashboard, scene
@@ -99,11 +98,10 @@ def _plain(template: str) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "*required*"
-    extra = field.json_schema_extra
-    value: Any = extra["default"] if isinstance(extra, dict) else field.get_default(call_default_factory=True)
+    value = default_of(field)
     if value in (None, {}, []):
         return ""
-    return f"`{value.value if isinstance(value, Enum) else value}`".replace("'", "")
+    return f"`{value}`".replace("'", "")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import confluent_kafka
 import pytest
 import typer.main
 
-from processor.cli import app
+from processor.cli.commands import app
 from processor.config import loading
 from processor.core.request.preparation import Preparation
 from processor.kafka.embedded import EmbeddedBroker
@@ -184,7 +184,7 @@ def test_every_line_of_the_guarantees_names_tests_that_exist() -> None:
 
 def test_every_command_and_flag_is_mentioned() -> None:
     command = typer.main.get_command(app)
-    assert {"run", "check", "preview", "demo", "version"} == set(command.commands)  # type: ignore[attr-defined]
+    assert {"run", "check", "preview", "init", "demo", "version"} == set(command.commands)  # type: ignore[attr-defined]
     for name, sub in command.commands.items():  # type: ignore[attr-defined]
         assert name == "version" or re.search(rf"\b{name}\b", EVERYTHING)
         for option in sub.params:
@@ -221,7 +221,7 @@ def test_the_package_can_be_installed(tmp_path: Path) -> None:
         [*command, "--target", str(tmp_path / "target")], cwd=source, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "target" / "processor" / "cli.py").exists()
+    assert (tmp_path / "target" / "processor" / "cli" / "commands.py").exists()
     assert (tmp_path / "target" / "bin" / "webhook-processor").exists()
     page = ROOT / "processor" / "admin" / "live"
     installed = tmp_path / "target" / "processor" / "admin" / "live"

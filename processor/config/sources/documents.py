@@ -9,6 +9,7 @@ quoted.
 """
 
 import re
+import sys
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
@@ -102,6 +103,12 @@ def read(text: str, names: Collection[str] = ()) -> Any:
         if isinstance(error, DocumentError):
             raise
         raise DocumentError([Fault(0, "is not YAML: it holds something that cannot be read")]) from None
+
+
+def written(value: Any) -> str:
+    """The value in one line, as it reads the same here and to whoever guesses what a scalar means."""
+    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=sys.maxsize)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _no_yaml(error: yaml.MarkedYAMLError) -> Fault:

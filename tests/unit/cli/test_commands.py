@@ -7,7 +7,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,44 +15,22 @@ from urllib.parse import parse_qsl
 import pytest
 import trustme
 import yaml
-from typer.testing import CliRunner
 
-from processor import __version__, cli
-from processor.cli import app
+from processor import __version__
+from processor.cli import commands
 from processor.kafka.checks import check
 from processor.kafka.embedded import EmbeddedBroker
 from tests.support.endpoint import HOST, Endpoint, unused_port
 from tests.support.patience import PATIENCE
+from tests.unit.cli.typing import COMMAND, asked, typed
 
-COMMAND = str(Path(sys.executable).with_name("webhook-processor"))
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 CASES: list[dict[str, Any]] = json.loads((TESTS / "vectors" / "requests.json").read_text())
 BASE: dict[str, Any] = {
     "kafka": {"bootstrap_servers": "localhost:9092", "group_id": "g", "topics": ["events"]},
     "dead_letter": {"topic": "events.dlq"},
 }
 CONFIGURED = sorted({json.dumps(case["config"], sort_keys=True) for case in CASES})
-
-Done = subprocess.CompletedProcess[str]
-
-
-def typed(*arguments: str, text: str | bytes = "", **environ: str) -> Done:
-    """Run the command with `text` on standard input."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("WEBHOOK_PROCESSOR")}
-    given = text if isinstance(text, bytes) else text.encode()
-    done = subprocess.run(
-        [COMMAND, *arguments], input=given, capture_output=True, env=env | environ, timeout=PATIENCE
-    )
-    return Done(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def asked(*arguments: str, text: str | bytes = "", **environ: str) -> Done:
-    """The same within this process, which is quicker."""
-    theirs = dict.fromkeys(name for name in os.environ if name.startswith("WEBHOOK_PROCESSOR"))
-    done = CliRunner(env=theirs | environ).invoke(app, arguments, input=text)
-    error = done.exception
-    raised = "".join(traceback.format_exception(error)) if isinstance(error, Exception) else ""
-    return Done(arguments, done.exit_code, done.stdout, done.stderr + raised)
 
 
 @pytest.fixture
@@ -174,10 +151,10 @@ def test_a_number_of_workers_in_the_environment_is_judged_alike(settings: Path) 
 
 def test_auto_is_a_worker_for_each_core_that_may_be_used() -> None:
     usable = os.sched_getaffinity(0)
-    assert cli._count("auto") == len(usable)
+    assert commands._count("auto") == len(usable)
     os.sched_setaffinity(0, {min(usable)})
     try:
-        assert cli._count("auto") == 1
+        assert commands._count("auto") == 1
     finally:
         os.sched_setaffinity(0, usable)
 
@@ -450,10 +427,11 @@ def test_version_is_printed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), ("run", "check", "preview", "demo", "version")),
+        ((), ("run", "check", "preview", "init", "demo", "version")),
         (("run", "--help"), ("--config", "Exit status")),
         (("check", "--help"), ("--connect", "--schema")),
         (("preview", "--help"), ("EVENTS", "nothing is sent")),
+        (("init", "--help"), ("--topic", "--force", "Exit status")),
         (("demo", "--help"), ("--keep",)),
         (("version", "--help"), ("version",)),
     ],
@@ -462,3 +440,16 @@ def test_help_tells_a_newcomer_what_there_is(arguments: tuple[str, ...], words: 
     done = asked(*arguments, COLUMNS="120", NO_COLOR="1")
     assert not arguments or done.returncode == 0
     assert not [word for word in words if word not in done.stdout + done.stderr]
+
+
+def test_a_shell_completes_commands_and_options_by_the_script_that_is_printed() -> None:
+    asked_for = f'set -e; script=$({COMMAND} --show-completion); printf %s "$script"; true'
+    script = subprocess.run(["bash", "-c", asked_for], capture_output=True, text=True, timeout=PATIENCE)
+    assert script.returncode == 0, script.stderr
+    assert "complete -o default -F _webhook_processor_completion webhook-processor" in script.stdout
+    words = "COMP_WORDS=(webhook-processor check --c) COMP_CWORD=2; COMPREPLY=()"
+    completed = f'{words}; _webhook_processor_completion {COMMAND}; echo "${{COMPREPLY[@]}}"'
+    done = subprocess.run(
+        ["bash", "-c", f"{script.stdout}\n{completed}"], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.stdout.split() == ["--config", "--connect"], done.stderr

@@ -1,4 +1,4 @@
-"""The command line: run, check, preview, demo, version.
+"""The commands: run, check, preview, init, demo, version.
 
 What a command needs is imported when it runs, so that `version` and `--help` answer at once.
 """
@@ -10,27 +10,26 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from processor import __version__, startup
+from processor.cli.init import init
+from processor.cli.verdict import judges, refuse
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
 
     from processor.config.settings import Settings
-    from processor.core.redaction import Secrets
     from processor.core.request.preparation import Preparation
-    from processor.errors import ConfigError
     from processor.model import Finding
 
 app = typer.Typer(
     name="webhook-processor",
     help="Deliver every event of a Kafka topic to a webhook, and lose none.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -83,7 +82,7 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
     try:
         worker = number_in(os.environ)
     except ConfigError as error:
-        _refuse(error)
+        refuse(error)
     count = 1 if worker is not None else _count(workers)
     settings = _settings(file)
     facts = {} if worker is None else {"worker": worker}
@@ -93,7 +92,7 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
         with asyncio.Runner(loop_factory=_loop_factory()) as loop:
             status = loop.run(_running(settings, worker, count))
     except ConfigError as error:
-        _refuse(error, settings.secrets)
+        refuse(error, settings.secrets)
     except FatalError as error:
         structlog.get_logger().error("ended", error=str(error))
         output.leave(1)
@@ -167,6 +166,9 @@ def preview(
         if line.strip():
             shown = _preview(preparation, line.removesuffix(b"\n").removesuffix(b"\r"))
             typer.echo(json.dumps(shown, ensure_ascii=False))
+
+
+app.command()(init)
 
 
 @app.command()
@@ -243,25 +245,9 @@ def _settings(file: Path | None, *, with_libraries: bool = True) -> Settings:
     from processor.errors import ConfigError
 
     try:
-        return loading.load(file, os.environ, *(_judges() if with_libraries else ()))
+        return loading.load(file, os.environ, *(judges() if with_libraries else ()))
     except ConfigError as error:
-        _refuse(error)
-
-
-def _judges() -> Iterator[Callable[[Settings], object]]:
-    from processor.kafka.options import refuse_unknown
-    from processor.web.tls import refuse_unusable
-
-    yield lambda settings: refuse_unknown(settings.kafka, settings.dead_letter)
-    yield lambda settings: refuse_unusable(settings.destination.tls)
-
-
-def _refuse(error: ConfigError, secrets: Secrets | None = None) -> NoReturn:
-    with contextlib.suppress(OSError):  # the status says it all the same
-        for problem in error.problems:
-            told = secrets.strike(str(problem)) if secrets else str(problem)
-            typer.echo(f"error {told}", err=True)
-    raise typer.Exit(2) from None
+        refuse(error)
 
 
 def _preview(preparation: Preparation, value: bytes) -> dict[str, Any]:
