@@ -145,10 +145,10 @@ def drained(terminal: int) -> bytes:
 def test_it_ends_with_1_if_something_does_not_add_up() -> None:
     program = """if True:
         import sys
-        from processor import demo
-        demo.TICKS = 3
-        demo.Endpoint._judge = lambda *_: (200, {})  # takes also what it should refuse
-        sys.exit(demo.demo(keep=True))
+        from processor.demo import show
+        show.TICKS = 3
+        show.Endpoint._judge = lambda *_: (200, {})  # takes also what it should refuse
+        sys.exit(show.demo(keep=True))
     """
     with running("-c", program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         said, _ = process.communicate(timeout=PATIENCE)
