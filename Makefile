@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIN := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test faults campaign soak peers lint types format docs chart lock clean bench profile apiserver image compose
+.PHONY: help demo test quick faults campaign soak peers lint types format docs chart lock clean bench profile apiserver image compose
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ test: $(STAMP)  ## the whole suite, with linters, types and a real Apache Kafka
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tests $(ARGS)
+
+quick: $(STAMP)  ## linters, types and the unit tests that cost little: some 20 seconds
+	@$(BIN)/python -m tests.quick $(ARGS)
 
 faults: $(STAMP)  ## every fault of the fault suite, the campaign and the soak: some 100 minutes
 	FAULTS=long $(BIN)/python -m pytest tests/faults

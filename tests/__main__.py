@@ -37,7 +37,7 @@ _PART = (
 def main(arguments: Sequence[str]) -> int:
     """The exit status: pytest's, the worse of two."""
     if any(Path(argument.partition("::")[0]).exists() for argument in arguments):
-        return _run(*_COVERED, *arguments)
+        return run(*_COVERED, *arguments)
     with tempfile.TemporaryFile() as told:
         waiting = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments, *WAITING],
@@ -45,12 +45,12 @@ def main(arguments: Sequence[str]) -> int:
             stderr=subprocess.STDOUT,
         )
         os.nice(STEP_BACK)
-        computing = _run(*_COVERED, *arguments, *(f"--ignore={place}" for place in WAITING))
+        computing = run(*_COVERED, *arguments, *(f"--ignore={place}" for place in WAITING))
         status = worse(waiting.wait(), computing)
         told.seek(0)
         sys.stdout.buffer.write(told.read())
         sys.stdout.flush()
-    return status or (0 if is_part(arguments) else _run(*_GATE))
+    return status or (0 if is_part(arguments) else run(*_GATE))
 
 
 def is_part(arguments: Sequence[str]) -> bool:
@@ -64,7 +64,8 @@ def worse(*statuses: int) -> int:
     return max(map(abs, ran), default=NOTHING_COLLECTED)
 
 
-def _run(*arguments: str) -> int:
+def run(*arguments: str) -> int:
+    """The exit status of Python with these arguments."""
     return subprocess.run([sys.executable, *arguments], check=False).returncode
 
 

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import __main__ as halves
+from tests import quick
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,3 +59,22 @@ def test_both_halves_are_asked_for_the_tests_that_are_wanted() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for module in ("tests/test_halves.py::", "tests/benchmarks/test_judge.py::"):
         assert module in done.stdout
+
+
+def test_the_quick_loop_asks_for_every_unit_test_once_and_for_few_examples() -> None:
+    ours, others = quick.halves()
+    assert (ours, others) == ([quick.DECISIONS], [quick.UNIT, f"--ignore={quick.DECISIONS}"])
+    assert list((ROOT / quick.DECISIONS).rglob("test_*.py"))
+    assert settings.get_profile("quick").max_examples < settings().max_examples
+
+
+def test_the_quick_loop_leaves_out_what_is_slow_and_is_green_when_the_rest_is() -> None:
+    part = "--ignore-glob=*/test_[!ned]*.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.quick", "-vv", part], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tests/unit/core/request/test_nesting.py::" in done.stdout
+    assert "tests/unit/traffic/test_delivery.py::" in done.stdout
+    assert "tests/unit/kafka/test_embedded.py::" not in done.stdout
+    assert "no issues found" in done.stdout

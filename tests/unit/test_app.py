@@ -19,6 +19,8 @@ from tests.support.apache_kafka import Broker
 from tests.support.endpoint import Endpoint, Reply
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def broker() -> Iterator[EmbeddedBroker]:

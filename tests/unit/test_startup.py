@@ -10,6 +10,8 @@ import pytest
 
 from processor import __version__
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60
 HEAVY = {"aiohttp", "httptools", "prometheus_client", "rich", "structlog", "uvloop"}
 """What none but `run`, `demo` and `check --connect` have to wait for; rich also lays out the help."""

@@ -305,6 +305,7 @@ async def test_closing_does_not_wait_for_those_who_dawdle(said: bytes) -> None:
         writer.close()
 
 
+@pytest.mark.slow
 async def test_closing_does_not_wait_for_those_who_do_not_read() -> None:
     pages = Shown()
     pages.exposition = bytes(50_000_000)

@@ -24,6 +24,8 @@ from tests.support.endpoint import HOST, Endpoint, unused_port
 from tests.support.patience import PATIENCE
 from tests.unit.cli.typing import COMMAND, asked, typed
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[2]
 CASES: list[dict[str, Any]] = json.loads((TESTS / "vectors" / "requests.json").read_text())
 BASE: dict[str, Any] = {

@@ -85,6 +85,7 @@ def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
     assert done.stderr.endswith("settings.yaml: cannot be written: No such file or directory\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends_early", [False, True])
 def test_on_a_terminal_what_was_not_said_is_asked_until_it_can_be_used(
     tmp_path: Path, ends_early: bool

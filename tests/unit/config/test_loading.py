@@ -1191,6 +1191,7 @@ def test_what_is_no_yaml_is_told_with_its_line(write: Write, text: str, line: in
     assert found.message.startswith("is not YAML: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["a: \0", "a: " + "[" * 5000])
 def test_yaml_that_stumbles_without_a_line_is_a_problem_and_no_crash(write: Write, text: str) -> None:
     file = write(text)
@@ -1572,6 +1573,7 @@ LIBRARY_WORDS = re.compile(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("junk", JUNK)
 def test_whatever_is_wrong_is_told_in_our_words_with_its_place(write: Write, junk: str) -> None:
     for name in EXAMPLES:

@@ -16,6 +16,7 @@ from processor.config.schema import of_file
 from processor.config.settings import Settings
 from processor.config.sources.documents import read
 from processor.errors import ConfigError
+from tests.support.examples import examples
 from tests.unit.config.test_loading import EXAMPLES, FILE
 
 SCHEMA = jsonschema.Draft202012Validator(of_file())
@@ -75,7 +76,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("settings")
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(600), deadline=None, suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(sorted(KINDS)), value=values)
 def test_whatever_check_takes_the_schema_takes(folder: Path, name: str, value: Any) -> None:
     said = put(name, value)
@@ -83,7 +84,7 @@ def test_whatever_check_takes_the_schema_takes(folder: Path, name: str, value: A
         SCHEMA.validate(said)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(EXACT), value=st.one_of(st.integers(-2, 10**7), st.booleans(), st.none(), words))
 def test_of_numbers_and_switches_check_takes_what_the_schema_takes(
     folder: Path, name: str, value: Any

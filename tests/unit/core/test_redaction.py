@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.core.redaction import LEARNED, Secrets
+from tests.support.examples import examples
 
 Encoder = Callable[[str], str]
 
@@ -61,7 +62,7 @@ BODIES = st.text(st.sampled_from('ab01 .,:{}[]"<>\n'), max_size=30)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(SECRETS, BODIES, BODIES)
 def test_a_secret_is_struck_in_every_spelling(name: str, secret: str, before: str, after: str) -> None:
     written = ENCODERS[name](secret)
@@ -73,7 +74,7 @@ def test_a_secret_is_struck_in_every_spelling(name: str, secret: str, before: st
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(SECRETS, st.integers(0, 60))
 def test_none_is_shown_in_half_where_a_text_is_cut(name: str, secret: str, length: int) -> None:
     written = ENCODERS[name](secret)
@@ -158,6 +159,7 @@ def test_of_a_secret_url_nothing_is_shown_behind_the_host() -> None:
     assert secrets.url("https://h.example.org/a") == "https://h.example.org/a"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape", ["hunter2-correct-hors", "%41", r"\u0041", "&#65;", "aGk", "+", "a b", "%252525", "\\\\\\/"]
 )

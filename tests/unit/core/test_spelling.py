@@ -99,6 +99,7 @@ def test_a_short_text_has_to_stand_alone(text: str) -> None:
     assert all(len(each) >= 5 for each in plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape", [r"\ud83d\ude00", "%41", "%F0%9F%98%80", "&amp;", "%2525252541", "\\\\", "&", "%", r"\ud83d"]
 )

@@ -44,6 +44,7 @@ def test_a_pattern_finds_what_is_written_beside_it(pattern: str) -> None:
     assert [topic for topic in TOPICS if matches(pattern, topic)] == PATTERNS[pattern]
 
 
+@pytest.mark.slow
 def test_a_pattern_finds_what_the_library_subscribes_by_it() -> None:
     with EmbeddedBroker() as broker:
         for topic in [*TOPICS, ALWAYS]:

@@ -11,6 +11,8 @@ from processor.kafka import embedded
 from processor.kafka.embedded import EmbeddedBroker
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 PRODUCE = 0  # the protocol's number of the request
 
 Running = EmbeddedBroker | embedded._Configured

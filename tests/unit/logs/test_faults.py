@@ -20,6 +20,8 @@ from processor.kafka.embedded import EmbeddedBroker
 from tests.support.endpoint import HOST, Arrival, Endpoint, Reply, unused_port
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 EVENTS = 40
 
 

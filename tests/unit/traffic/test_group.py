@@ -130,6 +130,7 @@ async def test_a_topic_that_is_missing_is_looked_for_until_it_is_there() -> None
     await house.watched(lambda: house.group.topics_fault() is None)
 
 
+@pytest.mark.slow
 async def test_a_protocol_that_may_be_switched_off_is_said_of_one_who_never_was_a_member(
     lines: list[MutableMapping[str, Any]],
 ) -> None:

@@ -117,6 +117,7 @@ def test_when_three_of_ten_fail_for_ever_all_of_them_are_dead_letters(bad: bytes
     assert steady.committed() == 1_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [BAD, NOTHING], ids=["refused", "unusable"])
 @pytest.mark.parametrize("burst", [100, 3_000])
 def test_what_works_is_found_behind_what_does_not_and_pays_for_it(bad: bytes, burst: int) -> None:

@@ -25,6 +25,8 @@ from tests.support.endpoint import (
 from tests.support.patience import PATIENCE
 from tests.unit.admin.asking import SECONDS, ask, error, hanging, opened, post, response, send
 
+pytestmark = pytest.mark.slow
+
 OK = b"HTTP/1.1 200 OK\r\n"
 EMPTY = OK + b"Content-Length: 0\r\n\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

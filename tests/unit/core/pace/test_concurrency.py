@@ -27,6 +27,8 @@ from tests.unit.core.pace.links import (
 )
 from tests.unit.core.request.vector_arc import VectorArc
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(3)
 
 

@@ -25,6 +25,7 @@ from processor.core.progress.lanes import Order
 from processor.core.progress.offset_codec import NO_MARKS, Marks, Span, decode, encode, read
 from processor.model import RECORD_OVERHEAD_BYTES, Assigned, Partition, Position, Record
 from tests.support.builders import FIRST, SECOND, THIRD, assigned, record, records
+from tests.support.examples import examples
 
 FOURTH = Partition("others", 0)
 ALL = (FIRST, SECOND, THIRD)
@@ -1067,7 +1068,9 @@ class FlowMachine(RuleBasedStateMachine):
 
 
 def test_no_order_of_events_breaks_a_promise() -> None:
-    run_state_machine_as_test(FlowMachine, settings=settings(max_examples=300, stateful_step_count=50))
+    run_state_machine_as_test(
+        FlowMachine, settings=settings(max_examples=examples(300), stateful_step_count=50)
+    )
 
 
 def test_what_was_read_later_can_start_first_and_nothing_is_left_out() -> None:

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 from processor.core.progress.lanes import Lanes, Order
 from processor.model import Record
 from tests.support.builders import record, records
+from tests.support.examples import examples
 
 LANE_OF: dict[Order, Callable[[Record], Hashable]] = {
     Order.KEY: lambda record: record.key if record.key is not None else (record.offset,),
@@ -127,7 +128,9 @@ class LanesMachine(RuleBasedStateMachine):
 
 
 def test_every_lane_keeps_its_order_and_none_starves_or_leaks() -> None:
-    run_state_machine_as_test(LanesMachine, settings=settings(max_examples=100, stateful_step_count=40))
+    run_state_machine_as_test(
+        LanesMachine, settings=settings(max_examples=examples(100), stateful_step_count=40)
+    )
 
 
 @pytest.mark.parametrize("order", list(Order))

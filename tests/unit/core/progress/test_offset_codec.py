@@ -21,6 +21,7 @@ from processor.core.progress.offset_codec import (
     encode,
     read,
 )
+from tests.support.examples import examples
 
 GOLDEN = "kwp1:170b4bc7:AgO5B6Af"
 GOLDEN_BASE = 42
@@ -152,7 +153,7 @@ def longest_that_fits(base: int, spans: Sequence[Span], limit: int) -> int:
     return max(count for count, size in enumerate(sizes) if size <= limit)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(histories(max_size=12), st.integers(0, 80))
 def test_a_limit_keeps_the_longest_prefix_that_fits_and_says_so(
     history: tuple[int, list[Span]], limit: int

@@ -14,6 +14,7 @@ from hypothesis.stateful import (
 from processor.core.progress.offset_codec import LIMIT, Span, decode, encode
 from processor.core.progress.offsets import Offsets
 from processor.model import Position
+from tests.support.examples import examples
 
 
 def begun(committed: Position | None = None, *received: int) -> Offsets:
@@ -262,4 +263,6 @@ class OffsetsMachine(RuleBasedStateMachine):
 
 
 def test_no_order_of_events_commits_what_is_not_finished() -> None:
-    run_state_machine_as_test(OffsetsMachine, settings=settings(max_examples=200, stateful_step_count=50))
+    run_state_machine_as_test(
+        OffsetsMachine, settings=settings(max_examples=examples(200), stateful_step_count=50)
+    )

@@ -9,6 +9,8 @@ import pytest
 from processor.core.request.transform import Method
 from tests.benchmarks.shapes import SHAPES, costs, plain
 
+pytestmark = pytest.mark.slow
+
 KIB = 1024
 SIZES = (16 * KIB, 64 * KIB, 1024 * KIB)
 RATIO = 600

@@ -9,6 +9,7 @@ from yarl import URL
 
 from processor.core.request.endpoint import Endpoint, Origin, is_host
 from processor.errors import EventError
+from tests.support.examples import examples
 
 BASE = "https://h.example/base"
 
@@ -368,7 +369,7 @@ def segments(path: str, decodings: int = 4) -> set[str]:
     return found | (segments(unquote(path), decodings - 1) if decodings else set())
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(full_paths, texts, st.sampled_from([BASE, "https://h.example", "https://h.example/?a=1"]))
 def test_a_resolved_url_belongs_to_the_configured_origin_or_an_allowed_host(
     full_path: str, append_path: str, base: str

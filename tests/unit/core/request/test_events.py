@@ -12,6 +12,7 @@ from processor.core.request.events import Event, Number, decode, is_truthy, json
 from processor.core.request.nesting import DEEPEST
 from processor.errors import EventError
 from tests.support.builders import event
+from tests.support.examples import examples
 
 LONG = "9" * 5000
 
@@ -124,7 +125,7 @@ SCRAPS = st.sampled_from(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.lists(SCRAPS, max_size=12).map("".join))
 def test_with_halves_of_surrogates_the_same_is_json_as_for_the_standard_library(inner: str) -> None:
     value = f'{{"a":"\\ud83d",{inner}}}'.encode()

@@ -29,6 +29,7 @@ from processor.errors import EventError
 from processor.model import Request
 from processor.web.request_writer import Writer
 from tests.benchmarks.shapes import plain, untraced
+from tests.support.examples import examples
 
 EXAMPLES = 500 * int(os.environ.get("HOSTILE_EVENTS", "1"))
 ORIGINS = ("https://h.example", "https://other.example", "http://other.example")
@@ -173,8 +174,9 @@ def check(request: Request, value: bytes, envelope: Envelope) -> None:
         assert origin == ORIGINS[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", Method)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(EXAMPLES), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     value=anything,
     envelope=st.sampled_from((*[Envelope.RUDDERSTACK] * 3, Envelope.NONE)),

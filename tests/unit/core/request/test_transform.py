@@ -18,6 +18,7 @@ from processor.core.request.transform import Method, Prepared, RequestPolicy, Tr
 from processor.errors import EventError
 from processor.model import Headers, Request
 from tests.support.builders import event
+from tests.support.examples import examples
 
 CASES = json.loads((Path(__file__).parents[3] / "vectors" / "requests.json").read_text(encoding="utf-8"))
 URL = "https://h.example/base"
@@ -608,7 +609,7 @@ def is_allowed(url: str) -> bool:
     return known or (parts.scheme in ("http", "https") and parts.hostname == "other.example")
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(events, st.sampled_from(Method), st.booleans())
 def test_whatever_an_event_says_it_is_sent_by_the_rules_or_refused(
     subject: dict[str, Any], method: Method, ascii_only: bool
@@ -647,7 +648,7 @@ def test_whatever_bytes_stand_in_a_member_it_is_sent_or_refused(
     assert isinstance(request, Request) or request.code in CODES
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(events, st.sampled_from(Method), st.booleans())
 def test_what_is_passed_on_unchanged_would_be_prepared_the_same(
     subject: dict[str, Any], method: Method, ascii_only: bool

@@ -18,6 +18,8 @@ from tests.broker.test_source_contract import RealRig
 from tests.broker.test_start_on_kafka import starts
 from tests.support.patience import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 SINCE = 1_000_000_000.0
 OFFSET_FETCH = 9
 """The protocol's number for it."""
