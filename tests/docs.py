@@ -6,11 +6,12 @@ from pathlib import Path
 import yaml
 from pydantic.fields import FieldInfo
 
+from deploy.dashboard import grafana
 from processor.config import loading
 from processor.config.scaffold import default_of
 from processor.telemetry.metrics import Telemetry
 from processor.workers.metrics import CrewTelemetry, Together
-from tests.packaging.deploy import dashboard, scene
+from tests.packaging.deploy import scene
 from tests.packaging.helm import made as chart
 from tests.support.builders import snapshot
 
@@ -107,4 +108,4 @@ def _default(field: FieldInfo) -> str:
 if __name__ == "__main__":
     for file, content in {**written(), **chart.files()}.items():
         file.write_text(content, encoding="utf-8")
-    dashboard.FILE.write_text(dashboard.written(), encoding="utf-8")
+    grafana.FILE.write_text(grafana.written(), encoding="utf-8")

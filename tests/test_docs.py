@@ -15,13 +15,13 @@ import confluent_kafka
 import pytest
 import typer.main
 
+from deploy.dashboard import grafana
 from processor.cli.commands import app
 from processor.config import loading
 from processor.core.request.preparation import Preparation
 from processor.kafka.embedded import EmbeddedBroker
 from processor.model import Request
 from tests import docs
-from tests.packaging.deploy import dashboard
 from tests.packaging.helm import made as chart
 from tests.support.endpoint import Endpoint
 from tests.unit.core.pace import links
@@ -110,7 +110,7 @@ def test_files_that_are_generated_are_marked_so_and_are_there() -> None:
     marked = {file for line in lines if "generated" in line for file in ROOT.glob(line.split()[0])}
     assert len(marked) > len([line for line in lines if not line.startswith("#")])
     whole = {file for file in chart.files() if file.suffix == ".json"}
-    assert {*whole, dashboard.FILE, *ROOT.glob("*.lock"), *ROOT.glob("deploy/*.lock")} <= marked
+    assert {*whole, grafana.FILE, *ROOT.glob("*.lock"), *ROOT.glob("deploy/*.lock")} <= marked
 
 
 def test_a_line_of_the_changelog_stands_under_what_it_is() -> None:

@@ -14,11 +14,11 @@ import promql_parser
 import pytest
 import yaml
 
+from deploy.dashboard import grafana
 from tests import docs
-from tests.packaging.deploy import dashboard
 from tests.packaging.deploy.scene import ALERTS, ROOT
 
-BOARD: dict[str, Any] = json.loads(dashboard.FILE.read_text(encoding="utf-8"))
+BOARD: dict[str, Any] = json.loads(grafana.FILE.read_text(encoding="utf-8"))
 RULES: list[dict[str, Any]] = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]
 VARIABLES = ("datasource", "namespace", "job", "instance", "destination")
 NOT_OURS = re.compile(r"up|ALERTS|process_\w+")
@@ -71,11 +71,11 @@ def faults(board: dict[str, Any]) -> Iterator[str]:
         "ids": len({panel["id"] for panel in board["panels"]}) == len(board["panels"]),
         "titles": len({panel["title"] for panel in board["panels"]}) == len(board["panels"]),
         "overlap": not any(_overlap(*pair) for pair in itertools.combinations(places, 2)),
-        "place": all(at["x"] + at["w"] <= dashboard.COLUMNS and min(at["w"], at["h"]) > 0 for at in places),
+        "place": all(at["x"] + at["w"] <= grafana.COLUMNS and min(at["w"], at["h"]) > 0 for at in places),
         "unit": all(panel["fieldConfig"]["defaults"].get("unit") for panel in panels(board)),
         "description": all(panel.get("description", "").endswith(".") for panel in panels(board)),
         "datasource": all(
-            part.get("datasource") == dashboard.SOURCE
+            part.get("datasource") == grafana.SOURCE
             for part in (*panels(board), *targets(board), *board["templating"]["list"][1:])
         ),
     }
@@ -106,7 +106,7 @@ def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
 
 
 def test_the_file_is_the_one_that_the_panels_make() -> None:
-    assert dashboard.FILE.read_text(encoding="utf-8") == dashboard.written(), "run `make docs`"
+    assert grafana.FILE.read_text(encoding="utf-8") == grafana.written(), "run `make docs`"
 
 
 def test_the_dashboard_is_in_order() -> None:

@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from tests.packaging.deploy.panels import ROWS, WHERE, Panel, Row
-from tests.packaging.deploy.scene import ROOT
+from deploy.dashboard.panels import ROWS, WHERE, Panel, Row
 
-FILE = ROOT / "helm" / "kafka-webhook-processor" / "files" / "dashboard.json"
+FILE = Path(__file__).parents[2] / "helm" / "kafka-webhook-processor" / "files" / "dashboard.json"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 SCHEMA = 42
 COLUMNS = 24

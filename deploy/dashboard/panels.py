@@ -1,7 +1,7 @@
 """What the dashboard shows, row by row.
 
 `@name{…}` in a query stands for our metric of that name, or one of the process (`@process_…`), chosen by
-the dashboard's variables. `dashboard.py` makes Grafana's JSON of it.
+the dashboard's variables. `grafana.py` makes Grafana's JSON of it.
 """
 
 # ruff: noqa: E501 (tables, an entry a line)

@@ -1,0 +1,1 @@
+"""What is shipped beside the package, and how it is made."""

@@ -1,0 +1,1 @@
+"""The dashboard: its panels, and the JSON that Grafana wants of them."""
