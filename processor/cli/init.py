@@ -101,9 +101,9 @@ def _write(text: str, output: Path, *, force: bool) -> None:
     except OSError as error:
         typer.echo(f"error {output}: cannot be written: {error.strerror}", err=True)
         raise typer.Exit(1) from None
-    file_option = f"-c {shlex.quote(str(output))}"
+    said = f"-c {shlex.quote(str(output))}"
     typer.echo(f"ok    {output} is written")
-    typer.echo(f"next  webhook-processor check --connect {file_option}; the same with preview, then with run")
+    typer.echo(f"next  webhook-processor check --connect {said}, then preview {said} EVENTS, then run {said}")
 
 
 def _refuse_to_replace(output: Path) -> None:

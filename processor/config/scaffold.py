@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from itertools import chain, count
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -166,7 +166,7 @@ def _section(section: str, said: dict[str, Any]) -> str:
 def _setting(name: str, field: FieldInfo, said: dict[str, Any]) -> Iterator[str]:
     if name not in said and name not in SHOWN:
         return
-    yield from _comment(str(field.description))
+    yield from _comment(f"{field.description}{_choices(field)}")
     leaf = name.rpartition(".")[2]
     if name in said:
         if name == URL and is_secret_url(said[name]):
@@ -175,6 +175,14 @@ def _setting(name: str, field: FieldInfo, said: dict[str, Any]) -> Iterator[str]
     else:
         value = REFERENCES[name] if name in REFERENCES else default_of(field)
         yield f"  #{leaf}: {written(value)}"
+
+
+def _choices(field: FieldInfo) -> str:
+    """What may be said, where that is one of a few words that the description does not name."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    words = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    unnamed = any(word not in str(field.description) for word in words)
+    return f" One of {', '.join(words)}." if unnamed else ""
 
 
 def _comment(text: str) -> Iterator[str]:

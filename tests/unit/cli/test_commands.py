@@ -455,3 +455,16 @@ def test_a_shell_completes_commands_and_options_by_the_script_that_is_printed() 
         ["bash", "-c", f"{script.stdout}\n{completed}"], capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.stdout.split() == ["--config", "--connect"], done.stderr
+
+
+def test_completion_is_installed_for_whose_shell_it_is(tmp_path: Path) -> None:
+    asked_for = f"{COMMAND} --install-completion; exit $?"
+    done = subprocess.run(
+        ["bash", "-c", asked_for],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=os.environ | {"HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "webhook-processor" in (tmp_path / ".bashrc").read_text(encoding="utf-8")

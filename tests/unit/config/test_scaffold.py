@@ -120,6 +120,13 @@ def test_what_settings_say_of_themselves_stands_above_them() -> None:
     assert "  #order: key\n" in text
 
 
+def test_words_to_choose_from_are_named_where_the_description_does_not() -> None:
+    text = scaffold(answered())
+    assert "spoken to. One of plaintext, ssl, sasl_plaintext, sasl_ssl.\n" in text
+    assert "One of PLAIN, SCRAM-SHA-256" in text
+    assert text.count("One of") == 3
+
+
 def test_taking_the_marks_away_changes_nothing_but_where_secrets_come_from(file: Path) -> None:
     text = scaffold(answered())
     plain = read(file, text)
