@@ -251,7 +251,7 @@ class Section(BaseModel):
     """A part of the settings; names that are none of it are refused."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True, defer_build=True
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True
     )
 
     @field_validator("*", mode="before")
