@@ -51,12 +51,15 @@ def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None)
 
     The queue limits are per process; the library's own are 100,000 records and 64 MiB. With limits so low
     its own back-off of a second, and one of 100 ms too, lets a fast process run dry. A fetch is held whole,
-    and unpacked: what it brings counts compressed here, and a hundred times that is no rarity in memory.
+    and unpacked: what it brings counts compressed here, and a hundred times that is no rarity in memory. It
+    brings some of several partitions: one that is read far ahead of the others finishes far beyond its
+    position, and the commit metadata has room for so many pieces only.
     """
     options: Options = {
         "queued.min.messages": 200,
         "queued.max.messages.kbytes": 16_384,
         "fetch.max.bytes": 1024 * 1024,
+        "fetch.message.max.bytes": 128 * 1024,
         "fetch.queue.backoff.ms": 10,
         "check.crcs": True,
         **client_options(kafka),

@@ -80,15 +80,19 @@ class Assignment:
         self.blocked.discard(offset)
         return was_blocked
 
-    def crowds(self, whole: bool, limit: int) -> bool:
-        """Metadata of that limit holds all that is finished, or not; whether `crowded` changes by that.
+    def crowds(self, length: int | None, limit: int) -> bool:
+        """All that is finished takes metadata of that length, or (None) more than `limit`; whether this
+        changes `crowded`.
 
-        What does not fit may be restored. Only what was read can finish, and make room: where nothing can
-        finish by itself, more has to be read. What is withheld cannot, nor what its lane keeps behind it:
-        only deliveries pay for it, and there may be none but of what is still to be read.
+        What does not fit is repeated by who goes on from here, and what was read already goes on to finish:
+        so it is crowded before its metadata is full, until half of that is free. Only what was read can
+        finish, and make room: where nothing can finish by itself, more has to be read. What is withheld
+        cannot, nor what its lane keeps behind it: only deliveries pay for it, and there may be none but of
+        what is still to be read.
         """
         before = self.crowded
-        is_full = not whole or (before and not self.offsets.fits(limit // 2))
+        enough = limit // 2 if before else limit // 4 * 3
+        is_full = length is None or (length > enough and not self.offsets.fits(enough))
         waits_for_others = len(self.withheld) + self.lanes.behind()
         self.crowded = is_full and self.offsets.unfinished() > waits_for_others
         return self.crowded is not before

@@ -264,7 +264,7 @@ class Flow:
         if commit is None:
             return None
         position, whole = commit
-        self._look_again |= assignment.crowds(whole, limit)
+        self._look_again |= assignment.crowds(len(position.metadata) if whole else None, limit)
         return position
 
     def _hold(self, assignment: Assignment) -> Hold | None:

@@ -585,12 +585,15 @@ def test_what_is_withheld_of_an_assignment_that_is_over_counts_for_nothing() -> 
     assert (flow.held(), flow.waiting()) == ({}, (0, 0))
 
 
-def test_metadata_near_its_limit_holds_nothing_before_it_overflows() -> None:
-    flow = running_flow(*many_holes(), policy=FlowPolicy(max_metadata_bytes=30))
-    for one in many_holes()[1:12:2]:
+def test_a_partition_is_held_before_its_metadata_overflows_but_not_long_before() -> None:
+    flow = running_flow(*many_holes(), policy=FlowPolicy(max_metadata_bytes=80))
+    held = []
+    for one in many_holes()[1::2]:
         flow.finished(one)
-    assert len(flow.commits()[FIRST].metadata) == 30
-    assert flow.held() == {}
+        held.append((len(flow.commits()[FIRST].metadata), bool(flow.held())))
+    assert all(is_held is (size > 60) for size, is_held in held)
+    assert {is_held for _, is_held in held} == {False, True}
+    assert max(size for size, _ in held) <= 80
 
 
 def test_a_dead_letter_that_cannot_be_written_holds_its_partition_only() -> None:
