@@ -56,6 +56,7 @@ def test_lines_keep_their_order_and_come_whole(pipe: tuple[int, int], flags: int
     assert not any(writer.lost.values())
 
 
+@pytest.mark.slow
 def test_lines_of_processes_that_share_a_pipe_are_never_mixed(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     code = (

@@ -153,6 +153,7 @@ async def test_brokers_that_do_not_know_the_protocol_are_told_at_once(
     assert str(lines[0]["reason"]).endswith("too old")
 
 
+@pytest.mark.slow
 async def test_a_membership_that_is_unproven_for_long_is_told_and_so_is_its_return(
     lines: list[MutableMapping[str, Any]],
 ) -> None:

@@ -22,6 +22,8 @@ from tests.support.fakes import FakeSource
 from tests.unit.traffic.test_delivery import House as Alone
 from tests.unit.traffic.test_pipeline import House
 
+pytestmark = pytest.mark.slow
+
 CREDIT = BudgetPolicy().credit
 BAD = b'{"n": "bad"}'
 NOTHING = b"no JSON at all"
@@ -117,7 +119,6 @@ def test_when_three_of_ten_fail_for_ever_all_of_them_are_dead_letters(bad: bytes
     assert steady.committed() == 1_000
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bad", [BAD, NOTHING], ids=["refused", "unusable"])
 @pytest.mark.parametrize("burst", [100, 3_000])
 def test_what_works_is_found_behind_what_does_not_and_pays_for_it(bad: bytes, burst: int) -> None:

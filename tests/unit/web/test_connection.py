@@ -35,6 +35,7 @@ def answering_then(first: bytes, unasked: bytes, ended: asyncio.Event) -> Behavi
     return behave
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", UNASKED)
 @pytest.mark.parametrize("interim", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"])
 async def test_an_idle_connection_that_is_flooded_is_ended(kind: str, interim: bytes) -> None:

@@ -16,6 +16,8 @@ from tests.support.endpoint import HOST, Endpoint, Reply, unused_port
 from tests.unit.admin.asking import error, opened, post, response, send, settings
 from tests.unit.web.dialling import Names, watched
 
+pytestmark = pytest.mark.slow
+
 CONFIGURED = "http://configured.example/hook"
 LOOPBACK = ["127.0.0.0/8"]
 EVERYWHERE = ["0.0.0.0/0", "::/0"]
