@@ -211,6 +211,8 @@ class Account:
         self.deliveries = 0
         self.paid: tuple[set[str], set[str]] = set(), set()
         """Dead letters that have to be paid for: those of requests, and those that became none."""
+        self.buried: set[str] = set()
+        """Good records that became dead letters."""
         self.refused: set[str] = set()
         self.failing: set[str] = set()
         """Good records that became dead letters, and all that failed, since something was delivered last."""
@@ -491,10 +493,7 @@ class Account:
         """A record that failed only while the endpoint was down is not to blame, and others fail with it."""
         history, policy = self._history, self._history.shape
         if code == "refused":
-            self.refused.add(item.name)
-            credit = policy.admission.budget and policy.admission.budget.credit
-            if history.demands.budget and credit and len(self.refused) > credit:
-                self._fail(Promise.BUDGET, f"{item.name} is one of {len(self.refused)} good records")
+            self._is_within_credit(item)
         elif (
             not item.fair_failures
             and policy.admission.circuit.enabled
@@ -504,6 +503,16 @@ class Account:
             history.count("buried by an outage")
             if history.demands.circuit:
                 self._fail(Promise.OUTAGE, f"{item.name} never failed but in an outage")
+
+    def _is_within_credit(self, item: Item) -> None:
+        """Nothing was delivered meanwhile. What is written again was paid for before."""
+        if item.name in self.buried:
+            return
+        self.buried.add(item.name)
+        self.refused.add(item.name)
+        budget = self._history.shape.admission.budget
+        if self._history.demands.budget and budget and len(self.refused) > budget.credit:
+            self._fail(Promise.BUDGET, f"{item.name} is one of {len(self.refused)} good records")
 
     def _is_patient(self) -> bool:
         """Whether an outage may take as long as it likes, and is noticed before a record's time is up."""
