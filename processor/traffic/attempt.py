@@ -99,6 +99,10 @@ class Run(Struct, eq=False, gc=False):
             return Stage.BLOCKED_LETTER if self.letter.is_waiting else Stage.LETTER
         return Stage.ANSWER if self.is_sent else Stage.RETRY
 
+    def over(self) -> None:
+        """Nothing more is done for it: what it holds may hold it, and no collector looks (`gc=False`)."""
+        self.letter, self.cancel = None, nothing
+
     def sent(self, leave: Leave, wall: float, downtime: float) -> None:
         """A request left; `downtime`: for how long the endpoint had been down before, all told."""
         self.leave, self.last_attempt, self.is_sent = leave, wall, True

@@ -123,18 +123,18 @@ class Delivery:
         if run is None or (waiting_only and run.stage in (Stage.ANSWER, Stage.LETTER)):
             return False
         del self._runs[record.partition, record.offset]
+        stage = run.stage
         run.cancel()
+        run.over()
         self.withheld.forget(run)
-        if run.stage is not Stage.LETTER:  # one that is being written may well arrive
+        if stage is not Stage.LETTER:  # one that is being written may well arrive
             self._give_back(run)
-        if run.stage is Stage.ANSWER:
+        if stage is Stage.ANSWER:
             self._admission.ended(run.leave, None, self._clock.time(), self._chance())
             self._move()
         elif run in self._due:
             self._due.remove(run)
         return True
-
-    # Attempts
 
     def _attempt(self, run: Run) -> None:
         assert run.request is not None
@@ -279,8 +279,6 @@ class Delivery:
         self._circuit_was = self._circuit.state()
         self._telemetry.circuit_changed(self._circuit_was, self._circuit.reason(), answer)
 
-    # The end of a record
-
     def _skip(self, run: Run, reason: str) -> None:
         self._give_back(run)
         self._telemetry.skipped(reason)
@@ -317,4 +315,5 @@ class Delivery:
 
     def _settle(self, run: Run) -> None:
         del self._runs[run.record.partition, run.record.offset]
+        run.over()
         self._listener.settled(run.record)
