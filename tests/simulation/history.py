@@ -25,6 +25,8 @@ LAST_STOP = 60.0
 TRICKLE = 15.0
 """Seconds between the records that still come then: without any, nobody could tell an endpoint that is
 down from records that fail for ever."""
+LATELY = 60.0
+"""What came so lately need not be delivered yet."""
 ANSWER_SECONDS = 32.0
 """So long after trouble with commits an answer may still be waited for."""
 
@@ -292,7 +294,7 @@ class Run:
         )
 
     def _is_held_by_its_order(self) -> bool:
-        """Whether each partition that is left begins with a record that the endpoint never takes.
+        """Whether each partition that is left begins with a record that the endpoint never takes, or is new.
 
         Where the order is that of the partition nothing else of it may be sent, so that nothing is delivered
         that would pay for it: such a topic is held until the operator lets that kind pass.
@@ -301,8 +303,12 @@ class Run:
         for item in self._items.values():
             if not item.is_terminal:
                 heads.setdefault(item.partition, item)
+        stuck = [head for head in heads.values() if head.kind is not Kind.GOOD]
+        lately = self.world.now - LATELY
         is_ordered = self._plan.shape.flow.order is Order.PARTITION
-        return is_ordered and bool(heads) and all(head.kind is not Kind.GOOD for head in heads.values())
+        return (
+            is_ordered and bool(stuck) and all(h in stuck or h.produced_at > lately for h in heads.values())
+        )
 
     def _is_at_end(self, position: Position, log: Log) -> bool:
         return position.offset == log.end and (log.number == 0 or topic_of(position) == log.topic_id)

@@ -153,8 +153,11 @@ class Circuit:
         return self._reason
 
     def is_doubted(self) -> bool:
-        """Whether several records failed since the last one that did not."""
-        return len(self._failing) > 1
+        """Whether several records fail: since the last one that did not, and of late.
+
+        One alone that goes on to fail, when the others have long gone to another process, is not spared.
+        """
+        return len(self._failing) > 1 and self._are_several()
 
     def room(self, now: float, in_flight: int) -> int | None:
         """How many may leave now; None: as many as anybody likes."""
@@ -250,4 +253,7 @@ class Circuit:
     def _tells_of_the_endpoint(self, counts: dict[Sign, int]) -> bool:
         if counts[Sign.UNREACHABLE]:
             return True
+        return self._are_several()
+
+    def _are_several(self) -> bool:
         return len(set().union(*(bucket.records for bucket in self._buckets))) > 1

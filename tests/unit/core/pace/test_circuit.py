@@ -93,6 +93,15 @@ def test_several_records_that_fail_with_none_that_does_not_between_them_cast_dou
     assert not circuit.is_doubted()
 
 
+def test_one_record_that_alone_goes_on_to_fail_casts_no_doubt_on_it_any_more() -> None:
+    circuit = Circuit(POLICY)
+    tell(circuit, Sign.SERVER_ERROR, Sign.SERVER_ERROR, records=iter([7, 8]))
+    assert circuit.is_doubted()
+    for at in range(1, POLICY.minimum + 1):
+        circuit.told(Sign.THROTTLED, 7, NOW + at * 100.0, NOW + at * 100.0, 1.0)
+    assert (circuit.state(), circuit.is_doubted()) == (State.CLOSED, False)
+
+
 def test_fewer_failures_than_the_share_leave_it_closed() -> None:
     circuit = Circuit(POLICY)
     for _ in range(100):
