@@ -174,14 +174,16 @@ async def test_two_that_join_and_leave_lose_nothing_and_repeat_nothing(stage: Bu
         await second.until("deliveries_total", "delivered", at_least=100)
         assert await first.terminate() == 0
         third = await join(house)
+        await third.until("assigned_partitions", at_least=1)
+        here.produce(numbered(events, events + 1000))  # whatever is left, it has something to do
         await third.until("deliveries_total", "delivered", at_least=100)
         assert await second.terminate() == 0
-        await until_all_have_come(endpoint, events)
+        await until_all_have_come(endpoint, events + 1000)
         assert await third.terminate() == 0
-        assert set(map(number, endpoint.requests)) == set(range(events))
+        assert set(map(number, endpoint.requests)) == set(range(events + 1000))
         assert repeats(endpoint) == 0
         assert in_order_per_key(endpoint)
-    assert here.committed() == events
+    assert here.committed() == events + 1000
 
 
 async def test_a_process_whose_static_name_another_one_takes_ends_and_loses_nothing(stage: Build) -> None:
