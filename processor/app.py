@@ -31,10 +31,9 @@ from processor.status import Status
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.telemetry.unreadable import Reading
-from processor.traffic.dead_letters import Letters
-from processor.traffic.delivery import Delivery
+from processor.traffic.assembly import Policies, Rooms, Traffic, World, assemble
 from processor.traffic.group import Group
-from processor.traffic.pipeline import LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
+from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
 from processor.web.client import Client
 
 MEASURE_SECONDS = 10.0
@@ -113,9 +112,8 @@ class App:
         rooms.push_async_callback(self._client.close)
         self._producer.open(self._telemetry.troubled)
         rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
-        self._delivery = self._build_delivery(loop)
-        self._pipeline = self._build_pipeline(loop)
-        self._delivery.attach(self._pipeline)
+        self._traffic = self._build_traffic(loop)
+        self._pipeline = self._traffic.pipeline
         self._group = Group(
             self._flow,
             Inquiry(self._settings.kafka),
@@ -165,36 +163,37 @@ class App:
         if not await self._consumer.close(CLOSE_SECONDS):
             log.warning("the group was not left in time", seconds=CLOSE_SECONDS)
 
-    def _build_delivery(self, loop: asyncio.AbstractEventLoop) -> Delivery:
+    def _build_traffic(self, loop: asyncio.AbstractEventLoop) -> Traffic:
         settings = self._settings
+        delivery = settings.delivery
         self._preparation = Preparation(settings.preparation_policy())
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
-        return Delivery(
-            preparation=self._preparation,
-            admission=self._admission,
-            policy=settings.retry_policy(),
-            letters=Letters(
-                settings.dead_letter_policy(),
-                self._producer,
-                loop,
-                random.random,
-                self._telemetry,
-                self._retention.oldest,
+        return assemble(
+            Policies(
+                retry=settings.retry_policy(),
+                dead_letter=settings.dead_letter_policy(),
+                pipeline=PipelinePolicy(
+                    delivery.commit_interval, delivery.drain_timeout, settings.lease_policy()
+                ),
             ),
-            sender=self._client,
-            clock=loop,
-            wall_clock=time.time,
-            chance=random.random,
-            telemetry=self._telemetry,
-            live=self._live,
+            World(
+                source=self._consumer,
+                sender=self._client,
+                dead_letters=self._producer,
+                clock=loop,
+                wall_clock=time.time,
+                chance=random.random,
+                failed=self._fail,
+                oldest=self._retention.oldest,
+            ),
+            Rooms(
+                preparation=self._preparation,
+                flow=self._flow,
+                admission=self._admission,
+                telemetry=self._telemetry,
+                live=self._live,
+            ),
         )
-
-    def _build_pipeline(self, loop: asyncio.AbstractEventLoop) -> Pipeline:
-        delivery = self._settings.delivery
-        policy = PipelinePolicy(
-            delivery.commit_interval, delivery.drain_timeout, self._settings.lease_policy()
-        )
-        return Pipeline(policy, self._flow, self._consumer, self._delivery, loop, self._telemetry, self._fail)
 
     def _build_status(self, loop: asyncio.AbstractEventLoop) -> Status:
         return Status(
@@ -202,7 +201,7 @@ class App:
             now=loop.time,
             admission=self._admission,
             flow=self._flow,
-            delivery=self._delivery,
+            delivery=self._traffic.delivery,
             group=self._group,
             reading=self._reading,
             consumer=self._consumer,

@@ -106,6 +106,7 @@ COVERED_BY = {
     "backpressure": "pipeline",
     "dead_letters": "delivery",
     "pages": "server",
+    "assembly": "pipeline",
     "attempt": "delivery",
     "snapshot": "metrics",
     "status": "app",

@@ -197,19 +197,17 @@ async def deliver(feed: Feed, events: int, wanted: Filter | None = None) -> int:
     loop = asyncio.get_running_loop()
     app, sender = App(settings()), Sender(events, loop)
     app.__dict__.update(_client=sender, _consumer=feed)
-    app._delivery = app._build_delivery(loop)
-    app._pipeline = app._build_pipeline(loop)
-    app._delivery.attach(app._pipeline)
-    app._pipeline.start()
+    pipeline = app._build_traffic(loop).pipeline
+    pipeline.start()
     looking = None if wanted is None else loop.create_task(look(app, wanted))
     began = time.process_time_ns()
-    feed.open(app._pipeline.take, loop)
+    feed.open(pipeline.take, loop)
     await sender.done
     took = time.process_time_ns() - began
     if looking:
         looking.cancel()
     stopped = loop.create_future()
-    app._pipeline.stop(lambda: stopped.set_result(None))
+    pipeline.stop(lambda: stopped.set_result(None))
     await stopped
     return took
 

@@ -335,7 +335,7 @@ class Run:
     def _is_empty(self, process: Process) -> None:
         if process.is_up:
             self.history.fail(Promise.STOP, process.name, "the last stop does not end")
-        left = (process.rooms.in_flight(), process.rooms.flow.waiting())
+        left = (process.admission.in_flight(), process.flow.waiting())
         if left != (0, (0, 0)):
             self.history.fail(Promise.IN_FLIGHT, process.name, f"{left} is left when all is over")
 

@@ -1,7 +1,4 @@
-"""One process: the real rooms between a source, an endpoint and a dead-letter topic that are played.
-
-`build` is the one place that knows how the product is put together.
-"""
+"""One process: the real rooms between a source, an endpoint and a dead-letter topic that are played."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,19 +8,16 @@ from typing import NamedTuple
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
 from processor.core.pace.admission import Admission
-from processor.core.progress.flow import Flow
+from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.request.preparation import Preparation, PreparationPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.model import Position, Record
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
-from processor.traffic.attempt import Sender as Sending
-from processor.traffic.dead_letters import DeadLetters as Writing
-from processor.traffic.dead_letters import Letters
-from processor.traffic.delivery import Delivery
-from processor.traffic.pipeline import LAST_COMMIT_SECONDS, Pipeline
-from processor.traffic.pipeline import Source as Reading
-from tests.simulation.clock import Gate, World
+from processor.traffic.assembly import Policies, Rooms, World, assemble
+from processor.traffic.pipeline import LAST_COMMIT_SECONDS
+from tests.simulation.clock import Gate
+from tests.simulation.clock import World as Worlds
 from tests.simulation.endpoint import EPOCH, Endpoint, Sender
 from tests.simulation.group import Group
 from tests.simulation.ledger import Account, History
@@ -37,69 +31,23 @@ MEASURE_SECONDS = 10.0
 URL = "https://endpoint.example/hook"
 
 
-class Rooms(NamedTuple):
-    """What a process is made of."""
+class Heard(Flow):
+    """Says what is settled before it is."""
 
-    flow: Flow
-    delivery: Delivery
-    pipeline: Pipeline
-    in_flight: Callable[[], int]
-    lease: Callable[[float], float]
-
-
-def build(
-    shape: Shape,
-    *,
-    clock: Gate,
-    wall_clock: Callable[[], float],
-    chance: Callable[[], float],
-    source: Reading,
-    sender: Sending,
-    dead_letters: Writing,
-    failed: Callable[[str], None],
-) -> Rooms:
-    """The product, put together as `processor.app` does it."""
-    telemetry = Telemetry("simulated", wall_clock)
-    flow = Flow(shape.flow)
-    admission = Admission(shape.admission)
-    delivery = Delivery(
-        preparation=Preparation(PreparationPolicy(RequestPolicy(URL), skip_tombstones=shape.skip_tombstones)),
-        admission=admission,
-        policy=shape.retry,
-        letters=Letters(DeadLetterPolicy("simulated", "group", "1"), dead_letters, clock, chance, telemetry),
-        sender=sender,
-        clock=clock,
-        wall_clock=wall_clock,
-        chance=chance,
-        telemetry=telemetry,
-        live=Live(DisclosurePolicy(), clock.time, wall_clock),
-    )
-    pipeline = Pipeline(shape.pipeline, flow, source, delivery, clock, telemetry, failed)
-    return Rooms(flow, delivery, pipeline, admission.in_flight, admission.lease)
-
-
-class Ear:
-    """Hears what the delivery says before the pipeline does."""
-
-    def __init__(self, account: Account, pipeline: Pipeline) -> None:
+    def __init__(self, policy: FlowPolicy, account: Account) -> None:
+        super().__init__(policy)
         self._account = account
-        self.blocked = pipeline.blocked
-        self.delayed = pipeline.delayed
-        self.withheld = pipeline.withheld
-        self.freed = pipeline.freed
-        self.offered = pipeline.offered
-        self._settled = pipeline.settled
 
-    def settled(self, record: Record) -> None:
+    def finished(self, record: Record) -> bool:
         """Nothing more has to be done."""
         self._account.settled(record)
-        self._settled(record)
+        return super().finished(record)
 
 
 class Surroundings(NamedTuple):
     """What all processes of a history share."""
 
-    world: World
+    world: Worlds
     random: Random
     history: History
     group: Group
@@ -142,21 +90,36 @@ class Process:
             batch=shape.batch,
             damage=around.damage,
         )
-        self.rooms = build(
-            shape,
-            clock=self.loop,
-            wall_clock=self.wall_clock,
-            chance=around.random.random,
-            source=self.source,
-            sender=Sender(around.endpoint, around.world, self.loop, self.wall_clock, self.account),
-            dead_letters=DeadLetters(around.letters, self.loop, self.account),
-            failed=partial(around.history.fail, Promise.NO_EXCEPTION, self.name),
+        self.flow, self.admission = Heard(shape.flow, self.account), Admission(shape.admission)
+        self.traffic = assemble(
+            Policies(
+                retry=shape.retry,
+                dead_letter=DeadLetterPolicy("simulated", "group", "1"),
+                pipeline=shape.pipeline,
+            ),
+            World(
+                source=self.source,
+                sender=Sender(around.endpoint, around.world, self.loop, self.wall_clock, self.account),
+                dead_letters=DeadLetters(around.letters, self.loop, self.account),
+                clock=self.loop,
+                wall_clock=self.wall_clock,
+                chance=around.random.random,
+                failed=partial(around.history.fail, Promise.NO_EXCEPTION, self.name),
+            ),
+            Rooms(
+                preparation=Preparation(
+                    PreparationPolicy(RequestPolicy(URL), skip_tombstones=shape.skip_tombstones)
+                ),
+                flow=self.flow,
+                admission=self.admission,
+                telemetry=Telemetry("simulated", self.wall_clock),
+                live=Live(DisclosurePolicy(), self.loop.time, self.wall_clock),
+            ),
         )
-        self.account.waiting = self.rooms.flow.waiting
-        self.account.in_flight = self.rooms.in_flight
-        self.rooms.delivery.attach(Ear(self.account, self.rooms.pipeline))
-        self.source.open(self.rooms.pipeline.take)
-        self.rooms.pipeline.start()
+        self.account.waiting = self.flow.waiting
+        self.account.in_flight = self.admission.in_flight
+        self.source.open(self.traffic.pipeline.take)
+        self.traffic.pipeline.start()
         self._identify()
 
     def _identify(self) -> None:
@@ -165,7 +128,7 @@ class Process:
 
     def leased(self) -> float:
         """For how long its membership is proven, as it says."""
-        return self.rooms.lease(self.loop.time())
+        return self.admission.lease(self.loop.time())
 
     def is_well(self, since: float) -> bool:
         """Whether it was there and nothing happened to it since."""
@@ -188,7 +151,7 @@ class Process:
         self._around.history.note(self.name, "is told to stop")
         self._stop_at = self.account.busy_at = self._around.world.now
         self.account.is_stopping = True
-        self.rooms.pipeline.stop(self._stopped)
+        self.traffic.pipeline.stop(self._stopped)
 
     def _stopped(self) -> None:
         took = self._around.world.now - (self._stop_at or 0)

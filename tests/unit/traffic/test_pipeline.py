@@ -19,10 +19,9 @@ from processor.errors import TransportError, WriteError
 from processor.model import Answer, Lost, Partition, Position, Received, Request, Response, Stopped, Troubled
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
+from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.commits import ANSWER_SECONDS
-from processor.traffic.dead_letters import Letters
-from processor.traffic.delivery import Delivery
-from processor.traffic.pipeline import LAST_COMMIT_SECONDS, Pipeline, PipelinePolicy
+from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
 from tests.support.builders import FIRST, SECOND, assigned, records
 from tests.support.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
 
@@ -47,33 +46,33 @@ class House:
         self.letters = FakeDeadLetters(self.clock)
         self.telemetry = Telemetry("test")
         self.flow = Flow(flow)
-        self.delivery = Delivery(
-            preparation=Preparation(PreparationPolicy(RequestPolicy("https://h.example/base"))),
-            admission=Admission(
-                admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
-            ),
-            policy=RetryPolicy(),
-            letters=Letters(
-                DeadLetterPolicy("test", "group", "1"), self.letters, self.clock, lambda: 1.0, self.telemetry
-            ),
-            sender=self.sender,
-            clock=self.clock,
-            wall_clock=self.clock.time,
-            chance=chance,
-            telemetry=self.telemetry,
-            live=Live(DisclosurePolicy(), self.clock.time, self.clock.time),
+        self.admission = Admission(
+            admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
         )
         self.failures: list[str] = []
-        self.pipeline = Pipeline(
-            PipelinePolicy(commit_interval=1.0, drain_timeout=25.0),
-            self.flow,
-            self.source,
-            self.delivery,
-            self.clock,
-            self.telemetry,
-            self.failures.append,
+        self.pipeline, self.delivery = assemble(
+            Policies(
+                retry=RetryPolicy(),
+                dead_letter=DeadLetterPolicy("test", "group", "1"),
+                pipeline=PipelinePolicy(commit_interval=1.0, drain_timeout=25.0),
+            ),
+            World(
+                source=self.source,
+                sender=self.sender,
+                dead_letters=self.letters,
+                clock=self.clock,
+                wall_clock=self.clock.time,
+                chance=chance,
+                failed=self.failures.append,
+            ),
+            Rooms(
+                preparation=Preparation(PreparationPolicy(RequestPolicy("https://h.example/base"))),
+                flow=self.flow,
+                admission=self.admission,
+                telemetry=self.telemetry,
+                live=Live(DisclosurePolicy(), self.clock.time, self.clock.time),
+            ),
         )
-        self.delivery.attach(self.pipeline)
         self.source.open(self.pipeline.take)
         self.pipeline.start()
         self.stops = 0

@@ -1,0 +1,86 @@
+"""The traffic of one process, put together: the one place that knows which room is told by which.
+
+Promise: whoever runs traffic, in production, in a test, a simulation or a benchmark, runs the same wiring.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from processor.clock import Clock
+from processor.core.dead_letter import DeadLetterPolicy
+from processor.core.pace.admission import Admission
+from processor.core.progress.flow import Flow
+from processor.core.request.preparation import Preparation
+from processor.core.retry import RetryPolicy
+from processor.telemetry.live_events import Live
+from processor.telemetry.metrics import Telemetry
+from processor.traffic.attempt import Sender
+from processor.traffic.dead_letters import DeadLetters, Letters
+from processor.traffic.delivery import Delivery
+from processor.traffic.pipeline import Pipeline, PipelinePolicy, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """What the operator said of it."""
+
+    retry: RetryPolicy
+    dead_letter: DeadLetterPolicy
+    pipeline: PipelinePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What it touches. `oldest`: the timestamp before which a record's time is not to be that of its letter.
+
+    `failed` is told why it cannot go on.
+    """
+
+    source: Source
+    sender: Sender
+    dead_letters: DeadLetters
+    clock: Clock
+    wall_clock: Callable[[], float]
+    chance: Callable[[], float]
+    failed: Callable[[str], None]
+    oldest: Callable[[], float] = lambda: -math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """What it shares with those who ask how it stands."""
+
+    preparation: Preparation
+    flow: Flow
+    admission: Admission
+    telemetry: Telemetry
+    live: Live
+
+
+class Traffic(NamedTuple):
+    """It begins with `pipeline.start`; facts of the source go to `pipeline.take`."""
+
+    pipeline: Pipeline
+    delivery: Delivery
+
+
+def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
+    """Put it together; nothing happens yet."""
+    clock, chance, telemetry = world.clock, world.chance, rooms.telemetry
+    delivery = Delivery(
+        preparation=rooms.preparation,
+        admission=rooms.admission,
+        policy=policies.retry,
+        letters=Letters(policies.dead_letter, world.dead_letters, clock, chance, telemetry, world.oldest),
+        sender=world.sender,
+        clock=clock,
+        wall_clock=world.wall_clock,
+        chance=chance,
+        telemetry=telemetry,
+        live=rooms.live,
+    )
+    pipeline = Pipeline(policies.pipeline, rooms.flow, world.source, delivery, clock, telemetry, world.failed)
+    delivery.attach(pipeline)
+    return Traffic(pipeline, delivery)
