@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from processor.errors import TransportError
-from processor.model import Answer, Sign
+from processor.model import Answer, Response, Sign
 
 _DELIVERED = Sign.DELIVERED
 _UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "tls"))
@@ -87,44 +87,48 @@ class Effort(NamedTuple):
     is_foreign: bool = False
 
 
-def sign_of(policy: RetryPolicy, answer: Answer) -> Sign:
-    """What `answer` says of the endpoint."""
-    if isinstance(answer, TransportError):
-        return Sign.UNREACHABLE if answer.reason in _UNREACHABLE else Sign.NO_ANSWER
-    if answer.status in policy.delivered_statuses:
-        return _DELIVERED
-    if answer.status not in policy.retried_statuses:
-        return Sign.REFUSED
-    return Sign.THROTTLED if answer.status == 429 else Sign.SERVER_ERROR
+class Reading(NamedTuple):
+    """An answer, read once: what it says of the endpoint, and for how long that asks to be left alone.
 
-
-def pause(policy: RetryPolicy, answer: Answer, now: float) -> float | None:
-    """Seconds for which the endpoint asks to be left alone, as far as that is followed; None: it does not.
-
-    `now` is the time as a timestamp, for `Retry-After` dates.
+    `pause` is seconds, as far as the policy follows them; None: it does not ask.
     """
-    if isinstance(answer, TransportError) or answer.status not in policy.retried_statuses:
-        return None
+
+    sign: Sign
+    pause: float | None = None
+
+
+_ACCEPTED = Reading(_DELIVERED)
+
+
+def read(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
+    """What `answer` says; `now` is the time as a timestamp, for `Retry-After` dates."""
+    if isinstance(answer, TransportError):
+        return Reading(Sign.UNREACHABLE if answer.reason in _UNREACHABLE else Sign.NO_ANSWER)
+    if answer.status in policy.delivered_statuses:
+        return _ACCEPTED
+    if answer.status not in policy.retried_statuses:
+        return Reading(Sign.REFUSED)
+    sign = Sign.THROTTLED if answer.status == 429 else Sign.SERVER_ERROR
+    return Reading(sign, _pause(policy, answer, now))
+
+
+def judge(policy: RetryPolicy, answer: Answer, reading: Reading, effort: Effort, *, chance: float) -> Verdict:
+    """What to do after `answer`, which delivered nothing; `chance` is a number from 0 to 1."""
+    if reading.sign is Sign.REFUSED:
+        return Never(Reason.REFUSED)
+    if effort.is_foreign and isinstance(answer, TransportError) and answer.reason == "blocked":
+        return Never(Reason.ENDPOINT_NOT_ALLOWED)
+    after = _wait(policy, effort.attempts, chance, reading.pause)
+    if not effort.is_spared and _is_exhausted(policy, effort, after):
+        return Never(Reason.RETRIES_EXHAUSTED)
+    return Again(after)
+
+
+def _pause(policy: RetryPolicy, answer: Response, now: float) -> float | None:
     if answer.status not in _RETRY_AFTER_STATUSES or not answer.retry_after:
         return None
     seconds = seconds_from(answer.retry_after, now)
     return None if seconds is None else min(seconds, policy.max_retry_after)
-
-
-def judge(policy: RetryPolicy, answer: Answer, effort: Effort, *, now: float, chance: float) -> Verdict:
-    """What to do after `answer`, which delivered nothing.
-
-    `now` is the time as a timestamp (for `Retry-After` dates), `chance` a number from 0 to 1.
-    """
-    sign = sign_of(policy, answer)
-    if sign is Sign.REFUSED:
-        return Never(Reason.REFUSED)
-    if effort.is_foreign and isinstance(answer, TransportError) and answer.reason == "blocked":
-        return Never(Reason.ENDPOINT_NOT_ALLOWED)
-    after = _wait(policy, effort.attempts, chance, pause(policy, answer, now))
-    if not effort.is_spared and _is_exhausted(policy, effort, after):
-        return Never(Reason.RETRIES_EXHAUSTED)
-    return Again(after)
 
 
 def _is_exhausted(policy: RetryPolicy, effort: Effort, after: float) -> bool:

@@ -14,7 +14,7 @@ from processor.core import dead_letter
 from processor.core.age import age as record_age
 from processor.core.age import known
 from processor.core.dead_letter import Failure
-from processor.core.pace.admission import Leave
+from processor.core.pace.admission import Permit
 from processor.core.pace.budget import Fault
 from processor.core.retry import Effort, Reason
 from processor.errors import TransportError
@@ -73,7 +73,7 @@ def nothing() -> None:
 
 
 class Run(Struct, eq=False, gc=False):
-    """A record under way; a new one has no leave, and no times yet."""
+    """A record under way; a new one has no permit, and no times yet."""
 
     record: Record
     attempts: int = 0
@@ -88,7 +88,7 @@ class Run(Struct, eq=False, gc=False):
     is_foreign: bool = False
     first_attempt: float | None = None
     last_attempt: float | None = None
-    leave: Leave = Leave(-math.inf, False, 0)
+    permit: Permit = Permit(-math.inf, False, 0)
     started_at: float = -math.inf
     downtime: float = 0.0
 
@@ -103,11 +103,11 @@ class Run(Struct, eq=False, gc=False):
         """Nothing more is done for it: what it holds may hold it, and no collector looks (`gc=False`)."""
         self.letter, self.cancel = None, nothing
 
-    def sent(self, leave: Leave, wall: float, downtime: float) -> None:
+    def sent(self, permit: Permit, wall: float, downtime: float) -> None:
         """A request left; `downtime`: for how long the endpoint had been down before, all told."""
-        self.leave, self.last_attempt, self.is_sent = leave, wall, True
+        self.permit, self.last_attempt, self.is_sent = permit, wall, True
         if self.attempts == 0:
-            self.started_at, self.first_attempt, self.downtime = leave.at, wall, downtime
+            self.started_at, self.first_attempt, self.downtime = permit.at, wall, downtime
 
     def answered(self, now: float, wall: float, downtime: float, *, is_spared: bool) -> Effort:
         """It was answered; what has been spent on it since. `is_spared`: not held against it."""
@@ -120,7 +120,7 @@ class Run(Struct, eq=False, gc=False):
 
     def tried(self, attempts: int) -> Tried:
         """Its last attempt, which is the one of that number, as those see it who look on."""
-        return Tried(self.record, self.request, attempts, self.leave.at)
+        return Tried(self.record, self.request, attempts, self.permit.at)
 
     def refusal(self, answer: Answer, reason: Reason) -> Failure:
         """What is to be written down of it when it is given up after `answer`."""

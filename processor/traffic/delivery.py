@@ -24,7 +24,7 @@ from processor.core.pace.admission import Admission, Outcome
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import State
 from processor.core.request.preparation import Preparation, Skipped
-from processor.core.retry import Again, Effort, Never, Reason, RetryPolicy, judge
+from processor.core.retry import Again, Effort, Never, Reading, Reason, RetryPolicy, judge
 from processor.errors import EventError
 from processor.model import Answer, Partition, Record, Request, Response, Sign
 from processor.telemetry.live_events import Live
@@ -130,7 +130,7 @@ class Delivery:
         if stage is not Stage.LETTER:  # one that is being written may well arrive
             self._give_back(run)
         if stage is Stage.ANSWER:
-            self._admission.ended(run.leave, None, self._clock.time(), self._chance())
+            self._admission.ended(run.permit, None, self._clock.time(), self._chance())
             self._move()
         elif run in self._due:
             self._due.remove(run)
@@ -139,22 +139,23 @@ class Delivery:
     def _attempt(self, run: Run) -> None:
         assert run.request is not None
         now = self._clock.time()
-        leave = self._admission.started(now)
-        run.sent(leave, self._wall_clock(), self._circuit.downtime(now))
+        permit = self._admission.started(now)
+        run.sent(permit, self._wall_clock(), self._circuit.downtime(now))
         run.cancel = self._sender.send(run.request, partial(self._answered, run))
 
     def _answered(self, run: Run, answer: Answer) -> None:
         now, wall = self._clock.time(), self._wall_clock()
         if run.paid:
             self._give_back(run)
-        self._telemetry.attempted(answer, now - run.leave.at)
-        sign = retry.sign_of(self._policy, answer)
+        self._telemetry.attempted(answer, now - run.permit.at)
+        reading = retry.read(self._policy, answer, wall)
+        sign = reading.sign
         if sign is _DELIVERED:
             if self._live.is_watched:
                 self._live.delivered(run.tried(run.attempts + 1), answer)
             self._delivered(run, now, wall)
         else:
-            self._declined(run, answer, sign, now, wall)
+            self._declined(run, answer, reading, now, wall)
         if self._circuit.state() is not self._circuit_was:
             self._say_circuit(answer)
         if sign is not _DELIVERED or self._due or self.withheld.count:
@@ -162,19 +163,20 @@ class Delivery:
 
     def _delivered(self, run: Run, now: float, wall: float) -> None:
         if run.is_foreign:
-            self._admission.ended(run.leave, None, now, self._chance())
+            self._admission.ended(run.permit, None, now, self._chance())
         else:
-            self._admission.accepted(run.leave, now)
+            self._admission.accepted(run.permit, now)
         self._telemetry.delivered(age(run.record.timestamp, wall))
         if self.withheld.kinds.known:
             self.withheld.kinds.delivered(run.record)
         self._settle(run)
 
-    def _declined(self, run: Run, answer: Answer, sign: Sign, now: float, wall: float) -> None:
+    def _declined(self, run: Run, answer: Answer, reading: Reading, now: float, wall: float) -> None:
         chance = self._chance()
-        self._admission.ended(run.leave, self._outcome(run, answer, sign, wall), now, chance)
+        self._admission.ended(run.permit, self._outcome(run, reading), now, chance)
         run.delivered_before = self._admission.delivered()
-        match judge(self._policy, answer, self._effort(run, sign, now, wall), now=wall, chance=chance):
+        effort = self._effort(run, reading.sign, now, wall)
+        match judge(self._policy, answer, reading, effort, chance=chance):
             case Again(after):
                 self._telemetry.retried(run.record, answer, run.attempts, after)
                 self._live.retried(run.tried(run.attempts), answer, after)
@@ -188,15 +190,15 @@ class Delivery:
                 self.withheld.refused(run, refusal, now)
                 self._listener.withheld(run.record)
 
-    def _outcome(self, run: Run, answer: Answer, sign: Sign, wall: float) -> Outcome | None:
+    def _outcome(self, run: Run, reading: Reading) -> Outcome | None:
         """What the answer tells of the endpoint; nothing if the event chose another one."""
         if run.is_foreign:
             return None
-        pause = retry.pause(self._policy, answer, wall) or 0.0
-        return Outcome((run.record.partition, run.record.offset), sign, run.delivered_before, pause)
+        record = run.record.partition, run.record.offset
+        return Outcome(record, reading.sign, run.delivered_before, reading.pause or 0.0)
 
     def _effort(self, run: Run, sign: Sign, now: float, wall: float) -> Effort:
-        is_down = self._admission.is_down(run.leave, sign, now)
+        is_down = self._admission.is_down(run.permit, sign, now)
         downtime = self._circuit.downtime(now)
         return run.answered(now, wall, downtime, is_spared=is_down and not run.is_foreign)
 

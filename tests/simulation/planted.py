@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from processor.core import retry
 from processor.core.dead_letter import Failure
-from processor.core.pace.admission import Admission, Leave
+from processor.core.pace.admission import Admission, Permit
 from processor.core.pace.budget import Budget
 from processor.core.progress import offset_codec
 from processor.core.progress.commit_requests import CommitRequests
@@ -18,7 +18,7 @@ from processor.core.progress.lanes import Lanes
 from processor.core.progress.offset_codec import Span
 from processor.core.progress.offsets import Offsets
 from processor.core.progress.topic_identity import TopicIdentities, TopicIds
-from processor.core.retry import RetryPolicy
+from processor.core.retry import Reading, RetryPolicy
 from processor.errors import TransportError
 from processor.logs.writer import LogWriter
 from processor.model import Answer, Partition, Position, Record, Sign
@@ -143,10 +143,12 @@ def _nothing_restored(base: int, metadata: str) -> tuple[Span, ...]:
     return ()
 
 
-def _taken_for_delivered(these: Callable[[int], bool], policy: RetryPolicy, answer: Answer) -> Sign:
+def _taken_for_delivered(
+    these: Callable[[int], bool], policy: RetryPolicy, answer: Answer, now: float
+) -> Reading:
     if not isinstance(answer, TransportError) and these(answer.status):
-        return Sign.DELIVERED
-    return _SIGN_OF(policy, answer)
+        return Reading(Sign.DELIVERED)
+    return _READ(policy, answer, now)
 
 
 def _always_idle(flow: Flow, partitions: Iterable[Partition]) -> bool:
@@ -164,10 +166,10 @@ def _runs_though_lost(pipeline: Pipeline, partitions: frozenset[Partition]) -> N
     pipeline._flow.released(partitions)
 
 
-def _leaks(admission: Admission, leave: Leave, outcome: object, now: float, chance: float) -> None:
+def _leaks(admission: Admission, permit: Permit, outcome: object, now: float, chance: float) -> None:
     if outcome is None:
         return
-    _ENDED(admission, leave, outcome, now, chance)  # type: ignore[arg-type]
+    _ENDED(admission, permit, outcome, now, chance)  # type: ignore[arg-type]
 
 
 def _holds_a_slot(delivery: Delivery, run: Run, delay: float) -> None:
@@ -254,7 +256,7 @@ _BEGUN = TopicIdentities.begun
 _ASSIGNMENT_OF = Flow._assignment_of
 _ABANDON = Delivery.abandon
 _DECODE = offset_codec.decode
-_SIGN_OF = retry.sign_of
+_READ = retry.read
 _ENDED = Admission.ended
 _CAME_BACK = Commits._came_back
 
@@ -284,12 +286,12 @@ BUGS = (
     Bug(
         "a redirect counts as delivered",
         "Go senders",
-        ((retry, "sign_of", partial(_taken_for_delivered, lambda status: 300 <= status < 400)),),
+        ((retry, "read", partial(_taken_for_delivered, lambda status: 300 <= status < 400)),),
     ),
     Bug(
         "a refusal counts as delivered",
         "common",
-        ((retry, "sign_of", partial(_taken_for_delivered, lambda status: 400 <= status < 500)),),
+        ((retry, "read", partial(_taken_for_delivered, lambda status: 400 <= status < 500)),),
     ),
     Bug(
         "a revoked partition is released while it runs", "Parallel Consumer", ((Flow, "idle", _always_idle),)

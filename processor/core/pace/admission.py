@@ -40,8 +40,8 @@ class AdmissionPolicy:
     """Codes and statuses of failures that always become dead letters, and cost nothing."""
 
 
-class Leave(Struct, frozen=True, gc=False):
-    """A request that left: when, whether as a probe, and how many deliveries had been made by then."""
+class Permit(Struct, frozen=True, gc=False):
+    """What a request left with: when, whether as a probe, and how many deliveries had been made by then."""
 
     at: float
     is_probe: bool
@@ -80,32 +80,32 @@ class Admission:
 
     # Facts
 
-    def started(self, now: float) -> Leave:
+    def started(self, now: float) -> Permit:
         """A request left; ask `room()` before."""
         self._in_flight += 1
         self._concurrency.started(self._in_flight)
         if self._rate:
             self._rate.started(now)
-        return Leave(now, self._circuit.started(), self._delivered)
+        return Permit(now, self._circuit.started(), self._delivered)
 
-    def accepted(self, leave: Leave, now: float) -> None:
+    def accepted(self, permit: Permit, now: float) -> None:
         """It was answered, and delivered."""
-        if leave.is_probe:
-            self.ended(leave, Outcome(None, Sign.DELIVERED, None, 0.0), now, 0.0)
+        if permit.is_probe:
+            self.ended(permit, Outcome(None, Sign.DELIVERED, None, 0.0), now, 0.0)
             return
         self._in_flight -= 1
         self._delivered += 1
         self._budget.delivered()
-        self._concurrency.ended(now, leave.at, False)
-        self._circuit.told(_DELIVERED, None, leave.at, now, 0.0)
+        self._concurrency.ended(now, permit.at, False)
+        self._circuit.told(_DELIVERED, None, permit.at, now, 0.0)
 
-    def ended(self, leave: Leave, outcome: Outcome | None, now: float, chance: float) -> None:
+    def ended(self, permit: Permit, outcome: Outcome | None, now: float, chance: float) -> None:
         """It was answered; None: it was given up, or told nothing of the endpoint."""
         self._in_flight -= 1
         was = self._circuit.state()
         if outcome is not None:
-            self._told(leave, outcome, now, chance)
-        elif leave.is_probe:
+            self._told(permit, outcome, now, chance)
+        elif permit.is_probe:
             self._circuit.probed(None, now, chance)
         if was is State.OPEN and self._circuit.state() is State.HALF_OPEN:
             self._concurrency.restarted()
@@ -180,7 +180,7 @@ class Admission:
         wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate)
         return wakes_at if wakes_at > now else None
 
-    def is_down(self, leave: Leave, sign: Sign, now: float) -> bool:
+    def is_down(self, permit: Permit, sign: Sign, now: float) -> bool:
         """Whether a request that left so, and failed with `sign`, may have failed because all fail.
 
         It was not reached, it is down, or nothing was delivered meanwhile and other records fail too.
@@ -189,7 +189,7 @@ class Admission:
             return False
         if sign is Sign.UNREACHABLE or self._circuit.state() is State.OPEN:
             return True
-        return leave.delivered == self._delivered and self._circuit.is_doubted()
+        return permit.delivered == self._delivered and self._circuit.is_doubted()
 
     def delivered(self) -> int:
         """How many deliveries were made."""
@@ -213,18 +213,18 @@ class Admission:
 
     # How an answer is weighed
 
-    def _told(self, leave: Leave, outcome: Outcome, now: float, chance: float) -> None:
+    def _told(self, permit: Permit, outcome: Outcome, now: float, chance: float) -> None:
         sign = outcome.sign
         if sign is Sign.DELIVERED:
             self._delivered += 1
             self._budget.delivered()
         elif outcome.delivered_before not in (None, self._delivered):
-            if leave.is_probe:
+            if permit.is_probe:
                 self._circuit.probed(sign, now, chance)
             return
         self._paused_until = max(self._paused_until, now + outcome.pause)
-        if leave.is_probe:
+        if permit.is_probe:
             self._circuit.probed(sign, now, chance)
             return
-        self._concurrency.ended(now, leave.at, sign in _LOAD)
-        self._circuit.told(sign, outcome.record, leave.at, now, chance)
+        self._concurrency.ended(now, permit.at, sign in _LOAD)
+        self._circuit.told(sign, outcome.record, permit.at, now, chance)

@@ -20,9 +20,8 @@ from processor.core.retry import (
     Verdict,
     backoff,
     judge,
-    pause,
+    read,
     seconds_from,
-    sign_of,
 )
 from processor.errors import TransportError
 from processor.model import Answer, Sign
@@ -58,7 +57,7 @@ def machine_elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
 def verdict(
     answer: Answer, policy: RetryPolicy = POLICY, effort: Effort = FIRST, chance: float = 0.0
 ) -> Verdict:
-    return judge(policy, answer, effort, now=NOW, chance=chance)
+    return judge(policy, answer, read(policy, answer, NOW), effort, chance=chance)
 
 
 def asked_to_wait(retry_after: str | None, status: int = 429, chance: float = 0.0) -> float:
@@ -69,7 +68,7 @@ def asked_to_wait(retry_after: str | None, status: int = 429, chance: float = 0.
 
 @pytest.mark.parametrize("status", range(200, 300))
 def test_every_2xx_is_delivered(status: int) -> None:
-    assert sign_of(POLICY, response(status)) is Sign.DELIVERED
+    assert read(POLICY, response(status), NOW).sign is Sign.DELIVERED
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, *range(500, 600)])
@@ -91,7 +90,7 @@ def test_no_answer_is_tried_again(reason: str) -> None:
 
 def test_the_policy_says_which_answers_mean_what() -> None:
     policy = replace(POLICY, delivered_statuses=frozenset({204}), retried_statuses=frozenset({200, 204}))
-    assert sign_of(policy, response(204)) is Sign.DELIVERED
+    assert read(policy, response(204), NOW).sign is Sign.DELIVERED
     assert verdict(response(200), policy) == Again(0.0)
     assert verdict(response(503), policy) == Never(Reason.REFUSED)
 
@@ -174,7 +173,7 @@ def test_an_address_that_may_not_be_spoken_to_ends_an_event_that_chose_it_and_no
     ],
 )
 def test_an_answer_tells_whether_the_endpoint_works(answer: Answer, sign: Sign) -> None:
-    assert sign_of(POLICY, answer) is sign
+    assert read(POLICY, answer, NOW).sign is sign
 
 
 @pytest.mark.parametrize(
@@ -191,11 +190,11 @@ def test_an_answer_tells_whether_the_endpoint_works(answer: Answer, sign: Sign) 
     ],
 )
 def test_a_pause_is_followed_on_429_and_503_up_to_a_limit(answer: Answer, seconds: float | None) -> None:
-    assert pause(POLICY, answer, NOW) == seconds
+    assert read(POLICY, answer, NOW).pause == seconds
 
 
 def test_no_pause_is_followed_on_a_status_that_is_final() -> None:
-    assert pause(replace(POLICY, retried_statuses=frozenset()), response(429, "7"), NOW) is None
+    assert read(replace(POLICY, retried_statuses=frozenset()), response(429, "7"), NOW).pause is None
 
 
 # Waiting

@@ -7,7 +7,7 @@ import pytest
 
 from processor.core.dead_letter import OURS, DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
-from processor.core.pace.admission import Admission, AdmissionPolicy, Leave
+from processor.core.pace.admission import Admission, AdmissionPolicy, Permit
 from processor.core.pace.budget import BudgetPolicy
 from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.pace.rate import RatePolicy
@@ -540,8 +540,8 @@ def test_who_listens_is_told_that_a_record_waits_for_another_attempt(house: Hous
 
 def test_the_time_in_which_the_endpoint_was_down_is_not_held_against_a_record() -> None:
     run = Run(record(timestamp=100.0))
-    run.sent(Leave(1000.0, is_probe=False, delivered=0), 150.0, 40.0)
+    run.sent(Permit(1000.0, is_probe=False, delivered=0), 150.0, 40.0)
     run.answered(1001.0, 151.0, 40.0, is_spared=False)
-    run.sent(Leave(1900.0, is_probe=False, delivered=0), 1050.0, 940.0)
+    run.sent(Permit(1900.0, is_probe=False, delivered=0), 1050.0, 940.0)
     effort = run.answered(2000.0, 1150.0, 940.0, is_spared=True)
     assert effort == Effort(attempts=2, counted=1, elapsed=100.0, age=1050.0, is_spared=True)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.pace.admission import Admission, AdmissionPolicy, Leave, Outcome
+from processor.core.pace.admission import Admission, AdmissionPolicy, Outcome, Permit
 from processor.core.pace.budget import BudgetPolicy, Fault
 from processor.core.pace.circuit import CircuitPolicy, State
 from processor.core.pace.concurrency import ConcurrencyPolicy
@@ -50,7 +50,7 @@ def test_a_request_takes_its_room_until_it_is_answered() -> None:
 
 @given(st.integers(1, 5), st.lists(st.booleans()))
 def test_who_asks_before_never_exceeds_the_limit(limit: int, wishes: list[bool]) -> None:
-    admission, under_way = Admission(AdmissionPolicy(static(limit))), list[Leave]()
+    admission, under_way = Admission(AdmissionPolicy(static(limit))), list[Permit]()
     for wants_to_start in wishes:
         if wants_to_start and admission.room(NOW) > 0:
             under_way.append(admission.started(NOW))
@@ -102,7 +102,7 @@ def test_while_the_circuit_is_open_only_probes_leave() -> None:
     answer(admission, *[Sign.NO_ANSWER] * 10)
     assert admission.circuit().state() is State.OPEN
     assert (admission.room(NOW), admission.wakes_at(NOW), admission.room(NOW + 1.0)) == (0, NOW + 1.0, 1)
-    assert admission.started(NOW + 1.0) == Leave(NOW + 1.0, True, 0)
+    assert admission.started(NOW + 1.0) == Permit(NOW + 1.0, True, 0)
     assert admission.room(NOW + 1.0) == 0
 
 
@@ -132,8 +132,8 @@ def test_a_request_given_up_frees_its_room_and_tells_nothing() -> None:
 def test_a_probe_that_fails_again_while_nothing_else_went_through_is_told_as_one() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
     answer(admission, Sign.DELIVERED, *[Sign.NO_ANSWER] * 9)
-    leave = admission.started(NOW + 1.0)
-    admission.ended(leave, outcome(Sign.NO_ANSWER, 3, before=0), NOW + 1.0, 1.0)
+    permit = admission.started(NOW + 1.0)
+    admission.ended(permit, outcome(Sign.NO_ANSWER, 3, before=0), NOW + 1.0, 1.0)
     assert admission.circuit().failed_probes() == 1
 
 
@@ -234,11 +234,11 @@ def test_an_endpoint_that_was_not_reached_is_never_the_records_fault() -> None:
 def test_an_outage_beyond_its_longest_is_the_records_fault_again() -> None:
     admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(max_outage=60.0)))
     answer(admission, *[Sign.NO_ANSWER] * 10)
-    leave = admission.started(NOW + 60.0)
-    assert admission.is_down(leave, Sign.NO_ANSWER, NOW + 60.0)
+    permit = admission.started(NOW + 60.0)
+    assert admission.is_down(permit, Sign.NO_ANSWER, NOW + 60.0)
     assert not admission.afford(NOW + 60.0, 1.0)
-    assert not admission.is_down(leave, Sign.NO_ANSWER, NOW + 60.1)
-    assert not admission.is_down(leave, Sign.UNREACHABLE, NOW + 60.1)
+    assert not admission.is_down(permit, Sign.NO_ANSWER, NOW + 60.1)
+    assert not admission.is_down(permit, Sign.UNREACHABLE, NOW + 60.1)
     assert admission.afford(NOW + 60.1, 1.0)
     assert admission.circuit().downtime(NOW + 600.0) == 60.0
 
@@ -255,18 +255,18 @@ def test_a_delivery_told_the_short_way_counts_as_any_other_answer_that_delivers(
 ) -> None:
     policy = AdmissionPolicy(ConcurrencyPolicy(3), budget=BudgetPolicy(2, 1))
     long, short, now = Admission(policy), Admission(policy), NOW
-    under_way: list[tuple[Leave, Leave]] = []
+    under_way: list[tuple[Permit, Permit]] = []
     for record, (sign, passed) in enumerate(signs):
         now = max(now + passed, short.wakes_at(now) or now)
         under_way += [(long.started(now), short.started(now)) for _ in range(short.room(now))]
         if not under_way:
             continue
-        long_leave, short_leave = under_way.pop(0)
-        long.ended(long_leave, outcome(sign, record), now, 0.5)
+        long_permit, short_permit = under_way.pop(0)
+        long.ended(long_permit, outcome(sign, record), now, 0.5)
         if sign is Sign.DELIVERED:
-            short.accepted(short_leave, now)
+            short.accepted(short_permit, now)
         else:
-            short.ended(short_leave, outcome(sign, record), now, 0.5)
+            short.ended(short_permit, outcome(sign, record), now, 0.5)
         if sign is Sign.REFUSED:
             assert short.afford(now, 0.5) == long.afford(now, 0.5)
         assert standing(short, now) == standing(long, now)
