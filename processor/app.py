@@ -201,7 +201,7 @@ class App:
             now=loop.time,
             admission=self._admission,
             flow=self._flow,
-            delivery=self._traffic.delivery,
+            dispatch=self._traffic.dispatch,
             group=self._group,
             reading=self._reading,
             consumer=self._consumer,

@@ -22,7 +22,7 @@ from processor.telemetry.snapshot import Snapshot
 from processor.telemetry.unreadable import Reading
 from processor.telemetry.watch import Batch, Filter
 from processor.traffic.attempt import Stage
-from processor.traffic.delivery import Delivery
+from processor.traffic.dispatch import Dispatch
 from processor.traffic.group import Group
 
 WEDGED_SECONDS = 60.0
@@ -37,7 +37,7 @@ class Status:
     now: Callable[[], float]
     admission: Admission
     flow: Flow
-    delivery: Delivery
+    dispatch: Dispatch
     group: Group
     reading: Reading
     consumer: Consumer
@@ -81,9 +81,9 @@ class Status:
             "dead_letters": self.producer.fault() or "ok",
             "draining": "stopping" if self.is_draining else "ok",
             "endpoint": "ok",
-            "events": self.delivery.withheld.said(self.now()) or "ok",
+            "events": self.dispatch.withheld.said(self.now()) or "ok",
         }
-        if (blocked := self.delivery.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
+        if (blocked := self.dispatch.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
             checks["dead_letters"] = f"{blocked} cannot be written"
         if self.settings.kafka.unready and (unreadable := self.reading.unreadable()):
             checks["partitions"] = f"cannot be read: {', '.join(map(str, sorted(unreadable)))}"
@@ -108,16 +108,16 @@ class Status:
 
     def snapshot(self) -> Snapshot:
         """How it stands now, for a scrape."""
-        stages = self.delivery.stages()
+        stages = self.dispatch.stages()
         records, size = self.flow.waiting()
         now = self.now()
         return Snapshot(
             in_flight=self.admission.in_flight(),
             in_flight_limit=self.admission.limit(),
             max_in_flight=self.settings.delivery.max_in_flight,
-            retries_waiting=stages[Stage.RETRY],
+            retries_waiting=stages[Stage.RETRY] + stages[Stage.DUE] + stages[Stage.WITHHELD],
             dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
-            withheld=self.delivery.withheld.counts(),
+            withheld=self.dispatch.withheld.counts(),
             waiting_records=records,
             waiting_bytes=size,
             held=self.flow.held(),

@@ -99,7 +99,6 @@ COVERED_BY = {
     "assignment": "flow",
     "commits": "pipeline",
     "committer": "source_contract",
-    "deliverer": "pipeline",
     "source": "metrics",
     "client": "metrics",
     "quota": "metrics",

@@ -16,9 +16,10 @@ from processor.core.request.preparation import Preparation
 from processor.core.retry import RetryPolicy
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
-from processor.traffic.attempt import Sender
+from processor.traffic.attempt import End, Run, Sender
 from processor.traffic.dead_letters import DeadLetters, Letters
 from processor.traffic.delivery import Delivery
+from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline, PipelinePolicy, Source
 
 
@@ -63,24 +64,40 @@ class Traffic(NamedTuple):
     """It begins with `pipeline.start`; facts of the source go to `pipeline.take`."""
 
     pipeline: Pipeline
-    delivery: Delivery
+    dispatch: Dispatch
 
 
 def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
-    """Put it together; nothing happens yet."""
-    clock, chance, telemetry = world.clock, world.chance, rooms.telemetry
-    delivery = Delivery(
-        preparation=rooms.preparation,
-        admission=rooms.admission,
-        policy=policies.retry,
-        letters=Letters(policies.dead_letter, world.dead_letters, clock, chance, telemetry, world.oldest),
-        sender=world.sender,
-        clock=clock,
-        wall_clock=world.wall_clock,
-        chance=chance,
-        telemetry=telemetry,
-        live=rooms.live,
-    )
-    pipeline = Pipeline(policies.pipeline, rooms.flow, world.source, delivery, clock, telemetry, world.failed)
-    delivery.attach(pipeline)
-    return Traffic(pipeline, delivery)
+    """Put it together; nothing happens yet. Each room makes the one below it, which tells it what happens."""
+    clock, chance, telemetry, live = world.clock, world.chance, rooms.telemetry, rooms.live
+
+    def delivery(ended: Callable[[Run, End], None]) -> Delivery:
+        return Delivery(
+            preparation=rooms.preparation,
+            admission=rooms.admission,
+            policy=policies.retry,
+            sender=world.sender,
+            clock=clock,
+            wall_clock=world.wall_clock,
+            chance=chance,
+            telemetry=telemetry,
+            live=live,
+            ended=ended,
+        )
+
+    def dispatch(pumped: Callable[[], None]) -> Dispatch:
+        return Dispatch(
+            flow=rooms.flow,
+            admission=rooms.admission,
+            letters=Letters(policies.dead_letter, world.dead_letters, clock, chance, telemetry, world.oldest),
+            delivery=delivery,
+            knock_after=policies.retry.max_backoff,
+            clock=clock,
+            chance=chance,
+            telemetry=telemetry,
+            live=live,
+            pumped=pumped,
+        )
+
+    pipeline = Pipeline(policies.pipeline, rooms.flow, world.source, dispatch, clock, telemetry, world.failed)
+    return Traffic(pipeline, pipeline.dispatch)

@@ -1,35 +1,68 @@
-"""One record under way: what it waits for, what has been spent on it, who sends it and who listens.
+"""A request under way, and the record it is for: what it waits for, and what has been spent on it.
 
-Times are monotonic seconds, but for `wall` and `first_attempt` and `last_attempt`: timestamps.
+Promise: a run is at one stage, and goes only where `FOLLOWS` lets it go.
+
+Times are monotonic seconds, but for `wall`, `first_attempt` and `last_attempt`: timestamps.
 """
 
 import math
 from collections.abc import Callable
-from enum import Enum
-from typing import Protocol
+from enum import IntEnum
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from processor.clock import Timer
 from processor.core import dead_letter
 from processor.core.age import age as record_age
 from processor.core.age import known
 from processor.core.dead_letter import Failure
 from processor.core.pace.admission import Permit
 from processor.core.pace.budget import Fault
-from processor.core.retry import Effort, Reason
+from processor.core.retry import Again, Effort, Reason
 from processor.errors import TransportError
 from processor.model import Answer, Record, Request
 from processor.telemetry.live_events import Tried
 from processor.traffic.dead_letters import Letter
 
 
-class Stage(Enum):
-    """What a record under way waits for: an answer, another attempt, or its dead letter."""
+class Stage(IntEnum):
+    """What a record under way waits for."""
 
-    ANSWER = 1
-    RETRY = 2
-    LETTER = 3
-    BLOCKED_LETTER = 4
+    NEW = 1
+    ANSWER = 2
+    RETRY = 3
+    """The time of its next attempt."""
+    DUE = 4
+    """Room for its next attempt."""
+    WITHHELD = 5
+    """Deliveries that pay for its dead letter."""
+    LETTER = 6
+    """The acknowledgement of its dead letter."""
+    BLOCKED_LETTER = 7
+    """The time at which its dead letter, which could not be written, is written again."""
+    OVER = 8
+    """Nothing: it is settled, or given up."""
+
+
+FOLLOWS: dict[Stage, frozenset[Stage]] = {
+    Stage.NEW: frozenset((Stage.ANSWER, Stage.LETTER, Stage.WITHHELD, Stage.OVER)),
+    Stage.ANSWER: frozenset((Stage.RETRY, Stage.WITHHELD, Stage.LETTER, Stage.OVER)),
+    Stage.RETRY: frozenset((Stage.DUE, Stage.OVER)),
+    Stage.DUE: frozenset((Stage.ANSWER, Stage.OVER)),
+    # One that was kept back was never looked into: it may turn out to be no request, or none to be sent.
+    Stage.WITHHELD: frozenset((Stage.ANSWER, Stage.LETTER, Stage.WITHHELD, Stage.OVER)),
+    Stage.LETTER: frozenset((Stage.BLOCKED_LETTER, Stage.OVER)),
+    Stage.BLOCKED_LETTER: frozenset((Stage.LETTER, Stage.OVER)),
+    Stage.OVER: frozenset(),
+}
+"""Where a run may go from where it is."""
+
+WAITING = frozenset((Stage.NEW, Stage.RETRY, Stage.DUE, Stage.WITHHELD, Stage.BLOCKED_LETTER))
+"""Where nothing of a run is under way in the world, so that it can be given up without a trace there."""
+
+_ANSWER = Stage.ANSWER
+"""Looking a member up in its class is dear where it is done for every request."""
 
 
 class Sender(Protocol):
@@ -40,78 +73,57 @@ class Sender(Protocol):
         ...
 
 
-class Listener(Protocol):
-    """Who wants to know what becomes of records."""
-
-    def settled(self, record: Record) -> None:
-        """Nothing more has to be done for `record`, and there is room for another."""
-        ...
-
-    def blocked(self, record: Record) -> None:
-        """The dead letter of `record` could not be written; it will be tried again."""
-        ...
-
-    def delayed(self, record: Record) -> None:
-        """`record` waits for another attempt."""
-        ...
-
-    def withheld(self, record: Record) -> None:
-        """`record` waits until deliveries have paid for its dead letter."""
-        ...
-
-    def freed(self) -> None:
-        """There is room for another record."""
-        ...
-
-    def offered(self, further: float) -> bool:
-        """One new record may start at once, a share `further` of them behind the first; whether one did."""
-        ...
-
-
 def nothing() -> None:
     """There is nothing to call off."""
 
 
+class Attempt(Struct, eq=False, gc=False):
+    """A request under way: what it left with, how it is called off, and the runs it carries."""
+
+    permit: Permit
+    runs: "list[Run]"
+    cancel: Callable[[], None] = nothing
+
+
 class Run(Struct, eq=False, gc=False):
-    """A record under way; a new one has no permit, and no times yet."""
+    """A record under way; a new one has no times yet.
+
+    It refers to its attempt, and that to it, for as long as that is under way: no collector looks here.
+    """
 
     record: Record
+    stage: Stage = Stage.NEW
     attempts: int = 0
     counted: int = 0
     delivered_before: int | None = None
-    is_sent: bool = False
     paid: Fault | None = None
     """What its dead letter was paid as, which is written or may have to be."""
     letter: Letter | None = None
-    cancel: Callable[[], None] = nothing
+    timer: Timer | None = None
+    """Rings when its next attempt is due."""
+    attempt: Attempt | None = None
     request: Request | None = None
     is_foreign: bool = False
     first_attempt: float | None = None
     last_attempt: float | None = None
-    permit: Permit = Permit(-math.inf, False, 0)
+    sent_at: float = -math.inf
     started_at: float = -math.inf
     downtime: float = 0.0
 
-    @property
-    def stage(self) -> Stage:
-        """What it waits for."""
-        if self.letter is not None:
-            return Stage.BLOCKED_LETTER if self.letter.is_waiting else Stage.LETTER
-        return Stage.ANSWER if self.is_sent else Stage.RETRY
+    def enter(self, stage: Stage) -> None:
+        """It waits for that now."""
+        assert stage in FOLLOWS[self.stage], (self.stage, stage)
+        self.stage = stage
 
-    def over(self) -> None:
-        """Nothing more is done for it: what it holds may hold it, and no collector looks (`gc=False`)."""
-        self.letter, self.cancel = None, nothing
-
-    def sent(self, permit: Permit, wall: float, downtime: float) -> None:
+    def sent(self, at: float, wall: float, downtime: float) -> None:
         """A request left; `downtime`: for how long the endpoint had been down before, all told."""
-        self.permit, self.last_attempt, self.is_sent = permit, wall, True
+        self.enter(_ANSWER)
+        self.sent_at, self.last_attempt = at, wall
         if self.attempts == 0:
-            self.started_at, self.first_attempt, self.downtime = permit.at, wall, downtime
+            self.started_at, self.first_attempt, self.downtime = at, wall, downtime
 
     def answered(self, now: float, wall: float, downtime: float, *, is_spared: bool) -> Effort:
         """It was answered; what has been spent on it since. `is_spared`: not held against it."""
-        self.is_sent, self.cancel = False, nothing
         self.attempts += 1
         self.counted += not is_spared
         elapsed = now - self.started_at - (downtime - self.downtime)
@@ -120,7 +132,7 @@ class Run(Struct, eq=False, gc=False):
 
     def tried(self, attempts: int) -> Tried:
         """Its last attempt, which is the one of that number, as those see it who look on."""
-        return Tried(self.record, self.request, attempts, self.permit.at)
+        return Tried(self.record, self.request, attempts, self.sent_at)
 
     def refusal(self, answer: Answer, reason: Reason) -> Failure:
         """What is to be written down of it when it is given up after `answer`."""
@@ -136,3 +148,30 @@ class Run(Struct, eq=False, gc=False):
             request=self.request,
             response=response,
         )
+
+
+class Settled(NamedTuple):
+    """Nothing more has to be done for it: the endpoint took it, or a rule left it out."""
+
+    is_delivered: bool
+
+
+class Failed(NamedTuple):
+    """It has to be written down, which was paid as that; None: it costs nothing."""
+
+    failure: Failure
+    paid: Fault | None
+
+
+class Withheld(NamedTuple):
+    """It would have to be written down, and that is not paid for.
+
+    With the `answer` by which it was refused it may be sent again; without one it can be no request.
+    """
+
+    failure: Failure
+    answer: Answer | None
+
+
+End = Settled | Again | Failed | Withheld
+"""What becomes of a run by an attempt, or for want of one."""

@@ -54,15 +54,22 @@ class Letters:
         self._telemetry = telemetry
 
     def write(
-        self, record: Record, failure: Failure, written: Callable[[], None], blocked: Callable[[], None]
+        self,
+        record: Record,
+        failure: Failure,
+        written: Callable[[], None],
+        blocked: Callable[[], None],
+        rewritten: Callable[[], None] = lambda: None,
     ) -> "Letter":
-        """Write `record` down; `written` is called once it is acknowledged, `blocked` when that fails."""
-        letter = Letter(record, failure, written, blocked)
+        """Write `record` down; `written` is called once it is acknowledged.
+
+        `blocked` is called when that fails, and then `rewritten`, when it is tried again.
+        """
+        letter = Letter(record, failure, written, blocked, rewritten)
         self._send(letter)
         return letter
 
     def _send(self, letter: "Letter") -> None:
-        letter.is_waiting = False
         text = write_down(self._policy, letter.record, letter.failure, letter.form, self._oldest())
         self._topic.write(text, lambda error: self._answered(letter, text, error))
 
@@ -86,27 +93,34 @@ class Letters:
 
     def _send_later(self, letter: "Letter", error: WriteError) -> None:
         letter.failures += 1
-        letter.is_waiting = True
         self._telemetry.dead_letter_failed(letter.record, error)
         delay = backoff(REWRITE_SECONDS, REWRITE_MAX_SECONDS, letter.failures, (1 + self._chance()) / 2)
-        letter.timer = self._clock.call_later(delay, lambda: self._send(letter))
+        letter.timer = self._clock.call_later(delay, lambda: self._send_again(letter))
         letter.blocked()
+
+    def _send_again(self, letter: "Letter") -> None:
+        letter.rewritten()
+        self._send(letter)
 
 
 class Letter:
     """A dead letter on its way."""
 
     def __init__(
-        self, record: Record, failure: Failure, written: Callable[[], None], blocked: Callable[[], None]
+        self,
+        record: Record,
+        failure: Failure,
+        written: Callable[[], None],
+        blocked: Callable[[], None],
+        rewritten: Callable[[], None],
     ) -> None:
         self.record = record
         self.failure = failure
         self.written = written
         self.blocked = blocked
+        self.rewritten = rewritten
         self.form = Form()
         self.failures = 0
-        self.is_waiting = False
-        """Whether it could not be written and waits for its next try."""
         self.is_given_up = False
         self.timer: Timer | None = None
 

@@ -1,7 +1,7 @@
-"""Many records: from the source, through Flow, to a delivery and back.
+"""Facts from the source, through Flow, to those that start records; letting go of partitions; the end.
 
 It passes facts on in the order in which they come and decides nothing: what may start, be
-committed or be held is Flow's answer, what becomes of a record Delivery's.
+committed or be held is Flow's answer, who leaves next Dispatch's, what becomes of a record Delivery's.
 
 Promises:
 - one commit is under way at a time, at most one a `commit_interval`, but for the last one of a
@@ -32,7 +32,6 @@ from processor.model import (
     Missed,
     Partition,
     Received,
-    Record,
     Revoked,
     SourceEvent,
     Stopped,
@@ -41,7 +40,7 @@ from processor.model import (
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.backpressure import Holding, Intake
 from processor.traffic.commits import Commits, Committing
-from processor.traffic.deliverer import Deliverer
+from processor.traffic.dispatch import Dispatch
 
 LAST_COMMIT_SECONDS = 5.0
 
@@ -90,24 +89,30 @@ class Pipeline:
         policy: PipelinePolicy,
         flow: Flow,
         source: Source,
-        deliverer: Deliverer,
+        dispatch: Callable[[Callable[[], None]], Dispatch],
         clock: Clock,
         telemetry: Telemetry,
         failed: Callable[[str], None],
     ) -> None:
+        """`dispatch` starts records, given whom to tell when all that may leave has left."""
         self._policy = policy
         self._flow = flow
         self._source = source
-        self._deliverer = deliverer
+        self.dispatch = dispatch(self._pumped)
         self._clock = clock
         self._telemetry = telemetry
         self._failed = failed
         self._commits = Commits(
-            policy.lease, flow, source, clock, telemetry, leased=deliverer.leased, answered=self._committed
+            policy.lease,
+            flow,
+            source,
+            clock,
+            telemetry,
+            leased=self.dispatch.leased,
+            answered=self._committed,
         )
         self._leaving: list[_Leaving] = []
         self._intake = Intake(flow, source)
-        self._pump_is_due = False
         self._phase = _Phase.RUNNING
 
     def start(self) -> None:
@@ -123,10 +128,9 @@ class Pipeline:
         self._phase = _Phase.DRAINING
         self._stopped = stopped
         everything = self._flow.assignment()
-        self._clock.call_later(self._policy.drain_timeout, partial(self._give_up, everything))
+        self._clock.call_later(self._policy.drain_timeout, partial(self.dispatch.give_up, everything))
+        self.dispatch.close()
         self._wind_up(everything)
-        self._release_idle()
-        self._pump_soon()
 
     # Facts from the source
 
@@ -148,7 +152,7 @@ class Pipeline:
                 self._forget(partitions)
             case _:
                 self._heard(event)
-        self._pump_soon()
+        self.dispatch.pump_soon()
 
     def _heard(self, event: SourceEvent) -> None:
         match event:
@@ -179,9 +183,9 @@ class Pipeline:
         self._telemetry.rebalanced("revoked", partitions)
         self._intake.forgotten()
         self._wind_up(partitions)
-        deadline = self._clock.call_later(self._policy.drain_timeout, partial(self._give_up, partitions))
+        time_is_up = partial(self.dispatch.give_up, partitions)
+        deadline = self._clock.call_later(self._policy.drain_timeout, time_is_up)
         self._leaving.append(_Leaving(partitions, deadline))
-        self._release_idle()
 
     def _lost(self, partitions: frozenset[Partition]) -> None:
         self._telemetry.rebalanced("lost", partitions)
@@ -192,87 +196,22 @@ class Pipeline:
         """What is known and runs of these counts no longer, from now on."""
         self._intake.forgotten()
         self._flow.revoked(partitions)
-        running = self._flow.running(partitions)
-        for waiting_only in (True, False):  # a request that is called off makes room for what waits
-            for record in running:
-                self._deliverer.abandon(record, waiting_only=waiting_only)
+        self.dispatch.give_up(partitions)
         self._flow.released(partitions)
-        self._release_idle()
 
-    # Facts from the deliverer
-
-    def settled(self, record: Record) -> None:
-        """Nothing more has to be done for `record`."""
-        if not self._flow.finished(record):
-            self._telemetry.came_late()
+    def _pumped(self) -> None:
+        """All that may leave has left; what has become idle meanwhile may go."""
         if self._leaving or self._phase is not _RUNNING:
             self._release_idle()
-        self._pump_soon()
-
-    def blocked(self, record: Record) -> None:
-        """The dead letter of `record` could not be written."""
-        self._flow.blocked(record)
-        self.delayed(record)
-        self._pump_soon()
-
-    def delayed(self, record: Record) -> None:
-        """`record` waits for a later try: not here, if its partition is leaving."""
-        if self._flow.is_leaving(record) and self._deliverer.abandon(record):
-            self._flow.abandoned(record)
-            self._release_idle()
-
-    def withheld(self, record: Record) -> None:
-        """`record` waits until deliveries have paid for its dead letter."""
-        self._flow.withheld(record)
-        self.delayed(record)
-
-    def offered(self, further: float) -> bool:
-        """One new record may start at once, a share `further` behind the first; whether one did."""
-        self._flow.look_further(further)
-        records = self._flow.start(1) if self._is_running() else []
-        for record in records:
-            self._deliverer.deliver(record)
-        return bool(records)
-
-    def freed(self) -> None:
-        """There is room for another record."""
-        self._pump_soon()
-
-    # Moving
-
-    def _pump_soon(self) -> None:
-        if not self._pump_is_due:
-            self._pump_is_due = True
-            self._clock.call_soon(self._pump)
-
-    def _pump(self) -> None:
-        self._pump_is_due = False
-        while (room := self._room()) > 0 and (records := self._flow.start(room)):
-            for record in records:
-                self._deliverer.deliver(record)
-        self._intake.adjust(open_=self._is_running())
-
-    def _room(self) -> int:
-        return self._deliverer.room() if self._is_running() else 0
-
-    def _is_running(self) -> bool:
-        return self._phase is _RUNNING
+        self._intake.adjust(open_=self._phase is _RUNNING)
 
     # Letting go
 
     def _wind_up(self, partitions: Collection[Partition]) -> None:
         """Start nothing more, and give up what would only wait."""
         self._flow.revoked(partitions)
-        for record in self._flow.running(partitions):
-            if self._deliverer.abandon(record, waiting_only=True):
-                self._flow.abandoned(record)
-
-    def _give_up(self, partitions: Collection[Partition]) -> None:
-        """Time is up for what runs of these."""
-        for record in self._flow.running(partitions):
-            self._deliverer.abandon(record)
-            self._flow.abandoned(record)
-        self._release_idle()
+        self.dispatch.forget(partitions)
+        self.dispatch.pump_soon()
 
     def _release_idle(self) -> None:
         for leaving in [each for each in self._leaving if self._flow.idle(each.partitions)]:
@@ -290,10 +229,10 @@ class Pipeline:
         if self._phase is not _Phase.STOPPED:
             self._clock.call_later(self._policy.commit_interval, self._tick)
             self._commits.tick()
-            self._pump_soon()
+            self.dispatch.pump_soon()
 
     def _committed(self, all_went_well: bool) -> None:
-        self._pump_soon()
+        self.dispatch.pump_soon()
         if self._phase is _Phase.COMMITTING and all_went_well:
             self._commit_last()
 

@@ -22,10 +22,10 @@ from processor.core.retry import Reading, RetryPolicy
 from processor.errors import TransportError
 from processor.logs.writer import LogWriter
 from processor.model import Answer, Partition, Position, Record, Sign
-from processor.traffic.attempt import Run
+from processor.traffic.attempt import Run, Stage
 from processor.traffic.commits import Commits, Errors
 from processor.traffic.dead_letters import Letter, Letters
-from processor.traffic.delivery import Delivery
+from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline
 from processor.traffic.withheld import Withheld
 from tests.simulation.history import happen
@@ -112,12 +112,12 @@ def _any_epoch(flow: Flow, record: Record) -> Any:
     return assignment if assignment and record.offset in assignment.running else _ASSIGNMENT_OF(flow, record)
 
 
-def _not_called_off(delivery: Delivery, record: Record, *, waiting_only: bool = False) -> bool:
-    """The slot is given back, the answer is still listened to."""
-    run = delivery._runs.get((record.partition, record.offset))
-    if run is None or not run.is_sent or waiting_only:
-        return _ABANDON(delivery, record, waiting_only=waiting_only)
-    return True
+def _not_called_off(dispatch: Dispatch, run: Run) -> None:
+    """The answer is still listened to."""
+    if run.stage is Stage.ANSWER:
+        dispatch._flow.abandoned(run.record)
+    else:
+        _GIVE_UP(dispatch, run)
 
 
 def _no_lane(lanes: Lanes, record: Record) -> None:
@@ -156,9 +156,7 @@ def _always_idle(flow: Flow, partitions: Iterable[Partition]) -> bool:
 
 
 def _kept_though_lost(pipeline: Pipeline, partitions: frozenset[Partition]) -> None:
-    for record in pipeline._flow.running(partitions):
-        pipeline._deliverer.abandon(record)
-        pipeline._flow.abandoned(record)
+    pipeline.dispatch.give_up(partitions)
     pipeline._flow.revoked(partitions)
 
 
@@ -172,21 +170,21 @@ def _leaks(admission: Admission, permit: Permit, outcome: object, now: float, ch
     _ENDED(admission, permit, outcome, now, chance)  # type: ignore[arg-type]
 
 
-def _holds_a_slot(delivery: Delivery, run: Run, delay: float) -> None:
-    delivery._admission._in_flight += 1
-    run.cancel = delivery._clock.call_later(delay, partial(_gives_it_back, delivery, run)).cancel
-    delivery._listener.delayed(run.record)
+def _holds_a_slot(dispatch: Dispatch, run: Run, stage: Stage) -> None:
+    dispatch._admission._in_flight += stage is Stage.RETRY
+    _WAIT(dispatch, run, stage)
 
 
-def _gives_it_back(delivery: Delivery, run: Run) -> None:
-    delivery._admission._in_flight -= 1
-    delivery._retry(run)
+def _gives_it_back(dispatch: Dispatch, run: Run) -> None:
+    dispatch._admission._in_flight -= 1
+    _BECOMES_DUE(dispatch, run)
 
 
 def _given_up_is_done(flow: Flow, record: Record) -> None:
     if assignment := flow._assignment_of(record):
         del assignment.running[record.offset]
         assignment.offsets.finished(record.offset)
+        flow._weigh(assignment, record, -1)
 
 
 def _believed_acknowledged(
@@ -207,9 +205,9 @@ def _paid_by_nobody(budget: Budget, fault: object) -> bool:
     return True
 
 
-def _buried(delivery: Delivery, run: Run, failure: Failure) -> None:
+def _buried(dispatch: Dispatch, run: Run, failure: Failure, paid: object) -> None:
     """A dead letter for everything that failed once."""
-    delivery._settle(run)
+    dispatch._settle(run)
 
 
 def _starts_though_revoked(flow: Flow, partitions: Iterable[Partition]) -> None:
@@ -254,7 +252,9 @@ def _unbounded(offsets: Offsets, end: int) -> None:
 _SEND = Letters._send
 _BEGUN = TopicIdentities.begun
 _ASSIGNMENT_OF = Flow._assignment_of
-_ABANDON = Delivery.abandon
+_GIVE_UP = Dispatch._give_up
+_WAIT = Dispatch._wait
+_BECOMES_DUE = Dispatch._becomes_due
 _DECODE = offset_codec.decode
 _READ = retry.read
 _ENDED = Admission.ended
@@ -273,11 +273,11 @@ BUGS = (
     Bug("a dead letter that fails is dropped", "Knative, arroyo", ((Letters, "_send_later", _dropped),)),
     Bug("dead letters cost nothing", "Knative", ((Budget, "pay", _paid_by_nobody),)),
     Bug("what is withheld is forgotten", "our own", ((Withheld, "refused", _forgotten),)),
-    Bug("a refused record is finished without a letter", "Vector", ((Delivery, "_fail", _buried),)),
+    Bug("a refused record is finished without a letter", "Vector", ((Dispatch, "_bury", _buried),)),
     Bug(
         "results of an earlier assignment count",
         "common",
-        ((Flow, "_assignment_of", _any_epoch), (Delivery, "abandon", _not_called_off)),
+        ((Flow, "_assignment_of", _any_epoch), (Dispatch, "_give_up", _not_called_off)),
     ),
     Bug("no order of keys", "most", ((Lanes, "_lane", _no_lane),)),
     Bug("metadata is believed unseen", "Parallel Consumer 875", ((offset_codec, "decode", _believed),)),
@@ -305,7 +305,11 @@ BUGS = (
     Bug("a lost partition is committed", "common", ((Pipeline, "_lost", _kept_though_lost),)),
     Bug("requests of a lost partition go on", "common", ((Pipeline, "_lost", _runs_though_lost),)),
     Bug("what is called off keeps its slot", "Parallel Consumer", ((Admission, "ended", _leaks),)),
-    Bug("a retry holds a slot", "Parallel Consumer 857", ((Delivery, "_wait", _holds_a_slot),)),
+    Bug(
+        "a retry holds a slot",
+        "Parallel Consumer 857",
+        ((Dispatch, "_wait", _holds_a_slot), (Dispatch, "_becomes_due", _gives_it_back)),
+    ),
     Bug(
         "what is given up counts as finished", "Parallel Consumer", ((Flow, "abandoned", _given_up_is_done),)
     ),

@@ -158,7 +158,7 @@ def fail(*_: object) -> None:
         ("_consumer", "identify"),
         ("_group", "_now"),
         ("_pipeline._commits", "tick"),
-        ("_pipeline", "_pump_soon"),
+        ("_traffic.dispatch", "pump_soon"),
     ],
 )
 async def test_a_process_in_which_a_task_or_a_callback_ends_by_itself_ends_with_the_reason(

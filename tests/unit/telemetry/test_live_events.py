@@ -58,7 +58,7 @@ def a_failure(**more: Any) -> Failure:
 
 def test_a_delivery_is_seen_with_its_place_name_key_request_status_and_times() -> None:
     looking = Looking()
-    looking.house.delivery.deliver(record(7, b"u-1", EVENT, timestamp=1e9 + 999))
+    looking.house.deliver(record(7, b"u-1", EVENT, timestamp=1e9 + 999))
     looking.house.clock.advance(0.5)
     looking.house.sender.answer(response(202, body=b"thanks"))
     entry = looking.the_entry()
@@ -73,7 +73,7 @@ def test_a_delivery_is_seen_with_its_place_name_key_request_status_and_times() -
 
 def test_an_attempt_that_failed_is_seen_with_the_answer_and_when_the_next_one_is_due() -> None:
     looking = Looking(retry=RetryPolicy(initial_backoff=4.0))
-    looking.house.delivery.deliver(record())
+    looking.house.deliver(record())
     looking.house.sender.answer(response(503, body=b"down"))
     entry = looking.the_entry()
     assert (entry.outcome, entry.status, entry.response, entry.attempts) == (
@@ -87,7 +87,7 @@ def test_an_attempt_that_failed_is_seen_with_the_answer_and_when_the_next_one_is
 
 def test_an_attempt_without_an_answer_is_seen_with_the_reason() -> None:
     looking = Looking()
-    looking.house.delivery.deliver(record())
+    looking.house.deliver(record())
     looking.house.sender.answer(TransportError("timeout", "no answer within 10 s"))
     entry = looking.the_entry()
     assert (entry.status, entry.reason, entry.message) == (None, "timeout", "no answer within 10 s")
@@ -95,7 +95,7 @@ def test_an_attempt_without_an_answer_is_seen_with_the_reason() -> None:
 
 def test_a_dead_letter_is_seen_when_it_is_acknowledged() -> None:
     looking = Looking()
-    looking.house.delivery.deliver(record(value=EVENT))
+    looking.house.deliver(record(value=EVENT))
     looking.house.sender.answer(response(400, body=b"no such user"))
     entry = looking.the_entry()
     assert (entry.outcome, entry.reason, entry.status) == (Happening.DEAD_LETTERED, "refused", 400)
@@ -105,7 +105,7 @@ def test_a_dead_letter_is_seen_when_it_is_acknowledged() -> None:
 
 def test_an_event_that_can_never_be_sent_is_seen_without_a_request() -> None:
     looking = Looking()
-    looking.house.delivery.deliver(record(value=b"[]"))
+    looking.house.deliver(record(value=b"[]"))
     looking.house.clock.run()
     entry = looking.the_entry()
     assert (entry.outcome, entry.reason, entry.attempts) == (Happening.DEAD_LETTERED, "invalid_event", 0)
@@ -116,7 +116,7 @@ def test_an_event_that_can_never_be_sent_is_seen_without_a_request() -> None:
 def test_a_dead_letter_that_cannot_be_written_is_seen_as_held() -> None:
     looking = Looking()
     looking.house.letters.error = WriteError("broker", "down")
-    looking.house.delivery.deliver(record(value=b"[]"))
+    looking.house.deliver(record(value=b"[]"))
     looking.house.clock.run()
     entry = looking.the_entry()
     assert (entry.outcome, entry.reason) == (Happening.HELD, "invalid_event")
@@ -125,7 +125,7 @@ def test_a_dead_letter_that_cannot_be_written_is_seen_as_held() -> None:
 
 def test_a_tombstone_that_is_skipped_is_seen() -> None:
     looking = Looking()
-    looking.house.delivery.deliver(record(value=None))
+    looking.house.deliver(record(value=None))
     entry = looking.the_entry()
     assert (entry.outcome, entry.reason, entry.bytes) == (Happening.SKIPPED, "tombstone", None)
 
@@ -134,7 +134,7 @@ def test_a_refusal_that_becomes_no_dead_letter_is_seen_as_held() -> None:
     concurrency = ConcurrencyPolicy(1, adaptive=False)
     looking = Looking(admission=AdmissionPolicy(concurrency, budget=BudgetPolicy(1, 1)))
     for offset in (1, 2):
-        looking.house.delivery.deliver(record(offset))
+        looking.house.deliver(record(offset))
         looking.house.sender.answer(401)
     dead, held = looking.entries()
     assert (dead.outcome, dead.offset) == (Happening.DEAD_LETTERED, 1)

@@ -7,56 +7,49 @@ import pytest
 
 from processor.core.dead_letter import OURS, DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
-from processor.core.pace.admission import Admission, AdmissionPolicy, Permit
+from processor.core.pace.admission import Admission, AdmissionPolicy
 from processor.core.pace.budget import BudgetPolicy
 from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.pace.rate import RatePolicy
+from processor.core.progress.flow import Flow, FlowPolicy
+from processor.core.progress.lanes import Order
 from processor.core.request.preparation import Preparation, PreparationPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.core.retry import Effort, RetryPolicy
 from processor.errors import TransportError, WriteError
-from processor.model import Record, Response
+from processor.model import Assigned, Position, Record, Response
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
+from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.attempt import Run, Stage
-from processor.traffic.dead_letters import Letters
-from processor.traffic.delivery import Delivery
-from tests.support.builders import record
-from tests.support.fakes import FakeDeadLetters, FakeSender, VirtualClock
+from processor.traffic.pipeline import PipelinePolicy
+from tests.support.builders import FIRST, record, records
+from tests.support.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
+
+pytestmark = pytest.mark.usefixtures("nothing_is_reentered")
 
 
-class Listening:
+class Remembering(Flow):
     """Remembers what it was told."""
 
     def __init__(self) -> None:
+        super().__init__(FlowPolicy(Order.NONE))
         self.settled_records: list[Record] = []
         self.blocked_records: list[Record] = []
-        self.delayed_records: list[Record] = []
-        self.times_freed = 0
-        self.times_offered = 0
 
-    def settled(self, record: Record) -> None:
+    def finished(self, record: Record) -> bool:
+        """Nothing more has to be done for it."""
         self.settled_records.append(record)
+        return super().finished(record)
 
     def blocked(self, record: Record) -> None:
+        """Its dead letter could not be written."""
         self.blocked_records.append(record)
-
-    def delayed(self, record: Record) -> None:
-        self.delayed_records.append(record)
-
-    def withheld(self, record: Record) -> None:
-        self.delayed_records.append(record)
-
-    def freed(self) -> None:
-        self.times_freed += 1
-
-    def offered(self, further: float) -> bool:
-        self.times_offered += 1
-        return False
+        super().blocked(record)
 
 
 class House:
-    """A delivery with everything around it."""
+    """Deliveries and who leaves next, with everything around them but a source."""
 
     def __init__(
         self,
@@ -70,31 +63,62 @@ class House:
         self.clock = VirtualClock()
         self.sender = FakeSender(self.clock)
         self.letters = FakeDeadLetters(self.clock)
-        self.listener = Listening()
+        self.flow = Remembering()
+        self.admission = Admission(
+            admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
+        )
         self.telemetry = Telemetry("test")
         self.live = Live(DisclosurePolicy(), self.clock.time, lambda: self.clock.time() + 1e9)
-        self.delivery = Delivery(
-            preparation=Preparation(
-                PreparationPolicy(
-                    RequestPolicy("https://h.example/base", allowed_hosts=frozenset({"other.example"})),
-                    skip_tombstones=skip_tombstones,
-                )
+        self.dispatch = assemble(
+            Policies(
+                retry=retry,
+                dead_letter=DeadLetterPolicy("test", "group", "1"),
+                pipeline=PipelinePolicy(),
             ),
-            admission=Admission(
-                admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
+            World(
+                source=FakeSource(self.clock),
+                sender=self.sender,
+                dead_letters=self.letters,
+                clock=self.clock,
+                wall_clock=lambda: self.clock.time() + 1e9,
+                chance=chance,
+                failed=pytest.fail,
             ),
-            policy=retry,
-            letters=Letters(
-                DeadLetterPolicy("test", "group", "1"), self.letters, self.clock, chance, self.telemetry
+            Rooms(
+                preparation=Preparation(
+                    PreparationPolicy(
+                        RequestPolicy("https://h.example/base", allowed_hosts=frozenset({"other.example"})),
+                        skip_tombstones=skip_tombstones,
+                    )
+                ),
+                flow=self.flow,
+                admission=self.admission,
+                telemetry=self.telemetry,
+                live=self.live,
             ),
-            sender=self.sender,
-            clock=self.clock,
-            wall_clock=lambda: self.clock.time() + 1e9,
-            chance=chance,
-            telemetry=self.telemetry,
-            live=self.live,
-        )
-        self.delivery.attach(self.listener)
+        ).dispatch
+        self.flow.assigned(Assigned(record().epoch, {FIRST: Position(0)}))
+
+    def deliver(self, *arrived: Record) -> None:
+        """These may start, as soon as there is room."""
+        self.flow.received(arrived)
+        self.dispatch.pump_soon()
+        self.clock.run()
+
+    def abandon(self, *, waiting_only: bool = False) -> None:
+        """The partition is let go of; with `waiting_only` what is under way in the world may end."""
+        self.flow.revoked({FIRST})
+        (self.dispatch.forget if waiting_only else self.dispatch.give_up)({FIRST})
+        self.dispatch.check()
+
+    def leased(self, until: float) -> None:
+        """The partition is ours until then."""
+        self.dispatch.leased(until)
+        self.clock.run()
+
+    def room(self) -> int:
+        """How many more may be started now; what is due goes first."""
+        return self.admission.room(self.clock.time()) - self.dispatch.stages()[Stage.DUE]
 
     def header(self, name: str, letter: int = -1) -> str | None:
         """A header of ours on a dead letter."""
@@ -115,29 +139,29 @@ def house() -> House:
 
 def test_a_delivered_record_is_settled_and_leaves_nothing_behind(house: House) -> None:
     one = record()
-    house.delivery.deliver(one)
-    assert house.delivery.room() == 9
+    house.deliver(one)
+    assert house.room() == 9
     house.sender.answer(200)
-    assert house.listener.settled_records == [one]
-    assert house.delivery.room() == 10
-    assert not house.delivery.stages()
+    assert house.flow.settled_records == [one]
+    assert house.room() == 10
+    assert not house.dispatch.stages()
     assert house.count("deliveries_total", outcome="delivered") == 1
 
 
 def test_a_refused_record_is_settled_only_when_its_dead_letter_is_acknowledged(house: House) -> None:
     house.letters.answers = False
-    house.delivery.deliver(record())
+    house.deliver(record())
     house.sender.answer(Response(400, None, b"no such user"))
-    assert house.listener.settled_records == []
-    assert house.delivery.room() == 10
+    assert house.flow.settled_records == []
+    assert house.room() == 10
     house.letters.answer()
-    assert len(house.listener.settled_records) == 1
+    assert len(house.flow.settled_records) == 1
     assert (house.header("status"), house.header("response.body")) == ("400", "no such user")
     assert (house.header("error.code"), house.header("attempts")) == ("refused", "1")
 
 
 def test_a_redirect_is_refused_and_never_followed(house: House) -> None:
-    house.delivery.deliver(record())
+    house.deliver(record())
     house.sender.answer(302)
     assert len(house.sender.sent) == 1
     assert house.header("status") == "302"
@@ -147,33 +171,33 @@ def test_a_redirect_is_refused_and_never_followed(house: House) -> None:
 def test_a_retryable_answer_is_followed_by_another_attempt_after_a_while(
     house: House, answer: Response | TransportError
 ) -> None:
-    house.delivery.deliver(record())
+    house.deliver(record())
     house.sender.answer(answer)
     assert house.sender.open == []
     house.clock.advance(0.49)
     assert house.sender.open == []
     house.clock.advance(0.02)
     house.sender.answer(200)
-    assert len(house.listener.settled_records) == 1
+    assert len(house.flow.settled_records) == 1
     assert house.sender.sent[0] == house.sender.sent[1]
     assert house.count("retries_total") == 1
 
 
 def test_a_record_that_waits_for_a_retry_holds_no_slot() -> None:
     house = House(max_in_flight=1)
-    house.delivery.deliver(record(0))
+    house.deliver(record(0))
     house.sender.answer(503)
-    assert house.delivery.room() == 1
-    assert house.delivery.stages()[Stage.RETRY] == 1
+    assert house.room() == 1
+    assert house.dispatch.stages()[Stage.RETRY] == 1
 
 
 def test_a_retry_that_finds_no_slot_goes_before_new_records() -> None:
     house = House(max_in_flight=1)
-    house.delivery.deliver(record(0, value=b'{"n":0}'))
+    house.deliver(record(0, value=b'{"n":0}'))
     house.sender.answer(503)
-    house.delivery.deliver(record(1, value=b'{"n":1}'))
+    house.deliver(record(1, value=b'{"n":1}'))
     house.clock.advance(1)
-    assert house.delivery.room() == -1
+    assert house.room() == -1
     house.sender.answer(200)
     assert [json.loads(sent.request.body or b"") for sent in house.sender.open] == [{"n": 0}]
     assert house.sender.most_open == 1
@@ -181,7 +205,7 @@ def test_a_retry_that_finds_no_slot_goes_before_new_records() -> None:
 
 def test_a_record_is_given_up_after_its_last_attempt() -> None:
     house = House(retry=RetryPolicy(max_attempts=3))
-    house.delivery.deliver(record())
+    house.deliver(record())
     for _ in range(3):
         house.sender.answer(TransportError("timeout", "no answer in 10 s"))
         house.clock.advance(60)
@@ -199,7 +223,7 @@ def test_a_timestamp_that_tells_nothing_ends_no_tries_and_is_no_latency(
     timestamp: float | None, why: str
 ) -> None:
     house = House(retry=RetryPolicy(max_age=60))
-    house.delivery.deliver(record(timestamp=timestamp))
+    house.deliver(record(timestamp=timestamp))
     house.sender.answer(503)
     house.clock.advance(1)
     house.sender.answer(200)
@@ -210,7 +234,7 @@ def test_a_timestamp_that_tells_nothing_ends_no_tries_and_is_no_latency(
 
 def test_first_and_last_attempt_are_written_down() -> None:
     house = House(retry=RetryPolicy(max_attempts=2))
-    house.delivery.deliver(record())
+    house.deliver(record())
     house.sender.answer(500)
     house.clock.advance(0.5)
     house.sender.answer(500)
@@ -219,33 +243,33 @@ def test_first_and_last_attempt_are_written_down() -> None:
 
 
 def test_an_event_that_can_be_no_request_is_dead_lettered_without_an_attempt(house: House) -> None:
-    house.delivery.deliver(record(value=b"not json"))
+    house.deliver(record(value=b"not json"))
     house.clock.run()
     assert house.sender.sent == []
     assert (house.header("error.code"), house.header("attempts")) == ("invalid_event", "0")
-    assert len(house.listener.settled_records) == 1
+    assert len(house.flow.settled_records) == 1
 
 
 def test_an_event_that_says_no_is_skipped_and_counted_and_nothing_is_sent(house: House) -> None:
     one = record(value=b'{"integrations":{"All":true,"Webhook":false}}')
-    house.delivery.deliver(one)
-    assert house.listener.settled_records == [one]
+    house.deliver(one)
+    assert house.flow.settled_records == [one]
     assert (house.sender.sent, house.letters.letters) == ([], [])
     assert house.count("records_skipped_total", reason="integrations") == 1
     assert house.count("deliveries_total", outcome="skipped") == 1
-    assert house.delivery.room() == 10
+    assert house.room() == 10
 
 
 def test_a_tombstone_is_skipped_and_counted(house: House) -> None:
-    house.delivery.deliver(record(value=None))
-    assert len(house.listener.settled_records) == 1
+    house.deliver(record(value=None))
+    assert len(house.flow.settled_records) == 1
     assert house.letters.letters == []
     assert house.count("records_skipped_total", reason="tombstone") == 1
 
 
 def test_a_tombstone_is_dead_lettered_where_that_is_asked_for() -> None:
     house = House(skip_tombstones=False)
-    house.delivery.deliver(record(value=None))
+    house.deliver(record(value=None))
     house.clock.run()
     assert house.header("error.code") == "tombstone"
     assert house.letters.letters[0].value is None
@@ -254,15 +278,15 @@ def test_a_tombstone_is_dead_lettered_where_that_is_asked_for() -> None:
 def test_a_dead_letter_that_cannot_be_written_is_written_again_until_it_can_be(house: House) -> None:
     house.letters.error = WriteError("unknown_topic", "no such topic")
     one = record(value=b"not json")
-    house.delivery.deliver(one)
+    house.deliver(one)
     house.clock.advance(600)
-    assert house.listener.settled_records == []
-    assert set(house.listener.blocked_records) == {one}
+    assert house.flow.settled_records == []
+    assert set(house.flow.blocked_records) == {one}
     assert len(house.letters.tried) > 20
-    assert house.delivery.stages()[Stage.BLOCKED_LETTER] == 1
+    assert house.dispatch.stages()[Stage.BLOCKED_LETTER] == 1
     house.letters.error = None
     house.clock.advance(31)
-    assert house.listener.settled_records == [one]
+    assert house.flow.settled_records == [one]
     assert (
         house.count("dead_letter_write_failures_total", reason="unknown_topic")
         == len(house.letters.tried) - 1
@@ -271,7 +295,7 @@ def test_a_dead_letter_that_cannot_be_written_is_written_again_until_it_can_be(h
 
 def test_a_dead_letter_that_is_too_large_is_written_with_fewer_headers(house: House) -> None:
     house.letters.error = WriteError("too_large", "too large")
-    house.delivery.deliver(record(value=b"not json"))
+    house.deliver(record(value=b"not json"))
     house.clock.run()
     sizes = [
         sum(len(name) + len(value or b"") for name, value in letter.headers) for letter in house.letters.tried
@@ -279,29 +303,29 @@ def test_a_dead_letter_that_is_too_large_is_written_with_fewer_headers(house: Ho
     assert len(sizes) == 3
     assert sizes == sorted(sizes, reverse=True)
     assert {letter.value for letter in house.letters.tried} == {b"not json"}
-    assert len(house.listener.blocked_records) == 1
+    assert len(house.flow.blocked_records) == 1
 
 
 def test_a_record_given_up_is_not_settled_and_its_late_answer_counts_for_nothing(house: House) -> None:
     one = record()
-    house.delivery.deliver(one)
+    house.deliver(one)
     (sent,) = house.sender.open
-    assert house.delivery.abandon(one)
-    assert (house.sender.open, house.delivery.room()) == ([], 10)
+    house.abandon()
+    assert (house.sender.open, house.room()) == ([], 10)
     house.clock.advance(100)
-    assert house.listener.settled_records == []
-    assert not house.delivery.abandon(one)
+    assert house.flow.settled_records == []
+    assert not house.dispatch.stages()
     assert sent.request.body == one.value
 
 
 def test_only_what_waits_is_given_up_when_running_work_may_finish() -> None:
     house = House(max_in_flight=4)
-    in_flight, waiting = record(0), record(1)
-    house.delivery.deliver(waiting)
+    waiting, in_flight = record(0), record(1)
+    house.deliver(waiting)
     house.sender.answer(503)
-    house.delivery.deliver(in_flight)
-    assert not house.delivery.abandon(in_flight, waiting_only=True)
-    assert house.delivery.abandon(waiting, waiting_only=True)
+    house.deliver(in_flight)
+    house.abandon(waiting_only=True)
+    assert (house.dispatch.stages(), len(house.sender.open)) == ({Stage.ANSWER: 1}, 1)
     house.clock.advance(100)
     assert len(house.sender.sent) == 2
 
@@ -309,37 +333,38 @@ def test_only_what_waits_is_given_up_when_running_work_may_finish() -> None:
 def test_a_dead_letter_being_written_is_not_given_up_as_waiting_but_its_rewrite_is(house: House) -> None:
     house.letters.answers = False
     one = record(value=b"not json")
-    house.delivery.deliver(one)
-    assert not house.delivery.abandon(one, waiting_only=True)
+    house.deliver(one)
+    house.abandon(waiting_only=True)
+    assert house.dispatch.stages() == {Stage.LETTER: 1}
     house.letters.error = WriteError("broker", "down")
     house.letters.answer()
-    assert house.delivery.abandon(one, waiting_only=True)
+    assert not house.dispatch.stages()
 
 
 def test_a_dead_letter_acknowledged_after_its_record_was_given_up_counts_for_nothing(house: House) -> None:
     house.letters.answers = False
     one = record(value=b"not json")
-    house.delivery.deliver(one)
-    assert house.delivery.abandon(one)
+    house.deliver(one)
+    house.abandon()
     house.letters.answer()
-    assert house.listener.settled_records == []
+    assert house.flow.settled_records == []
 
 
 def test_a_retry_that_is_due_can_be_given_up() -> None:
     house = House(max_in_flight=1)
     waiting, running = record(0), record(1)
-    house.delivery.deliver(waiting)
+    house.deliver(waiting)
     house.sender.answer(503)
-    house.delivery.deliver(running)
+    house.deliver(running)
     house.clock.advance(1)
-    assert house.delivery.abandon(waiting)
+    house.abandon(waiting_only=True)
     house.sender.answer(200)
     assert house.sender.open == []
-    assert house.listener.settled_records == [running]
+    assert house.flow.settled_records == [running]
 
 
 def test_retry_after_is_honoured(house: House) -> None:
-    house.delivery.deliver(record())
+    house.deliver(record())
     house.sender.answer(Response(503, "7", b""))
     house.clock.advance(6.9)
     assert house.sender.open == []
@@ -348,7 +373,7 @@ def test_retry_after_is_honoured(house: House) -> None:
 
 
 def test_headers_of_an_event_that_belong_to_the_connection_are_counted(house: House) -> None:
-    house.delivery.deliver(record(value=b'{"header":{"Host":"evil","X-A":"1"}}'))
+    house.deliver(record(value=b'{"header":{"Host":"evil","X-A":"1"}}'))
     assert house.count("event_headers_dropped_total") == 1
     assert ("X-A", "1") in house.sender.sent[0].headers
 
@@ -362,7 +387,7 @@ ELSEWHERE = json.dumps({"fullPath": "https://other.example/in"}).encode()
 def start(house: House, count: int, value: bytes = b"{}") -> None:
     """Deliver so many records."""
     for offset in range(count):
-        house.delivery.deliver(record(offset, value=value))
+        house.deliver(record(offset, value=value))
 
 
 def answer_all(house: House, answer: TransportError | int) -> int:
@@ -380,12 +405,12 @@ def test_an_outage_is_held_against_no_record_and_ends_by_itself() -> None:
     for _ in range(3600):
         house.clock.advance(1.0)
         assert answer_all(house, DOWN) <= 1
-    assert (house.letters.tried, house.listener.settled_records) == ([], [])
+    assert (house.letters.tried, house.flow.settled_records) == ([], [])
     assert 100 < len(house.sender.sent) < 300
     for _ in range(200):
         house.clock.advance(1.0)
         answer_all(house, 200)
-    assert sorted(each.offset for each in house.listener.settled_records) == list(range(20))
+    assert sorted(each.offset for each in house.flow.settled_records) == list(range(20))
     assert house.letters.tried == []
     assert house.count("deliveries_total", outcome="delivered") == 20
     changes = [("open", "no_answer"), ("half_open", "no_answer"), ("closed", "no_answer")]
@@ -393,22 +418,22 @@ def test_an_outage_is_held_against_no_record_and_ends_by_itself() -> None:
 
 
 def test_an_endpoint_that_cannot_be_reached_is_held_against_no_record(house: House) -> None:
-    house.delivery.deliver(record())
+    house.deliver(record())
     for _ in range(500):
         answer_all(house, TransportError("connect", "no connection to h.example: refused"))
         house.clock.advance(30.0)
     assert house.letters.tried == []
     answer_all(house, 200)
-    assert len(house.listener.settled_records) == 1
+    assert len(house.flow.settled_records) == 1
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
 def test_an_outage_after_much_went_well_costs_no_record_however_few_its_attempts(attempts: int) -> None:
     house = House(max_in_flight=8, retry=RetryPolicy(max_attempts=attempts, initial_backoff=0.01))
-    for offset in range(1000, 2000):
-        house.delivery.deliver(record(offset))
+    for offset in range(1000):
+        house.deliver(record(offset))
         house.sender.answer(200)
-    start(house, 8)
+    house.deliver(*records(range(1000, 1008)))
     for _ in range(600):
         answer_all(house, 503)
         house.clock.advance(0.5)
@@ -416,12 +441,12 @@ def test_an_outage_after_much_went_well_costs_no_record_however_few_its_attempts
     for _ in range(200):
         house.clock.advance(1.0)
         answer_all(house, 200)
-    assert len(house.listener.settled_records) == 1008
+    assert len(house.flow.settled_records) == 1008
 
 
 def test_one_record_that_always_fails_is_no_outage_and_ends_as_a_dead_letter() -> None:
     house = House(retry=RetryPolicy(max_attempts=15))
-    house.delivery.deliver(record())
+    house.deliver(record())
     while house.sender.open:
         house.sender.answer(500)
         house.clock.advance(60.0)
@@ -451,19 +476,20 @@ def test_an_endpoint_that_refuses_everything_gets_no_more_dead_letters_than_its_
         house.clock.advance(1.0)
         answer_all(house, 200)
     assert len(house.letters.letters) == 5
-    assert len(house.listener.settled_records) == 50
+    assert len(house.flow.settled_records) == 50
     assert house.count("circuit_changes_total", state="open", reason="refused") == 1
 
 
-def test_every_second_probe_is_offered_to_a_new_record() -> None:
+def test_every_second_probe_is_a_new_record() -> None:
     house = House(max_in_flight=10)
     start(house, 10)
     answer_all(house, DOWN)
+    house.deliver(record(10, value=b'{"is":"new"}'))
     house.clock.advance(1.0)
-    assert (len(house.sender.open), house.listener.times_offered) == (1, 0)
+    assert [sent.request.body for sent in house.sender.open] == [b"{}"]
     answer_all(house, DOWN)
     house.clock.advance(2.0)
-    assert (len(house.sender.open), house.listener.times_offered) == (1, 1)
+    assert [sent.request.body for sent in house.sender.open] == [b'{"is":"new"}']
 
 
 def test_a_host_that_an_event_chose_is_not_the_endpoint() -> None:
@@ -477,7 +503,7 @@ def test_a_host_that_an_event_chose_is_not_the_endpoint() -> None:
 
 
 def test_a_host_that_an_event_chose_and_that_may_not_be_spoken_to_ends_it_at_once(house: House) -> None:
-    house.delivery.deliver(record(value=ELSEWHERE))
+    house.deliver(record(value=ELSEWHERE))
     house.sender.answer(TransportError("blocked", "other.example resolves to 10.0.0.1, a private address"))
     assert house.header("error.code") == "endpoint_not_allowed"
     assert house.header("attempts") == "1"
@@ -486,23 +512,25 @@ def test_a_host_that_an_event_chose_and_that_may_not_be_spoken_to_ends_it_at_onc
 def test_a_probe_that_goes_elsewhere_tells_nothing(house: House) -> None:
     start(house, 10)
     answer_all(house, DOWN)
-    house.clock.advance(0.5)
-    house.delivery.deliver(record(99, value=ELSEWHERE))
+    house.deliver(record(99, value=ELSEWHERE))
+    house.clock.advance(1.0)
+    answer_all(house, DOWN)
+    house.clock.advance(2.0)
     house.sender.answer(200)
-    assert [each.offset for each in house.listener.settled_records] == [99]
+    assert [each.offset for each in house.flow.settled_records] == [99]
     assert house.count("circuit_changes_total", state="half_open", reason="no_answer") is None
 
 
 def test_a_pause_that_the_endpoint_asks_for_holds_all_and_ends_by_itself(house: House) -> None:
     start(house, 2)
     house.sender.answer(Response(503, "7", b""))
-    assert house.delivery.room() <= 0
+    assert house.room() <= 0
     house.sender.answer(DOWN)
     house.clock.advance(6.9)
     assert house.sender.open == []
     house.clock.advance(1.0)
     assert len(house.sender.open) == 2
-    assert house.delivery.room() == 8
+    assert house.room() == 8
 
 
 def test_a_rate_lets_what_waits_leave_one_after_the_other_by_itself() -> None:
@@ -510,38 +538,45 @@ def test_a_rate_lets_what_waits_leave_one_after_the_other_by_itself() -> None:
         admission=AdmissionPolicy(ConcurrencyPolicy(10, adaptive=False), rate=RatePolicy(2.0, 1)),
         chance=lambda: 0.0,
     )
-    for offset in range(3):
-        house.delivery.deliver(record(offset))
+    house.deliver(*records(range(3)))
+    assert len(house.sender.sent) == 1
+    house.clock.advance(1.0)
     answer_all(house, 503)
     house.clock.advance(0.1)
     sent = [len(house.sender.sent)]
     for _ in range(6):
         house.clock.advance(0.5)
         sent.append(len(house.sender.sent))
-    assert sent == [3, 3, 3, 4, 5, 6, 6]
+    assert sent == [3, 4, 5, 6, 6, 6, 6]
 
 
 def test_nothing_leaves_once_the_lease_is_over_until_there_is_a_new_one(house: House) -> None:
-    house.delivery.leased(house.clock.time() + 5.0)
-    house.delivery.deliver(record())
+    house.leased(house.clock.time() + 5.0)
+    house.deliver(record())
     house.clock.advance(5.0)
     house.sender.answer(503)
     house.clock.advance(60.0)
-    assert (house.sender.open, house.delivery.room()) == ([], -1)
-    house.delivery.leased(house.clock.time() + 5.0)
-    assert (len(house.sender.open), house.delivery.room()) == (1, 9)
+    assert (house.sender.open, house.room()) == ([], -1)
+    house.leased(house.clock.time() + 5.0)
+    assert (len(house.sender.open), house.room()) == (1, 9)
 
 
-def test_who_listens_is_told_that_a_record_waits_for_another_attempt(house: House) -> None:
-    house.delivery.deliver(record(3))
+def test_what_comes_to_wait_though_its_partition_is_leaving_is_given_up(house: House) -> None:
+    house.deliver(record(3))
+    house.flow.revoked({FIRST})
     house.sender.answer(503)
-    assert [each.offset for each in house.listener.delayed_records] == [3]
+    house.dispatch.check()
+    assert house.flow.idle({FIRST})
+    house.clock.advance(100.0)
+    assert (len(house.sender.sent), house.flow.settled_records) == (1, [])
 
 
 def test_the_time_in_which_the_endpoint_was_down_is_not_held_against_a_record() -> None:
     run = Run(record(timestamp=100.0))
-    run.sent(Permit(1000.0, is_probe=False, delivered=0), 150.0, 40.0)
+    run.sent(1000.0, 150.0, 40.0)
     run.answered(1001.0, 151.0, 40.0, is_spared=False)
-    run.sent(Permit(1900.0, is_probe=False, delivered=0), 1050.0, 940.0)
+    run.enter(Stage.RETRY)
+    run.enter(Stage.DUE)
+    run.sent(1900.0, 1050.0, 940.0)
     effort = run.answered(2000.0, 1150.0, 940.0, is_spared=True)
     assert effort == Effort(attempts=2, counted=1, elapsed=100.0, age=1050.0, is_spared=True)

@@ -1,6 +1,7 @@
 """Many records between a source, Flow and Delivery: real ones but for the world, in virtual time."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -20,10 +21,13 @@ from processor.model import Answer, Lost, Partition, Position, Received, Request
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.assembly import Policies, Rooms, World, assemble
+from processor.traffic.attempt import Stage
 from processor.traffic.commits import ANSWER_SECONDS
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
 from tests.support.builders import FIRST, SECOND, assigned, records
 from tests.support.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
+
+pytestmark = pytest.mark.usefixtures("nothing_is_reentered")
 
 
 class House:
@@ -50,7 +54,7 @@ class House:
             admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
         )
         self.failures: list[str] = []
-        self.pipeline, self.delivery = assemble(
+        self.pipeline, self.dispatch = assemble(
             Policies(
                 retry=RetryPolicy(),
                 dead_letter=DeadLetterPolicy("test", "group", "1"),
@@ -90,6 +94,14 @@ class House:
     def open(self) -> list[int]:
         """The numbers of the events under way."""
         return [json.loads(sent.request.body or b"{}")["n"] for sent in self.sender.open]
+
+    def room(self) -> int:
+        """How many requests may leave now."""
+        return self.admission.room(self.clock.time())
+
+    def stages(self) -> Counter[Stage]:
+        """How many records wait for what."""
+        return self.dispatch.stages()
 
     def join(self, *partitions: Partition) -> None:
         """Own these, which are empty, with a first commit as the proof of it."""
@@ -329,7 +341,7 @@ def test_a_record_of_a_revoked_partition_that_fails_is_left_to_whoever_reads_it_
     house.sender.answer(200)
     assert house.source.let_go == [frozenset({FIRST})]
     house.clock.advance(100)
-    assert (house.sent(), house.delivery.stages()) == ([0, 1], {})
+    assert (house.sent(), house.stages()) == ([0, 1], {})
 
 
 def test_a_dead_letter_of_a_revoked_partition_that_cannot_be_written_holds_it_up_no_longer(
@@ -357,7 +369,7 @@ def test_a_revoked_partition_is_released_at_the_deadline_and_its_requests_are_ca
     house.clock.advance(0.2)
     assert house.source.let_go == [frozenset({FIRST})]
     assert house.open() == []
-    assert house.delivery.room() == 64
+    assert house.room() == 64
 
 
 def test_an_earlier_revocation_does_not_shorten_the_time_of_a_later_one(house: House) -> None:
@@ -529,7 +541,7 @@ def test_before_a_commit_is_acknowledged_nothing_leaves_and_the_first_records_as
     house = House()
     house.source.answers_commits = False
     house.source.assign(FIRST)
-    assert house.delivery.room() == 0
+    assert house.room() == 0
     house.produce(3)
     house.source.fetch()
     assert (house.sent(), [positions[FIRST].offset for positions in house.source.commits]) == ([], [0])
@@ -544,7 +556,7 @@ def test_a_partition_that_was_committed_before_is_committed_again_at_once_as_a_p
     house.source.assign(FIRST)
     house.clock.run()
     assert house.source.commits == [{FIRST: Position(7)}]
-    assert house.delivery.room() == 64
+    assert house.room() == 64
 
 
 def test_nothing_leaves_once_a_commit_is_refused_to_us_as_a_stranger(house: House) -> None:
@@ -555,7 +567,7 @@ def test_nothing_leaves_once_a_commit_is_refused_to_us_as_a_stranger(house: Hous
     house.clock.advance(1.0)
     sent = len(house.sent())
     house.sender.answer(200)
-    assert (house.delivery.room(), len(house.sent())) == (0, sent)
+    assert (house.room(), len(house.sent())) == (0, sent)
 
 
 def test_nothing_leaves_once_commits_are_not_acknowledged_for_nearly_a_session(house: House) -> None:
@@ -585,11 +597,11 @@ def test_an_answer_that_comes_after_the_next_commit_was_sent_is_still_a_proof(ho
     house.clock.advance(ANSWER_SECONDS + 9)
     assert len(house.source.commits) == 2
     house.clock.advance(2)
-    assert house.delivery.room() == 0
+    assert house.room() == 0
     house.source.answer_commits(1)
-    assert house.delivery.room() == 0
+    assert house.room() == 0
     house.source.answer_commits(1)
-    assert house.delivery.room() > 0
+    assert house.room() > 0
 
 
 def test_after_a_loss_nothing_leaves_until_the_next_commit_which_does_not_wait_for_the_last(
@@ -602,12 +614,12 @@ def test_after_a_loss_nothing_leaves_until_the_next_commit_which_does_not_wait_f
     house.clock.advance(1.0)
     assert len(house.source.commits) == 1
     house.source.lose(FIRST)
-    assert house.delivery.room() == 0
+    assert house.room() == 0
     house.source.answers_commits = True
     house.source.assign(FIRST)
     house.clock.run()
     assert len(house.source.commits) == 2
-    assert house.delivery.room() == 64
+    assert house.room() == 64
 
 
 def test_a_late_answer_stands_for_its_own_commit_only(house: House) -> None:
@@ -637,10 +649,10 @@ def test_a_commit_refused_to_a_stranger_proves_nothing_and_one_refused_for_a_reb
     house.source.fetch()
     house.source.commit_error = "UNKNOWN_MEMBER_ID"
     house.clock.advance(41.0)
-    assert house.delivery.room() == 0
+    assert house.room() == 0
     house.source.commit_error = "REBALANCE_IN_PROGRESS"
     house.clock.advance(1.0)
-    assert house.delivery.room() > 0
+    assert house.room() > 0
 
 
 def test_while_nothing_moves_the_same_position_is_committed_again_and_again(house: House) -> None:
@@ -650,7 +662,7 @@ def test_while_nothing_moves_the_same_position_is_committed_again_and_again(hous
     house.clock.advance(100.0)
     assert len(house.source.commits) == 9
     assert {positions[FIRST].offset for positions in house.source.commits} == {1}
-    assert house.delivery.room() == 64
+    assert house.room() == 64
 
 
 # An outage

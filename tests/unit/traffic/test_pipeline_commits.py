@@ -1,5 +1,7 @@
 """What the broker refuses to commit is found out at once, and stands in nobody else's way."""
 
+import pytest
+
 from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.offset_codec import Marks, Span, encode, read
 from processor.model import Identified, Partition, Position
@@ -9,6 +11,8 @@ from tests.unit.traffic.test_pipeline import House
 OTHER = Partition("other", 0)
 UNKNOWN = "UNKNOWN_TOPIC_OR_PART"
 FORBIDDEN = "TOPIC_AUTHORIZATION_FAILED"
+
+pytestmark = pytest.mark.usefixtures("nothing_is_reentered")
 
 
 def house_with_gaps(partition: Partition = FIRST, *, limit: int, events: int = 200) -> House:

@@ -1,0 +1,290 @@
+"""Who leaves next: retries that are due, what is withheld, probes, new records; and the end of each of them.
+
+Promises:
+- what may leave leaves at the end of the turn in which that became so, in one place: `_pump` alone begins;
+- retries that are due go before new records; of two probes one is a new record; where nearly everything is
+  refused, three of four are, taken from anywhere: what is refused may be of a kind and lie together, and
+  what is accepted lie behind it;
+- a record that waits holds no slot, and to give it up costs O(1), however many wait and in what order;
+- a record given up is not settled, and nothing of it is sent, or told, any more;
+- an event whose dead letter is not paid for waits; others are looked for behind those that wait, each of
+  which goes on as deliveries pay for it;
+- of a partition that is leaving nothing is begun, and what comes to wait is left to whoever reads it next.
+
+No task, no thread: what happens next is decided in callbacks on the event loop.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from functools import partial
+
+from processor.clock import Alarm, Clock, Timer
+from processor.core.dead_letter import Failure
+from processor.core.pace.admission import Admission
+from processor.core.pace.budget import Fault
+from processor.core.pace.circuit import State
+from processor.core.progress.flow import Flow
+from processor.core.retry import Again
+from processor.model import Partition, Record, Sign
+from processor.telemetry.live_events import Live
+from processor.telemetry.metrics import Telemetry
+from processor.traffic.attempt import WAITING, End, Failed, Run, Settled, Stage, Withheld
+from processor.traffic.dead_letters import Letters
+from processor.traffic.delivery import Delivery
+from processor.traffic.withheld import Withheld as Unpaid
+
+
+class Dispatch:
+    """All records under way in this process.
+
+    `delivery` makes the attempts, given whom they tell what becomes of a run. `pumped` is called when all
+    that may leave has left. `knock_after`: seconds after which one that is not paid for is tried again.
+    """
+
+    def __init__(
+        self,
+        *,
+        flow: Flow,
+        admission: Admission,
+        letters: Letters,
+        delivery: Callable[[Callable[[Run, End], None]], Delivery],
+        knock_after: float,
+        clock: Clock,
+        chance: Callable[[], float],
+        telemetry: Telemetry,
+        live: Live,
+        pumped: Callable[[], None],
+    ) -> None:
+        self._flow = flow
+        self._admission = admission
+        self._circuit = admission.circuit()
+        self._letters = letters
+        self._delivery = delivery(self._ended)
+        self._knock_after = knock_after
+        self._clock = clock
+        self._chance = chance
+        self._telemetry = telemetry
+        self._live = live
+        self._pumped = pumped
+        self._runs: dict[tuple[Partition, int], Run] = {}
+        self._due: dict[Run, None] = {}
+        """Those whose next attempt is due, in the order in which it became due."""
+        self.withheld = Unpaid()
+        self._alarm = Alarm(clock, self.pump_soon)
+        self._knock: Timer | None = None
+        self._has_knocked = False
+        self._is_open = True
+        self._pump_is_due = False
+
+    # Facts
+
+    def pump_soon(self) -> None:
+        """Something may leave now: at the end of this turn it does."""
+        if not self._pump_is_due:
+            self._pump_is_due = True
+            self._clock.call_soon(self._pump)
+
+    def leased(self, until: float) -> None:
+        """The partitions are ours until then: from then on nothing leaves."""
+        self._admission.leased(until)
+        self.pump_soon()
+
+    def close(self) -> None:
+        """No new record is begun any more."""
+        self._is_open = False
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """What waits of these is given up; what is under way in the world is not."""
+        for run in self._of(partitions):
+            if run.stage in WAITING:
+                self._give_up(run)
+
+    def give_up(self, partitions: Collection[Partition]) -> None:
+        """All of these is given up, what is under way in the world too."""
+        for run in self._of(partitions):
+            self._give_up(run)
+        self.pump_soon()
+
+    # Questions
+
+    def stages(self) -> Counter[Stage]:
+        """How many records wait for what."""
+        return Counter(run.stage for run in self._runs.values())
+
+    def check(self) -> None:
+        """Every record is where it is counted, and each attempt has its slot."""
+        runs, stages = self._runs.values(), self.stages()
+        assert all(run.stage is Stage.DUE for run in self._due)
+        assert (len(self._due), self.withheld.count) == (stages[Stage.DUE], stages[Stage.WITHHELD])
+        assert stages[Stage.NEW] == stages[Stage.OVER] == 0
+        assert all((run.attempt is not None) is (run.stage is Stage.ANSWER) for run in runs)
+        assert stages[Stage.ANSWER] == self._admission.in_flight()
+        running = {(r.partition, r.offset) for r in self._flow.running(self._flow.assignment())}
+        assert running == self._runs.keys()
+
+    # Who goes next
+
+    def _pump(self) -> None:
+        self._pump_is_due = False
+        is_open = self._circuit.state() is State.OPEN
+        if is_open and self._is_open:
+            self._probe()
+        while self._due and self._room() > 0:
+            run = next(iter(self._due))
+            del self._due[run]
+            self._begin(run)
+        if self.withheld.count:
+            self._resume(is_open=is_open)
+        while self._is_open and (room := self._room()) > 0 and (records := self._flow.start(room)):
+            for record in records:
+                self._start(record)
+        self._pumped()
+
+    def _probe(self) -> None:
+        """A new record, if it is one's turn."""
+        is_refused = self._circuit.reason() is Sign.REFUSED
+        if self._circuit.failed_probes() % (4 if is_refused else 2) == 0:
+            return
+        while self._room() > 0:
+            self._flow.look_further(self._chance() if is_refused else 0.0)
+            if not (records := self._flow.start(1)):
+                return
+            self._start(records[0])
+
+    def _resume(self, *, is_open: bool) -> None:
+        """What is withheld goes on as far as it is paid for; while the circuit is open, as a probe.
+
+        One that is not paid for is tried again now and then: nothing else may be left to send.
+        """
+        while self.withheld.has_unusable() and self._admission.afford_unusable():
+            run, failure = self.withheld.next_unusable()
+            self._bury(run, failure, Fault.UNUSABLE)
+        while self.withheld.has_refused() and self._room() > 0:
+            is_reserved = not is_open and self._admission.reserve()
+            if not (is_open or is_reserved or self._has_knocked):
+                break
+            if not (is_open or is_reserved):
+                self._has_knocked = False
+            run = self.withheld.next_refused()
+            run.paid = Fault.REFUSED if is_reserved else None
+            self._begin(run)
+        self._has_knocked = False
+        if self._knock is None and self.withheld.has_refused():
+            self._knock = self._clock.call_later(self._knock_after, self._knocked)
+
+    def _knocked(self) -> None:
+        self._knock, self._has_knocked = None, True
+        self.pump_soon()
+
+    def _start(self, record: Record) -> None:
+        run = self._runs[record.partition, record.offset] = Run(record)
+        if self.withheld.kinds.known and (failure := self.withheld.kinds.keeps_back(record)):
+            self.pump_soon()  # it may be paid for already
+            self._telemetry.withheld(record, failure, is_first=False)
+            self._live.unusable(record, failure)
+            self.withheld.kept_back(run, failure, self._clock.time())
+            self._wait(run, Stage.WITHHELD)
+        else:
+            self._begin(run)
+
+    def _begin(self, run: Run) -> None:
+        if (end := self._delivery.begin(run)) is not None:
+            self._ended(run, end)
+
+    def _room(self) -> int:
+        """How many requests may leave now; when time alone will bring room, it is waited for."""
+        now = self._clock.time()
+        room = self._admission.room(now)
+        if room < 1 and (at := self._admission.wakes_at(now)) is not None:
+            self._alarm.set(at, now)
+        return room
+
+    # What becomes of it
+
+    def _ended(self, run: Run, end: End) -> None:
+        """An attempt is over, or none is needed."""
+        match end:
+            case Settled(is_delivered):
+                if is_delivered and self.withheld.kinds.known:
+                    self.withheld.kinds.delivered(run.record)
+                self._settle(run)
+            case Again(after):
+                run.timer = self._clock.call_later(after, partial(self._becomes_due, run))
+                self._wait(run, Stage.RETRY)
+            case Failed(failure, paid):
+                self._bury(run, failure, paid)
+            case Withheld(failure, answer):
+                self._telemetry.withheld(run.record, failure, is_first=not self.withheld.count)
+                if answer is None:
+                    self._live.unusable(run.record, failure)
+                    self.withheld.unusable(run, failure, self._clock.time())
+                else:
+                    self._live.withheld(run.tried(run.attempts), answer)
+                    self.withheld.refused(run, failure, self._clock.time())
+                self._wait(run, Stage.WITHHELD)
+        if not self._pump_is_due:
+            self.pump_soon()
+
+    def _wait(self, run: Run, stage: Stage) -> None:
+        """Not here, if its partition is leaving."""
+        run.enter(stage)
+        if stage is Stage.WITHHELD:
+            self._flow.withheld(run.record)
+        if self._flow.is_leaving(run.record):
+            self._give_up(run)
+
+    def _becomes_due(self, run: Run) -> None:
+        run.timer = None
+        run.enter(Stage.DUE)
+        self._due[run] = None
+        self.pump_soon()
+
+    def _bury(self, run: Run, failure: Failure, paid: Fault | None) -> None:
+        """Write its dead letter, which was paid as that."""
+        run.paid = paid
+        run.enter(Stage.LETTER)
+        run.letter = self._letters.write(
+            run.record,
+            failure,
+            partial(self._buried, run, failure),
+            partial(self._blocked, run, failure),
+            partial(run.enter, Stage.LETTER),
+        )
+
+    def _buried(self, run: Run, failure: Failure) -> None:
+        self._live.dead_lettered(run.record, failure)
+        self._settle(run)
+        self.pump_soon()
+
+    def _blocked(self, run: Run, failure: Failure) -> None:
+        """Its dead letter could not be written; it is written again, until it can be."""
+        self._live.blocked(run.record, failure)
+        self._flow.blocked(run.record)
+        self._wait(run, Stage.BLOCKED_LETTER)
+        self.pump_soon()
+
+    def _settle(self, run: Run) -> None:
+        run.enter(Stage.OVER)
+        del self._runs[run.record.partition, run.record.offset]
+        if not self._flow.finished(run.record):
+            self._telemetry.came_late()
+
+    def _give_up(self, run: Run) -> None:
+        """It is not settled, and does not run any more."""
+        if run.stage is Stage.ANSWER:
+            self._delivery.withdraw(run)
+        if run.paid and run.stage is not Stage.LETTER:  # one that is being written may well arrive
+            self._admission.give_back(run.paid)
+            run.paid = None
+        if run.letter is not None:
+            run.letter.give_up()
+        if run.timer is not None:
+            run.timer.cancel()
+        self._due.pop(run, None)
+        self.withheld.forget(run)
+        run.enter(Stage.OVER)
+        del self._runs[run.record.partition, run.record.offset]
+        self._flow.abandoned(run.record)
+
+    def _of(self, partitions: Collection[Partition]) -> list[Run]:
+        return [self._runs[r.partition, r.offset] for r in self._flow.running(partitions)]

@@ -1,0 +1,16 @@
+"""Facts go up and values down: no room is called again before it has returned, whatever happens."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from processor.traffic import delivery, dispatch, pipeline
+from tests.support.stacks import Stacks
+
+
+@pytest.fixture
+def nothing_is_reentered() -> Iterator[None]:
+    """Of the rooms through which a record goes."""
+    with Stacks(delivery, dispatch, pipeline).watched() as stacks:
+        yield
+    assert not stacks.reentered
