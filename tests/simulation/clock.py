@@ -49,8 +49,11 @@ class World:
             self.now = max(self.now, at)
             if timer.callback is not None:
                 gate = timer.gate
-                if gate is None or gate.passes(timer):
+                if gate is None:
                     timer.callback()
+                elif gate.passes(timer):
+                    timer.callback()
+                    gate.called()
             steps += 1
             if steps & 15 == 0 and is_over():
                 return
@@ -61,9 +64,11 @@ class World:
 class Gate:
     """What a thread of a process sees of time: it may be stopped for a while, or for ever."""
 
-    __slots__ = ("_shut", "_waiting", "is_dead", "offset", "world")
+    __slots__ = ("_shut", "_waiting", "called", "is_dead", "offset", "world")
 
-    def __init__(self, world: World, offset: float) -> None:
+    def __init__(self, world: World, offset: float, called: Call = lambda: None) -> None:
+        """`called` is called after each call that was made."""
+        self.called = called
         self.world = world
         self.offset = offset
         self.is_dead = False
@@ -110,3 +115,4 @@ class Gate:
             timer = self._waiting.popleft()
             if timer.callback is not None:
                 timer.callback()
+                self.called()

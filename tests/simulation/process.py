@@ -65,7 +65,7 @@ class Process:
         self._around = around
         self._gone = gone
         offset = around.random.uniform(0, 1e6)
-        self.loop = Gate(around.world, offset)
+        self.loop = Gate(around.world, offset, self._check)
         self.thread = Gate(around.world, offset)
         self.wall_offset = EPOCH + around.random.uniform(-2, 2)
         self.account = Account(around.history, name)
@@ -121,6 +121,12 @@ class Process:
         self.source.open(self.traffic.pipeline.take)
         self.traffic.pipeline.start()
         self._identify()
+
+    def _check(self) -> None:
+        """After every event: all is counted where it is."""
+        self.flow.check()
+        self.admission.check()
+        self.traffic.dispatch.check()
 
     def _identify(self) -> None:
         self.source.identify()

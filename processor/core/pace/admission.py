@@ -211,6 +211,12 @@ class Admission:
         """Seconds for which our partitions are ours."""
         return max(0.0, self._lease_until - now)
 
+    def check(self) -> None:
+        """What left is counted, and a probe is one of them."""
+        assert self._in_flight >= 0
+        assert self._in_flight > 0 or not self._circuit.is_probing()
+        assert not self._circuit.is_probing() or self._circuit.state() is State.OPEN
+
     # How an answer is weighed
 
     def _told(self, permit: Permit, outcome: Outcome, now: float, chance: float) -> None:

@@ -171,6 +171,10 @@ class Circuit:
         """When the next probe may leave; None when that is no question of time."""
         return self._probe_at if self._state is State.OPEN and not self._is_probing else None
 
+    def is_probing(self) -> bool:
+        """Whether a probe is under way."""
+        return self._is_probing
+
     def failed_probes(self) -> int:
         """How many probes failed since it was closed."""
         return self._failed_probes

@@ -50,13 +50,9 @@ class Flow:
         self._policy = policy
         self._assignments: dict[Partition, Assignment] = {}
         self._ready: deque[Record] = deque()
-        self._records = 0
-        self._bytes = 0
+        self._records = self._bytes = 0
         self._held: dict[Partition, Hold] = {}
-        self._look_again = False
-        self._is_full = False
-        self._was_over = False
-        self._has_plenty = False
+        self._look_again = self._is_full = self._was_over = self._has_plenty = False
         self._metadata = MetadataRoom(policy.max_metadata_bytes)
 
     # Facts
@@ -101,8 +97,7 @@ class Flow:
     def reached(self, ends: Mapping[Partition, int]) -> None:
         """All records of these partitions below these offsets were received."""
         for partition, end in ends.items():
-            assignment = self._assignments.get(partition)
-            if assignment and not assignment.revoked:
+            if (assignment := self._assignments.get(partition)) and not assignment.revoked:
                 assignment.offsets.reached(end)
 
     def finished(self, record: Record) -> bool:
@@ -145,7 +140,10 @@ class Flow:
     def released(self, partitions: Collection[Partition]) -> None:
         """These partitions were handed back or lost: what still runs of them counts for nothing."""
         for partition in partitions:
-            self._forget(partition)
+            if assignment := self._assignments.pop(partition, None):
+                self._records -= assignment.offsets.unfinished()
+                self._bytes -= assignment.bytes
+                self._look_again = True
         self._drop_ready(partitions)
 
     def committed(self, partitions: Iterable[Partition]) -> None:
@@ -248,8 +246,17 @@ class Flow:
 
     def standings(self) -> Iterator[tuple[Partition, Standing]]:
         """How every partition stands."""
-        for partition, assignment in self._assignments.items():
-            yield partition, assignment.standing()
+        return ((partition, assignment.standing()) for partition, assignment in self._assignments.items())
+
+    def check(self) -> None:
+        """What is counted is the sum of its parts, and all that waits for nothing may start."""
+        assignments = self._assignments.values()
+        assert self._records == sum(a.offsets.unfinished() for a in assignments)
+        assert self._bytes == sum(a.bytes for a in assignments)
+        kept = [a for a in assignments if not a.revoked]
+        started_or_behind = sum(len(a.running) + a.lanes.behind() for a in kept)
+        assert len(self._ready) + started_or_behind == sum(a.offsets.unfinished() for a in kept)
+        assert all(a.blocked | a.withheld <= a.running.keys() for a in kept)
 
     # How they are answered
 
@@ -308,13 +315,6 @@ class Flow:
         assignment.bytes += weight
         self._bytes += weight
         self._records += sign
-
-    def _forget(self, partition: Partition) -> None:
-        assignment = self._assignments.pop(partition, None)
-        if assignment:
-            self._records -= assignment.offsets.unfinished()
-            self._bytes -= assignment.bytes
-            self._look_again = True
 
     def _drop_ready(self, partitions: Collection[Partition]) -> None:
         self._ready = deque(record for record in self._ready if record.partition not in partitions)

@@ -1,5 +1,6 @@
 """Nothing leaves that the limit, the rate, the endpoint, the circuit or the lease does not let leave."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -243,6 +244,16 @@ def test_an_outage_beyond_its_longest_is_the_records_fault_again() -> None:
     assert admission.circuit().downtime(NOW + 600.0) == 60.0
 
 
+def test_a_slot_that_is_given_back_twice_is_noticed() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    permit = admission.started(NOW)
+    admission.ended(permit, None, NOW, 1.0)
+    admission.check()
+    admission.ended(permit, None, NOW, 1.0)
+    with pytest.raises(AssertionError):
+        admission.check()
+
+
 @given(
     signs=st.lists(
         st.tuples(st.just(Sign.DELIVERED) | st.sampled_from(Sign), st.floats(0.01, 1.0)),
@@ -270,3 +281,4 @@ def test_a_delivery_told_the_short_way_counts_as_any_other_answer_that_delivers(
         if sign is Sign.REFUSED:
             assert short.afford(now, 0.5) == long.afford(now, 0.5)
         assert standing(short, now) == standing(long, now)
+        short.check()

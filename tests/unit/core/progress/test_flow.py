@@ -96,6 +96,14 @@ def test_the_policy_says_what_keeps_its_order(order: Order, started: int) -> Non
     assert len(flow.start(10)) == started
 
 
+def test_a_count_that_is_wrong_is_noticed() -> None:
+    flow = running_flow(record(0), record(1, b"other"))
+    flow.check()
+    flow.abandoned(record(1, b"other"))
+    with pytest.raises(AssertionError):
+        flow.check()
+
+
 def test_the_same_key_in_two_partitions_is_two_lanes() -> None:
     flow = running_flow(record(0), record(0, partition=SECOND))
     assert len(flow.running([FIRST, SECOND])) == 2
@@ -1002,6 +1010,7 @@ class FlowMachine(RuleBasedStateMachine):
     @invariant()
     def a_step_was_made(self) -> None:
         self.steps_in_calm += 1
+        self.flow.check()
         self.every_promise_is_kept()
 
     def every_promise_is_kept(self) -> None:
