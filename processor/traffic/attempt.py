@@ -88,7 +88,8 @@ class Attempt(Struct, eq=False, gc=False):
 class Run(Struct, eq=False, gc=False):
     """A record under way; a new one has no times yet.
 
-    It refers to its attempt, and that to it, for as long as that is under way: no collector looks here.
+    What it waits for (attempt, letter, timer) refers to it too, and no collector looks here: so it lets go of
+    each when that is over.
     """
 
     record: Record

@@ -93,6 +93,7 @@ class Delivery:
         attempt.runs.remove(run)
         if not attempt.runs:
             attempt.cancel()
+            attempt.cancel = nothing
             self._admission.ended(attempt.permit, None, self._clock.time(), self._chance())
 
     # What an answer means

@@ -265,6 +265,7 @@ class Dispatch:
 
     def _settle(self, run: Run) -> None:
         run.enter(Stage.OVER)
+        run.letter = None
         del self._runs[run.record.partition, run.record.offset]
         if not self._flow.finished(run.record):
             self._telemetry.came_late()
@@ -280,6 +281,7 @@ class Dispatch:
             run.letter.give_up()
         if run.timer is not None:
             run.timer.cancel()
+        run.letter = run.timer = None
         self._due.pop(run, None)
         self.withheld.forget(run)
         run.enter(Stage.OVER)
