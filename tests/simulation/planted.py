@@ -241,7 +241,7 @@ def _one_for_all(
 
 
 def _read_on(
-    identities: TopicIdentities, partitions: Collection[Partition], told: TopicIds
+    identities: TopicIdentities, partitions: Collection[Partition], told: TopicIds, now: float
 ) -> frozenset[Any]:
     return frozenset()
 

@@ -10,6 +10,7 @@ from tests.simulation.planted import BUGS, MOST_SEEDS, Bug, find, planted
 def test_a_planted_bug_is_found(bug: Bug) -> None:
     found = find(bug)
     assert found is not None, f"not found in {MOST_SEEDS} histories"
+    assert not isinstance(found.broken.__cause__, TypeError), "the product calls it otherwise by now"
 
 
 def test_nothing_stays_planted() -> None:
