@@ -166,6 +166,7 @@ class Pipeline:
     def _assigned(self, assigned: Assigned) -> None:
         self._intake.forgotten()
         self._telemetry.rebalanced("assigned", assigned.positions)
+        self.dispatch.give_up(assigned.positions)  # of an earlier assignment, which counts no more
         self._flow.assigned(assigned)
         self._commits.positions_known()
 

@@ -404,6 +404,19 @@ def test_a_partition_lost_while_it_is_handed_back_is_released(house: House) -> N
     assert house.source.commits == []
 
 
+def test_what_runs_of_a_partition_that_is_assigned_anew_is_given_up_and_read_again(house: House) -> None:
+    house.produce(2)
+    house.source.fetch()
+    house.source.assign(FIRST)
+    house.source.fetch()
+    house.dispatch.check()
+    assert house.open() == [0, 1]
+    for _ in range(2):
+        house.sender.answer(200)
+    house.clock.advance(1)
+    assert (house.sent(), house.committed()) == ([0, 1, 0, 1], 2)
+
+
 def test_other_partitions_go_on_while_one_is_handed_back(house: House) -> None:
     house.source.assign(SECOND)
     house.produce(1, FIRST)
