@@ -81,7 +81,7 @@ class Attempt(Struct, eq=False, gc=False):
     """A request under way: what it left with, how it is called off, and the runs it carries."""
 
     permit: Permit
-    runs: "list[Run]"
+    runs: "tuple[Run, ...]"
     cancel: Callable[[], None] = nothing
 
 
@@ -118,7 +118,8 @@ class Run(Struct, eq=False, gc=False):
 
     def sent(self, at: float, wall: float, downtime: float) -> None:
         """A request left; `downtime`: for how long the endpoint had been down before, all told."""
-        self.enter(_ANSWER)
+        assert _ANSWER in FOLLOWS[self.stage], self.stage
+        self.stage = _ANSWER
         self.sent_at, self.last_attempt = at, wall
         if self.attempts == 0:
             self.started_at, self.first_attempt, self.downtime = at, wall, downtime
@@ -152,7 +153,7 @@ class Run(Struct, eq=False, gc=False):
 
 
 class Settled(NamedTuple):
-    """Nothing more has to be done for it: the endpoint took it, or a rule left it out."""
+    """Nothing more has to be done for it: it is delivered, written down, or left out by a rule."""
 
     is_delivered: bool
 

@@ -81,7 +81,7 @@ class Delivery:
                 if prepared.dropped_headers:
                     self._telemetry.dropped_headers(prepared.dropped_headers)
         now = self._clock.time()
-        attempt = run.attempt = Attempt(self._admission.started(now), [run])
+        attempt = run.attempt = Attempt(self._admission.started(now), (run,))
         run.sent(now, self._wall_clock(), self._circuit.downtime(now))
         attempt.cancel = self._sender.send(run.request, partial(self._answered, attempt))
         return None
@@ -90,7 +90,7 @@ class Delivery:
         """Nobody waits for its answer any more; a request that carries no other run is called off."""
         attempt, run.attempt = run.attempt, None
         assert attempt is not None
-        attempt.runs.remove(run)
+        attempt.runs = tuple(other for other in attempt.runs if other is not run)
         if not attempt.runs:
             attempt.cancel()
             attempt.cancel = nothing
@@ -101,7 +101,8 @@ class Delivery:
     def _answered(self, attempt: Attempt, answer: Answer) -> None:  # noqa: C901 - every case in sight
         """The fate of what was sent: delivered, sent again later, to be written down, or held unpaid."""
         now, wall = self._clock.time(), self._wall_clock()
-        (run,), permit, admission = attempt.runs, attempt.permit, self._admission
+        (run,) = attempt.runs
+        permit, admission = attempt.permit, self._admission
         run.attempt, attempt.cancel = None, nothing
         if run.paid:
             self._give_back(run)

@@ -33,6 +33,10 @@ from processor.traffic.dead_letters import Letters
 from processor.traffic.delivery import Delivery
 from processor.traffic.withheld import Withheld as Unpaid
 
+_OVER, _OPEN = Stage.OVER, State.OPEN
+"""Looking a member up in its class is dear where it is done for every record."""
+_WRITTEN = Settled(is_delivered=False)
+
 
 class Dispatch:
     """All records under way in this process.
@@ -126,7 +130,7 @@ class Dispatch:
 
     def _pump(self) -> None:
         self._pump_is_due = False
-        is_open = self._circuit.state() is State.OPEN
+        is_open = self._circuit.state() is _OPEN
         if is_open and self._is_open:
             self._probe()
         while self._due and self._room() > 0:
@@ -184,8 +188,8 @@ class Dispatch:
             self._live.unusable(record, failure)
             self.withheld.kept_back(run, failure, self._clock.time())
             self._wait(run, Stage.WITHHELD)
-        else:
-            self._begin(run)
+        elif (end := self._delivery.begin(run)) is not None:
+            self._ended(run, end)
 
     def _begin(self, run: Run) -> None:
         if (end := self._delivery.begin(run)) is not None:
@@ -202,12 +206,22 @@ class Dispatch:
     # What becomes of it
 
     def _ended(self, run: Run, end: End) -> None:
-        """An attempt is over, or none is needed."""
+        """An attempt is over, or none is needed, or its dead letter is written."""
+        if isinstance(end, Settled):
+            record = run.record
+            if end.is_delivered and self.withheld.kinds.known:
+                self.withheld.kinds.delivered(record)
+            run.stage = _OVER  # from wherever it is: who is over already is not among the runs
+            del self._runs[record.partition, record.offset]
+            if not self._flow.finished(record):
+                self._telemetry.came_late()
+        else:
+            self._goes_on(run, end)
+        if not self._pump_is_due:
+            self.pump_soon()
+
+    def _goes_on(self, run: Run, end: Again | Failed | Withheld) -> None:
         match end:
-            case Settled(is_delivered):
-                if is_delivered and self.withheld.kinds.known:
-                    self.withheld.kinds.delivered(run.record)
-                self._settle(run)
             case Again(after):
                 run.timer = self._clock.call_later(after, partial(self._becomes_due, run))
                 self._wait(run, Stage.RETRY)
@@ -222,8 +236,6 @@ class Dispatch:
                     self._live.withheld(run.tried(run.attempts), answer)
                     self.withheld.refused(run, failure, self._clock.time())
                 self._wait(run, Stage.WITHHELD)
-        if not self._pump_is_due:
-            self.pump_soon()
 
     def _wait(self, run: Run, stage: Stage) -> None:
         """Not here, if its partition is leaving."""
@@ -253,8 +265,8 @@ class Dispatch:
 
     def _buried(self, run: Run, failure: Failure) -> None:
         self._live.dead_lettered(run.record, failure)
-        self._settle(run)
-        self.pump_soon()
+        run.letter = None
+        self._ended(run, _WRITTEN)
 
     def _blocked(self, run: Run, failure: Failure) -> None:
         """Its dead letter could not be written; it is written again, until it can be."""
@@ -262,13 +274,6 @@ class Dispatch:
         self._flow.blocked(run.record)
         self._wait(run, Stage.BLOCKED_LETTER)
         self.pump_soon()
-
-    def _settle(self, run: Run) -> None:
-        run.enter(Stage.OVER)
-        run.letter = None
-        del self._runs[run.record.partition, run.record.offset]
-        if not self._flow.finished(run.record):
-            self._telemetry.came_late()
 
     def _give_up(self, run: Run) -> None:
         """It is not settled, and does not run any more."""

@@ -22,7 +22,7 @@ from processor.core.retry import Reading, RetryPolicy
 from processor.errors import TransportError
 from processor.logs.writer import LogWriter
 from processor.model import Answer, Partition, Position, Record, Sign
-from processor.traffic.attempt import Run, Stage
+from processor.traffic.attempt import Run, Settled, Stage
 from processor.traffic.commits import Commits, Errors
 from processor.traffic.dead_letters import Letter, Letters
 from processor.traffic.dispatch import Dispatch
@@ -215,7 +215,7 @@ def _paid_by_nobody(budget: Budget, fault: object) -> bool:
 
 def _buried(dispatch: Dispatch, run: Run, failure: Failure, paid: object) -> None:
     """A dead letter for everything that failed once."""
-    dispatch._settle(run)
+    dispatch._ended(run, Settled(is_delivered=False))
 
 
 def _starts_though_revoked(flow: Flow, partitions: Iterable[Partition]) -> None:

@@ -454,6 +454,18 @@ def test_one_record_that_always_fails_is_no_outage_and_ends_as_a_dead_letter() -
     assert house.header("attempts") == "15"
 
 
+def test_records_that_fail_again_while_others_are_delivered_tell_nothing_of_the_endpoint() -> None:
+    house = House()
+    start(house, 2)
+    for offset in range(2, 32):
+        answer_all(house, 503)
+        house.deliver(record(offset))
+        house.sender.answer(200)
+        house.clock.advance(60.0)
+    assert len(house.flow.settled_records) == 30
+    assert house.count("circuit_changes_total", state="open", reason="server_error") is None
+
+
 def test_a_refusal_while_the_endpoint_is_down_becomes_no_dead_letter() -> None:
     house = House(max_in_flight=12)
     start(house, 12)
