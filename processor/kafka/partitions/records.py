@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from operator import methodcaller
-from typing import cast
 
 import confluent_kafka
 from confluent_kafka import OFFSET_INVALID, KafkaError, Message, TopicPartition
@@ -241,14 +240,17 @@ class Records:
 
     def _take(self, message: Message, records: list[Record]) -> None:
         partition = self._partitions.get((message.topic(), message.partition()))  # type: ignore[arg-type]
-        if partition is None or partition in self._dropped or partition in self._parked:
+        if partition is None:
+            return
+        if (self._dropped or self._parked) and (partition in self._dropped or partition in self._parked):
             return
         if message.offset() < self._starts[partition]:  # type: ignore[operator]
             if self._is_made_anew(partition):
                 return
             raise FatalError(f"{partition} {RESET}")
+        headers: RecordHeaders | None
         try:
-            headers = cast(RecordHeaders, tuple(_headers_of(message) or ()))
+            headers = tuple(found) if (found := _headers_of(message)) else ()
         except (SystemError, ValueError):
             headers = None
         kind, milliseconds = message.timestamp()
