@@ -9,7 +9,7 @@ repetitions, or a back-reference, would keep a process busy for hours, deaf to S
 import ctypes
 import re
 import sys
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 MAX_LENGTH = 1000
 MAX_SIZE = 1000
@@ -17,8 +17,8 @@ MAX_SIZE = 1000
 MAX_REPETITIONS = 24
 """`*`, `+`, `?` and `{…}` of a pattern, written out: `(a*b){3}` are 4."""
 
-_FLAGS = {"linux": 1 | 8, "darwin": 1 | 4}.get(sys.platform)
-"""REG_EXTENDED | REG_NOSUB; None: regular expressions are not the C library's."""
+_FLAGS = {"linux": 1 | 8, "darwin": 1 | 4}
+"""REG_EXTENDED | REG_NOSUB, by system; on others regular expressions are not the C library's."""
 _NO_MATCH = 1
 _REGEX_WORDS = 32
 """Room for a `regex_t`, of which C libraries need 32 to 64 bytes."""
@@ -49,16 +49,17 @@ class _Part(NamedTuple):
         return self.then(other)._replace(may_be_empty=self.may_be_empty or other.may_be_empty)
 
 
-def matches(pattern: str, topic: str) -> bool | None:
+def matches(pattern: str, topic: str, *, system: str = sys.platform) -> bool | None:
     """Whether the pattern finds the topic; None: not to be known, as on a system without these functions.
 
     A pattern that cannot be read finds nothing.
     """
-    library = _library()
-    if library is None:
+    flags = _FLAGS.get(system)
+    if flags is None:
         return None
+    library = ctypes.CDLL(None)  # the C library of this process, the one that librdkafka calls too
     compiled = (ctypes.c_uint64 * _REGEX_WORDS)()
-    if library.regcomp(compiled, pattern.encode("utf-8", "surrogatepass"), _FLAGS):
+    if library.regcomp(compiled, pattern.encode("utf-8", "surrogatepass"), flags):
         return False
     try:
         name = topic.encode("utf-8", "surrogatepass")
@@ -82,11 +83,6 @@ def fault_of(pattern: str) -> str | None:
             "repetitions (* + ? {}); name a prefix, or write it as several patterns"
         )
     return None
-
-
-def _library() -> Any:
-    """The C library of this process, the one that librdkafka calls too."""
-    return ctypes.CDLL(None) if _FLAGS is not None else None
 
 
 def _written_out(pattern: str) -> _Part:

@@ -72,6 +72,10 @@ def test_what_cannot_be_read_finds_nothing(pattern: str) -> None:
     assert matches(pattern, "events") is False
 
 
+def test_where_the_c_library_has_no_say_it_is_not_known_what_is_found() -> None:
+    assert matches("^events$", "events", system="win32") is None
+
+
 @pytest.mark.parametrize(("pattern", "fault"), [(each, HANGS[each]) for each in HANGS])
 def test_what_could_keep_us_busy_for_hours_is_refused_with_a_remedy(pattern: str, fault: str) -> None:
     told = fault_of(pattern)
