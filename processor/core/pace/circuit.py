@@ -82,6 +82,9 @@ class Circuit:
         self._buckets: deque[_Bucket] = deque()
         self._in_a_row = 0
         self._failing: set[Hashable] = set()
+        self._failed_last: Hashable = None
+        self._alone = 0
+        """So many failures in a row were of that one record."""
         self._state = State.CLOSED
         self._reason = Sign.NO_ANSWER
         self._probe_at = 0.0
@@ -109,6 +112,8 @@ class Circuit:
                 self._accepted(sign, now)
             return
         self._in_a_row += sign in _OUTAGE
+        self._alone = self._alone + 1 if record == self._failed_last else 1
+        self._failed_last = record
         for records in (bucket.records, self._failing):
             if len(records) < 2:
                 records.add(record)
@@ -153,11 +158,11 @@ class Circuit:
         return self._reason
 
     def is_doubted(self) -> bool:
-        """Whether several records fail: since the last one that did not, and of late.
+        """Whether several records failed since the last one that did not.
 
-        One alone that goes on to fail, when the others have long gone to another process, is not spared.
+        One that goes on to fail alone, the others having long gone to another process, is spared no longer.
         """
-        return len(self._failing) > 1 and self._are_several()
+        return len(self._failing) > 1 and self._alone < 2 * self._policy.minimum
 
     def room(self, now: float, in_flight: int) -> int | None:
         """How many may leave now; None: as many as anybody likes."""
@@ -251,13 +256,10 @@ class Circuit:
         return None
 
     def _end_row(self) -> None:
-        self._in_a_row = 0
+        self._in_a_row = self._alone = 0
         self._failing.clear()
 
     def _tells_of_the_endpoint(self, counts: dict[Sign, int]) -> bool:
         if counts[Sign.UNREACHABLE]:
             return True
-        return self._are_several()
-
-    def _are_several(self) -> bool:
         return len(set().union(*(bucket.records for bucket in self._buckets))) > 1

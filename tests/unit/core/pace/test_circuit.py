@@ -97,7 +97,7 @@ def test_one_record_that_alone_goes_on_to_fail_casts_no_doubt_on_it_any_more() -
     circuit = Circuit(POLICY)
     tell(circuit, Sign.SERVER_ERROR, Sign.SERVER_ERROR, records=iter([7, 8]))
     assert circuit.is_doubted()
-    for at in range(1, POLICY.minimum + 1):
+    for at in range(1, 2 * POLICY.minimum + 1):
         circuit.told(Sign.THROTTLED, 7, NOW + at * 100.0, NOW + at * 100.0, 1.0)
     assert (circuit.state(), circuit.is_doubted()) == (State.CLOSED, False)
 
