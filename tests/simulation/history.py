@@ -94,7 +94,7 @@ class Run:
         self._calm_down()
         self._trickle()
         self.world.run(self.world.now + PATIENCE, self._is_done)
-        if not (self._is_done() or self._is_held_by_its_order()):
+        if not (self._is_done() or self._is_held()):
             self.history.fail(Promise.PROGRESS, "everybody", self._what_is_left())
         self._end()
 
@@ -293,22 +293,33 @@ class Run:
             for partition, log in self._logs.items()
         )
 
-    def _is_held_by_its_order(self) -> bool:
+    def _is_held(self) -> bool:
         """Whether each partition that is left begins with a record that the endpoint never takes, or is new.
 
-        Where the order is that of the partition nothing else of it may be sent, so that nothing is delivered
-        that would pay for it: such a topic is held until the operator lets that kind pass.
+        Where its order is that of the partition nothing else of it may be sent, and where all that may wait
+        waits behind such records nothing else is read: so nothing is delivered that would pay for them, and
+        it is held until the operator lets that kind pass.
         """
         heads: dict[Partition, Item] = {}
         for item in self._items.values():
             if not item.is_terminal:
                 heads.setdefault(item.partition, item)
-        stuck = [head for head in heads.values() if head.kind is not Kind.GOOD]
+        stuck = {partition for partition, head in heads.items() if head.kind is not Kind.GOOD}
         lately = self.world.now - LATELY
         is_ordered = self._plan.shape.flow.order is Order.PARTITION
         return (
-            is_ordered and bool(stuck) and all(h in stuck or h.produced_at > lately for h in heads.values())
+            bool(stuck)
+            and all(p in stuck or head.produced_at > lately for p, head in heads.items())
+            and (
+                is_ordered
+                or all(self._is_full(p) for p in self._slots if p and stuck & p.account.tenures.keys())
+            )
         )
+
+    def _is_full(self, process: Process) -> bool:
+        """Whether so much waits that its holds last: half of what may."""
+        (records, size), policy = process.account.waiting(), self._plan.shape.flow
+        return max(records / policy.max_waiting_records, size / policy.max_waiting_bytes) > 0.5
 
     def _is_at_end(self, position: Position, log: Log) -> bool:
         return position.offset == log.end and (log.number == 0 or topic_of(position) == log.topic_id)
@@ -320,7 +331,7 @@ class Run:
 
     def _end(self) -> None:
         """All stop; then nothing runs, nothing is kept, and every record is where it belongs."""
-        is_held = not self._is_done() and self._is_held_by_its_order()
+        is_held = not self._is_done() and self._is_held()
         for item in self._items.values():
             skipped = item.kind is Kind.TOMBSTONE and self._plan.shape.skip_tombstones
             if not (is_held or skipped or item.arrivals or item.letters or item.is_gone):

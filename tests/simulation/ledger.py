@@ -141,6 +141,8 @@ class History:
         self.metadata_limit = 0
         self.refused: dict[str, float] = {}
         """Until when commits of a topic are refused, and a while longer."""
+        self.made_up: set[tuple[Partition, str]] = set()
+        """What damaged positions told: until it knows the log a process may commit it, and hand it on."""
 
     def is_refused(self, topic: str) -> bool:
         """Whether commits of a topic may be missing through no fault of the processes."""
@@ -258,7 +260,11 @@ class Account:
         self._note("is assigned", [(p.number, at and at.offset) for p, at in positions.items()])
         for partition, told in positions.items():
             topic_id = assigned.topic_ids[partition.topic]
-            known = fetched.get(partition)
+            known, spans = fetched.get(partition), (partition, repr(told and whatever_it_says(told)))
+            if told and told != known:
+                self._history.made_up.add(spans)
+            if spans in self._history.made_up:
+                known = None
             self.tenures[partition] = Tenure(self._name, assigned.epoch, told, known, topic_id)
 
     def _goes(self, what: str, partitions: Collection[Partition]) -> None:
