@@ -22,7 +22,7 @@ from processor.errors import FatalError
 from processor.kafka.checks.inquiry import Inquiry
 from processor.kafka.consumer import Consumer
 from processor.kafka.options import refuse_unknown, write_debug
-from processor.kafka.partitions.end_offsets import Ends
+from processor.kafka.partitions.end_offsets import EndOffsets
 from processor.kafka.producer import Producer
 from processor.kafka.retention import Retention
 from processor.model import SourceEvent
@@ -224,7 +224,7 @@ class App:
             self._failure.set_result(error)
 
     async def _measure(self) -> None:
-        ends = Ends(self._settings.kafka)
+        ends = EndOffsets(self._settings.kafka)
         while True:
             self._consumer.identify()
             found = await ends.measure(self._flow.assignment())

@@ -225,7 +225,7 @@ Answer = Response | TransportError
 """What one attempt came to."""
 
 
-class Sign(StrEnum):
+class Signal(StrEnum):
     """What an answer says of the endpoint as a whole."""
 
     DELIVERED = "delivered"

@@ -60,13 +60,13 @@ class Status:
         """All metrics in the format that `accept` prefers."""
         return self.telemetry.exposition(accept)
 
-    def live(self) -> Report:
+    def liveness(self) -> Report:
         """Whether the loop, which answers this, and the poll thread go round; a dead endpoint is no fault."""
         silence = self.consumer.silence()
         ok = silence < WEDGED_SECONDS
         return Report(ok, {"poll_thread": "ok" if ok else f"silent for {silence:.0f} s"})
 
-    def ready(self) -> Report:
+    def readiness(self) -> Report:
         """Whether we are proven to be in the group, its topics can be read, dead letters be written, and
         no stop is under way.
 
@@ -102,9 +102,9 @@ class Status:
         """What has happened since `who` asked last."""
         return self.live_events.look(who, wanted)
 
-    def leave(self, who: str) -> None:
+    def unsubscribe(self, who: str) -> None:
         """`who` asks no more."""
-        self.live_events.leave(who)
+        self.live_events.unsubscribe(who)
 
     def snapshot(self) -> Snapshot:
         """How it stands now, for a scrape."""
@@ -128,7 +128,7 @@ class Status:
             standings=self.flow.standings(),
             lost=self.group.lost(),
             is_member=self.group.fault() is None,
-            ready=self.ready().ok,
+            ready=self.readiness().ok,
             circuit=self.admission.circuit().state(),
             dead_letter_budget=self.admission.budget_left(),
             endpoint_pause=self.admission.pause(now),

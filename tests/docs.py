@@ -10,7 +10,7 @@ from deploy.dashboard import grafana
 from processor.config import loading
 from processor.config.scaffold import default_of
 from processor.telemetry.metrics import Telemetry
-from processor.workers.metrics import CrewTelemetry, Together
+from processor.workers.metrics import MergedMetrics, SupervisorMetrics
 from tests.packaging.deploy import scene
 from tests.packaging.helm import made as chart
 from tests.support.builders import snapshot
@@ -59,12 +59,12 @@ def metrics() -> list[tuple[str, str, str]]:
     """Name, labels beside `destination` and meaning of every metric of our own."""
     telemetry = Telemetry("docs")
     telemetry.watch(snapshot)
-    supervisor = CrewTelemetry("docs", list)
+    supervisor = SupervisorMetrics("docs", list)
     found = []
     for collector in (
         *telemetry.registry._collector_to_names,
         *supervisor.registry._collector_to_names,
-        Together("docs", {}),
+        MergedMetrics("docs", {}),
     ):
         labels = getattr(collector, "_labelnames", None)
         for family in collector.collect():

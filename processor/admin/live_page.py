@@ -89,7 +89,7 @@ class LivePage:
             pass
         finally:
             response.force_close()
-            self._pages.leave(who)
+            self._pages.unsubscribe(who)
         return response
 
     async def _follow(

@@ -16,10 +16,10 @@ class Pages(Protocol):
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that an `Accept` header asks for, and their content type."""
 
-    def live(self) -> Report:
+    def liveness(self) -> Report:
         """Whether the process works; if not, it should be restarted."""
 
-    def ready(self) -> Report:
+    def readiness(self) -> Report:
         """Whether events flow."""
 
     def about(self) -> About:
@@ -28,7 +28,7 @@ class Pages(Protocol):
     def look(self, who: str, wanted: Filter) -> Batch:
         """What has happened since `who` asked last."""
 
-    def leave(self, who: str) -> None:
+    def unsubscribe(self, who: str) -> None:
         """`who` asks no more."""
 
 
@@ -38,10 +38,10 @@ class DistantPages(Protocol):
     async def metrics(self, accept: str) -> tuple[bytes, str]:
         """As of Pages."""
 
-    async def live(self) -> Report:
+    async def liveness(self) -> Report:
         """As of Pages."""
 
-    async def ready(self) -> Report:
+    async def readiness(self) -> Report:
         """As of Pages."""
 
     def about(self) -> About:
@@ -50,7 +50,7 @@ class DistantPages(Protocol):
     async def look(self, who: str, wanted: Filter) -> Batch:
         """As of Pages."""
 
-    def leave(self, who: str) -> None:
+    def unsubscribe(self, who: str) -> None:
         """As of Pages."""
 
 

@@ -110,10 +110,10 @@ class Admin:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _live(self, _: web.Request) -> web.Response:
-        return _answer(await told(self._pages.live()))
+        return _answer(await told(self._pages.liveness()))
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return _answer(await told(self._pages.ready()))
+        return _answer(await told(self._pages.readiness()))
 
 
 class Shared(Generic[Answer]):

@@ -20,9 +20,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from processor.errors import TransportError
-from processor.model import Answer, Response, Sign
+from processor.model import Answer, Response, Signal
 
-_DELIVERED = Sign.DELIVERED
+_DELIVERED = Signal.DELIVERED
 _UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "tls"))
 _RETRY_AFTER_STATUSES = frozenset((429, 503))
 _MAX_EXPONENT = 64
@@ -93,7 +93,7 @@ class Reading(NamedTuple):
     `pause` is seconds, as far as the policy follows them; None: it does not ask.
     """
 
-    sign: Sign
+    sign: Signal
     pause: float | None = None
 
 
@@ -103,18 +103,18 @@ _ACCEPTED = Reading(_DELIVERED)
 def read(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
     """What `answer` says; `now` is the time as a timestamp, for `Retry-After` dates."""
     if isinstance(answer, TransportError):
-        return Reading(Sign.UNREACHABLE if answer.reason in _UNREACHABLE else Sign.NO_ANSWER)
+        return Reading(Signal.UNREACHABLE if answer.reason in _UNREACHABLE else Signal.NO_ANSWER)
     if answer.status in policy.delivered_statuses:
         return _ACCEPTED
     if answer.status not in policy.retried_statuses:
-        return Reading(Sign.REFUSED)
-    sign = Sign.THROTTLED if answer.status == 429 else Sign.SERVER_ERROR
+        return Reading(Signal.REFUSED)
+    sign = Signal.THROTTLED if answer.status == 429 else Signal.SERVER_ERROR
     return Reading(sign, _pause(policy, answer, now))
 
 
 def judge(policy: RetryPolicy, answer: Answer, reading: Reading, effort: Effort, *, chance: float) -> Verdict:
     """What to do after `answer`, which delivered nothing; `chance` is a number from 0 to 1."""
-    if reading.sign is Sign.REFUSED:
+    if reading.sign is Signal.REFUSED:
         return Never(Reason.REFUSED)
     if effort.is_foreign and isinstance(answer, TransportError) and answer.reason == "blocked":
         return Never(Reason.ENDPOINT_NOT_ALLOWED)

@@ -36,9 +36,9 @@ from processor.core.progress.topic_identity import TopicIdentities, TopicIds
 from processor.kafka.commands import Commands
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka.partitions.committer import Committer, Done
-from processor.kafka.partitions.pauses import Holds
+from processor.kafka.partitions.pauses import Pauses
 from processor.kafka.partitions.records import Records
-from processor.kafka.partitions.start_positions import TRIES, Beginnings, partition_of
+from processor.kafka.partitions.start_positions import TRIES, StartPositions, partition_of
 from processor.kafka.partitions.topic_ids import ANSWER_SECONDS, Registry, known
 from processor.kafka.words import MADE_ANEW, UNREAD, member_state, trouble
 from processor.model import (
@@ -92,10 +92,10 @@ class Consumer:
         options |= {"on_commit": self._committer.answered, "error_cb": self._on_error}
         options |= {"stats_cb": self._on_statistics}
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
-        self._holds = Holds(self._client)
+        self._holds = Pauses(self._client)
         reset = self._kafka.auto_offset_reset
         self._registry = Registry(self._kafka)
-        self._beginnings = Beginnings(
+        self._beginnings = StartPositions(
             self._client,
             self._kafka.may_read,
             reset,

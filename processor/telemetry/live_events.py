@@ -83,7 +83,7 @@ class Live:
         self._forget()
         return self._watches[who].taken()
 
-    def leave(self, who: str) -> None:
+    def unsubscribe(self, who: str) -> None:
         """`who` looks no more."""
         self._watches.pop(who, None)
         self._asked.pop(who, None)

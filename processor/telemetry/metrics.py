@@ -22,9 +22,9 @@ from processor.logs import output
 from processor.logs.client import ClientLog
 from processor.logs.quota import Quota
 from processor.logs.source import SourceLog
-from processor.model import Answer, Partition, Record, Sign
+from processor.model import Answer, Partition, Record, Signal
 from processor.telemetry.collectors import Asked, Distribution, Tally
-from processor.telemetry.snapshot import NAMESPACE, Snapshot, Standings
+from processor.telemetry.snapshot import NAMESPACE, PartitionStatuses, Snapshot
 
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 END_TO_END_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
@@ -226,7 +226,7 @@ class Telemetry:
                 remedy=f"mend the topic or the endpoint, or say dead_letter.always: [{failure.code}]",
             )
 
-    def circuit_changed(self, state: State, reason: Sign, answer: Answer) -> None:
+    def circuit_changed(self, state: State, reason: Signal, answer: Answer) -> None:
         """The endpoint is `open`: left alone but for probes; `half_open`; or `closed`: as it should be."""
         self._circuit_changes.labels(self._destination, state.value, reason.value).inc()
         told = str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
@@ -288,7 +288,7 @@ class Telemetry:
 
     def watch(self, snapshot: Callable[[], Snapshot]) -> None:
         """Ask `snapshot` at every scrape."""
-        self.registry.register(Standings(self._destination, snapshot, self._now))
+        self.registry.register(PartitionStatuses(self._destination, snapshot, self._now))
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics in the format that `accept` prefers, and its content type."""

@@ -11,7 +11,7 @@ from processor.core.age import age, known
 from processor.core.dead_letter import CODES
 from processor.core.group.stability import Stability
 from processor.core.pace.circuit import State
-from processor.core.progress.assignment import Hold, Standing
+from processor.core.progress.assignment import Hold, PartitionStatus
 from processor.model import Partition
 
 NAMESPACE = "webhook_processor"
@@ -38,8 +38,8 @@ class Snapshot(NamedTuple):
     high: Mapping[Partition, int]
     stability: Stability
     unreadable: Container[Partition]
-    standings: Iterable[tuple[Partition, Standing]]
-    lost: Mapping[Partition, Standing]
+    standings: Iterable[tuple[Partition, PartitionStatus]]
+    lost: Mapping[Partition, PartitionStatus]
     is_member: bool
     ready: bool
     circuit: State
@@ -49,7 +49,7 @@ class Snapshot(NamedTuple):
     at: float
 
 
-class Standings(Collector):
+class PartitionStatuses(Collector):
     """Asks for a snapshot at every scrape."""
 
     def __init__(self, destination: str, snapshot: Callable[[], Snapshot], now: Callable[[], float]) -> None:
@@ -71,7 +71,7 @@ class Standings(Collector):
         yield circuit
 
     def _of_process(
-        self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
+        self, snapshot: Snapshot, standings: list[tuple[Partition, PartitionStatus]]
     ) -> Iterator[Metric]:
         ages = (known(age(standing.oldest, self._now())) for _, standing in standings)
         eldest = max((seconds for seconds in ages if seconds is not None), default=0.0)
@@ -112,7 +112,7 @@ class Standings(Collector):
             yield gauge
 
     def _of_partitions(
-        self, snapshot: Snapshot, standings: list[tuple[Partition, Standing]]
+        self, snapshot: Snapshot, standings: list[tuple[Partition, PartitionStatus]]
     ) -> Iterator[Metric]:
         paused = self._family("paused_partitions", "Partitions of which nothing is taken for now.", "reason")
         for reason in Hold:
@@ -171,7 +171,7 @@ class Standings(Collector):
                 committed.add_metric(labels, standing.committed)
         yield from (paused, lag, behind, still, unreadable, late, committed, gap)
 
-    def _behind(self, standing: Standing, end: int | None) -> float | None:
+    def _behind(self, standing: PartitionStatus, end: int | None) -> float | None:
         """How old the record at the position is: known once it was read, or where there is none."""
         if standing.unsettled:
             return known(age(standing.oldest, self._now()))

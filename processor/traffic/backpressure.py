@@ -23,7 +23,7 @@ class Holding(Protocol):
         ...
 
 
-class Intake:
+class Backpressure:
     """What the source was told last."""
 
     def __init__(self, flow: Flow, source: Holding) -> None:

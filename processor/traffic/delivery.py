@@ -25,12 +25,12 @@ from processor.core.pace.circuit import State
 from processor.core.request.preparation import Preparation, Skipped
 from processor.core.retry import Again, Reading, RetryPolicy
 from processor.errors import EventError
-from processor.model import Answer, Request, Response, Sign
+from processor.model import Answer, Request, Response, Signal
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.attempt import Attempt, End, Failed, Run, Sender, Settled, Withheld, nothing
 
-_TAKEN = Sign.DELIVERED
+_TAKEN = Signal.DELIVERED
 """Looking a member up in its class is dear where it is done for every request."""
 _DELIVERED, _SKIPPED = Settled(is_delivered=True), Settled(is_delivered=False)
 

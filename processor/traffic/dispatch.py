@@ -25,7 +25,7 @@ from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import State
 from processor.core.progress.flow import Flow
 from processor.core.retry import Again
-from processor.model import Partition, Record, Sign
+from processor.model import Partition, Record, Signal
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.attempt import WAITING, End, Failed, Run, Settled, Stage, Withheld
@@ -146,7 +146,7 @@ class Dispatch:
 
     def _probe(self) -> None:
         """A new record, if it is one's turn."""
-        is_refused = self._circuit.reason() is Sign.REFUSED
+        is_refused = self._circuit.reason() is Signal.REFUSED
         if self._circuit.failed_probes() % (4 if is_refused else 2) == 0:
             return
         while self._room() > 0:

@@ -15,7 +15,7 @@ from typing import Protocol
 from processor.core.group.denied import Denied
 from processor.core.group.membership import Membership
 from processor.core.progress import offset_codec
-from processor.core.progress.assignment import Standing
+from processor.core.progress.assignment import PartitionStatus
 from processor.core.progress.flow import Flow
 from processor.logs.client import ClientLog
 from processor.model import Assigned, Lost, MemberState, Partition, Position, SourceEvent
@@ -66,7 +66,7 @@ class Group:
         self._denied = Denied()
         self._doubt: str | None = "" if is_classic else None
         self._has_been_member = False
-        self._lost: dict[Partition, Standing] = {}
+        self._lost: dict[Partition, PartitionStatus] = {}
         self._faulty_since: float | None = None
         self._has_told = False
 
@@ -99,7 +99,7 @@ class Group:
         """Which topics cannot be read, and why; None: none of them."""
         return self._denied.fault()
 
-    def lost(self) -> Mapping[Partition, Standing]:
+    def lost(self) -> Mapping[Partition, PartitionStatus]:
         """How the partitions stood that were lost, until we are given others."""
         return self._lost
 

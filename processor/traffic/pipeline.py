@@ -38,7 +38,7 @@ from processor.model import (
     Troubled,
 )
 from processor.telemetry.metrics import Telemetry
-from processor.traffic.backpressure import Holding, Intake
+from processor.traffic.backpressure import Backpressure, Holding
 from processor.traffic.commits import Commits, Committing
 from processor.traffic.dispatch import Dispatch
 
@@ -112,7 +112,7 @@ class Pipeline:
             answered=self._committed,
         )
         self._leaving: list[_Leaving] = []
-        self._intake = Intake(flow, source)
+        self._intake = Backpressure(flow, source)
         self._phase = _Phase.RUNNING
 
     def start(self) -> None:

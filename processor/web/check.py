@@ -17,7 +17,7 @@ from yarl import URL
 from processor.config.sections import DestinationSettings
 from processor.core.request.endpoint import Endpoint
 from processor.errors import TransportError
-from processor.web.dialer import Dialler
+from processor.web.dialer import Dialer
 from processor.web.failures import failure, unreachable
 from processor.web.guard import Guard, own_rule
 from processor.web.tls import ssl_context
@@ -34,7 +34,7 @@ async def probe(destination: DestinationSettings, resolver: AbstractResolver | N
     origin = Endpoint(destination.url).origin
     where = f"{origin.host}:{origin.port}"
     guard = Guard(own_rule(destination), resolver or ThreadedResolver())
-    dialler = Dialler(guard, ssl_context(destination.tls), destination.connect_timeout)
+    dialler = Dialer(guard, ssl_context(destination.tls), destination.connect_timeout)
     try:
         line = await dialler.dial(URL(str(origin)))
         try:

@@ -18,12 +18,12 @@ from processor.core.request.endpoint import Endpoint
 from processor.errors import TransportError
 from processor.model import Answer, Request
 from processor.web.connection import MAX_BODY
-from processor.web.dialer import Dialler
+from processor.web.dialer import Dialer
 from processor.web.exchange import Exchange
 from processor.web.failures import failure
 from processor.web.guard import Guard, foreign_rule, own_rule
 from processor.web.pool import Limits, Pool, always
-from processor.web.request_writer import Writer
+from processor.web.request_writer import RequestWriter
 from processor.web.tls import ssl_context
 
 __all__ = ["MAX_BODY", "Client"]
@@ -35,11 +35,11 @@ _LONGEST_TICK, _SHORTEST_TICK, _TICKS = 0.25, 0.01, 20
 """Seconds by which a time-out may be late: a share of the shortest of them."""
 
 
-class _Way(NamedTuple):
+class _Route(NamedTuple):
     """To one origin."""
 
     pool: Pool
-    writer: Writer
+    writer: RequestWriter
 
 
 class Client:
@@ -61,7 +61,7 @@ class Client:
         self._resolver = resolver
         self._endpoint = Endpoint(destination.url)
         self._root = len(str(self._endpoint.origin))
-        self._foreign: dict[str, _Way] = {}
+        self._foreign: dict[str, _Route] = {}
         shortest = min(destination.request_timeout, destination.keepalive_timeout)
         self._tick = min(_LONGEST_TICK, max(_SHORTEST_TICK, shortest / _TICKS))
         self._timer: asyncio.TimerHandle | None = None
@@ -73,15 +73,15 @@ class Client:
         resolver = self._resolver or ThreadedResolver()
         self._loop = asyncio.get_running_loop()
         self._dialler, self._foreign_dialler = (
-            Dialler(Guard(rule(self._destination), resolver), context, self._destination.connect_timeout)
+            Dialer(Guard(rule(self._destination), resolver), context, self._destination.connect_timeout)
             for rule in (own_rule, foreign_rule)
         )
         self._own = self._way(URL(str(self._endpoint.origin)), self._dialler)
         self._is_open = True
 
-    def _way(self, origin: URL, dialler: Dialler) -> _Way:
+    def _way(self, origin: URL, dialler: Dialer) -> _Route:
         host = origin.host_port_subcomponent or ""
-        return _Way(Pool(origin, dialler, self._limits), Writer(host))
+        return _Route(Pool(origin, dialler, self._limits), RequestWriter(host))
 
     def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
         """Send; `answered` is called once, later, on the event loop. The result cancels.
@@ -119,7 +119,7 @@ class Client:
             error = failure("malformed", f"the request cannot be sent: {error}")
         return self._loop.call_soon(answered, error).cancel
 
-    def _find(self, url: str) -> tuple[_Way, str]:
+    def _find(self, url: str) -> tuple[_Route, str]:
         """The way to the host of `url`, and what to ask it for. Raises TransportError."""
         if not self._is_open:
             raise _closed()
@@ -127,7 +127,7 @@ class Client:
             return self._own, url[self._root :]
         return self._find_foreign(url)
 
-    def _find_foreign(self, url: str) -> tuple[_Way, str]:
+    def _find_foreign(self, url: str) -> tuple[_Route, str]:
         try:
             parsed = URL(url, encoded=True)
             origin = parsed.origin()

@@ -41,21 +41,21 @@ _BARE_END: Final = b"\n\n"
 _SUCCESS: Final = b"HTTP/1.1 2"
 
 
-class Line(NamedTuple):
+class OpenedTransport(NamedTuple):
     """A transport that was opened; `release` is to be called when it is closed."""
 
     transport: asyncio.Transport
     release: Callable[[], None]
 
 
-class Home(Protocol):
+class Owner(Protocol):
     """Where a connection belongs."""
 
-    def freed(self, wire: "Wire") -> None:
+    def freed(self, connection: "Connection") -> None:
         """It can take another exchange."""
         ...
 
-    def lost(self, wire: "Wire") -> None:
+    def lost(self, connection: "Connection") -> None:
         """It is over."""
         ...
 
@@ -64,12 +64,12 @@ class Home(Protocol):
         ...
 
 
-class Wire(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection to `host`, as long as it is open."""
 
-    def __init__(self, host: str, home: Home, line: Line, clock: Callable[[], float]) -> None:
+    def __init__(self, host: str, owner: Owner, line: OpenedTransport, clock: Callable[[], float]) -> None:
         self._host = host
-        self._home = home
+        self._owner = owner
         self._line = line
         self._transport = line.transport
         self._clock = clock
@@ -121,7 +121,7 @@ class Wire(asyncio.Protocol):
                 self._transport.abort()
             else:
                 self._transport.close()
-            self._home.lost(self)
+            self._owner.lost(self)
         if exchange and answer:
             exchange.end(answer)
 
@@ -156,13 +156,13 @@ class Wire(asyncio.Protocol):
         self._line.release()
         if self._is_open:
             self._is_open = False
-            self._home.lost(self)
+            self._owner.lost(self)
         if self._exchange is None:
             return
         if self._was_dead(self._exchange):
             exchange, self._exchange = self._exchange, None
             exchange.is_second_try, exchange.carrier = True, None
-            self._home.sent_back(exchange)
+            self._owner.sent_back(exchange)
         elif isinstance(error, ssl.SSLError) and not self._status:
             self.end(unreachable(error, self._host))
         else:
@@ -244,7 +244,7 @@ class Wire(asyncio.Protocol):
         if self._is_complete and not self._is_spoilt and self._can_go_on(exchange):
             self._exchange, self._is_fresh = None, False
             self._clear()
-            self._home.freed(self)
+            self._owner.freed(self)
         else:
             self.end()
         exchange.end(answer)

@@ -22,14 +22,14 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from processor.errors import TransportError
-from processor.web.connection import Line
+from processor.web.connection import OpenedTransport
 from processor.web.failures import failure, unreachable
 from processor.web.guard import Guard
 
 _DNS_SECONDS: Final = 10
 
 
-class Dialler:
+class Dialer:
     """Dials by the rules of one guard."""
 
     def __init__(self, guard: Guard, context: ssl.SSLContext, connect_timeout: float) -> None:
@@ -43,7 +43,7 @@ class Dialler:
         )
         self._timeout = ClientTimeout(connect=connect_timeout, ceil_threshold=float("inf"))
 
-    async def dial(self, origin: URL) -> Line:
+    async def dial(self, origin: URL) -> OpenedTransport:
         """A connection to `origin`. Raises TransportError."""
         host = origin.host_port_subcomponent or ""
         try:
@@ -56,7 +56,7 @@ class Dialler:
         if transport is None or handler.should_close:
             connection.close()
             raise failure("reset", f"{host} ended the connection, or spoke before it was asked")
-        return Line(transport, partial(_release, connection, handler))
+        return OpenedTransport(transport, partial(_release, connection, handler))
 
     def forget_names(self) -> None:
         """Look all names up anew."""

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from yarl import URL
 
 from processor.errors import TransportError
-from processor.web.connection import Line, Wire
+from processor.web.connection import Connection, OpenedTransport
 from processor.web.exchange import Exchange
 from processor.web.failures import failure
 
@@ -38,7 +38,7 @@ class Limits(NamedTuple):
 class Dials(Protocol):
     """Who opens connections."""
 
-    async def dial(self, origin: URL) -> Line:
+    async def dial(self, origin: URL) -> OpenedTransport:
         """A connection to `origin`. Raises TransportError."""
         ...
 
@@ -52,8 +52,8 @@ class Pool:
         self._dialler = dialler
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._wires: set[Wire] = set()
-        self._idle: deque[Wire] = deque()
+        self._connections: set[Connection] = set()
+        self._idle: deque[Connection] = deque()
         self._dialling: set[asyncio.Task[None]] = set()
         self._waiting: deque[Exchange] = deque()
         self._second_tries: deque[Exchange] = deque()
@@ -62,17 +62,17 @@ class Pool:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is open, being opened or waited for."""
-        return not (self._wires or self._dialling or self._waiting or self._second_tries)
+        return not (self._connections or self._dialling or self._waiting or self._second_tries)
 
     def submit(self, exchange: Exchange) -> None:
         """Send as soon as there is a connection."""
         now = self._loop.time()
         while self._idle:
-            wire = self._idle.popleft()
-            if wire.is_usable(now, self._limits.keepalive):
-                wire.begin(exchange)
+            connection = self._idle.popleft()
+            if connection.is_usable(now, self._limits.keepalive):
+                connection.begin(exchange)
                 return
-            wire.end()
+            connection.end()
         self._waiting.append(exchange)
         self._dial()
 
@@ -83,10 +83,10 @@ class Pool:
                 if exchange in waiting:  # the answer to one may have called off another
                     waiting.remove(exchange)
                     exchange.end(self._too_late())
-        for wire in list(self._wires):
-            wire.check(now, self._limits.keepalive)
-        if len(self._idle) > len(self._wires):
-            self._idle = deque(wire for wire in self._idle if wire in self._wires)
+        for connection in list(self._connections):
+            connection.check(now, self._limits.keepalive)
+        if len(self._idle) > len(self._connections):
+            self._idle = deque(connection for connection in self._idle if connection in self._connections)
 
     def shrink(self) -> None:
         """End the connections that are idle."""
@@ -98,8 +98,8 @@ class Pool:
         for waiting in (self._second_tries, self._waiting):
             while waiting:
                 waiting.popleft().end(answer)
-        for wire in list(self._wires):
-            wire.end(answer)
+        for connection in list(self._connections):
+            connection.end(answer)
         tasks = list(self._dialling)
         for task in tasks:
             task.cancel()
@@ -107,16 +107,16 @@ class Pool:
 
     # What connections and exchanges tell
 
-    def freed(self, wire: Wire) -> None:
+    def freed(self, connection: Connection) -> None:
         """It can take another exchange."""
         if self._waiting and (exchange := self._next(self._waiting)):
-            wire.begin(exchange)
+            connection.begin(exchange)
         else:
-            self._idle.append(wire)
+            self._idle.append(connection)
 
-    def lost(self, wire: Wire) -> None:
+    def lost(self, connection: Connection) -> None:
         """It is over."""
-        self._wires.discard(wire)
+        self._connections.discard(connection)
         if self._waiting:
             self._dial()
 
@@ -134,7 +134,7 @@ class Pool:
     def _dial(self) -> None:
         """As many as are waited for, and may be open."""
         waiting = len(self._waiting) + len(self._second_tries)
-        free = self._limits.max_connections - len(self._wires)
+        free = self._limits.max_connections - len(self._connections)
         while len(self._dialling) < min(waiting, free):
             task = self._loop.create_task(self._open())
             self._dialling.add(task)
@@ -151,12 +151,12 @@ class Pool:
             if exchange := self._next(self._second_tries) or self._next(self._waiting):
                 exchange.end(error)
             return
-        wire = Wire(self._host, self, line, self._loop.time)
-        self._wires.add(wire)
+        connection = Connection(self._host, self, line, self._loop.time)
+        self._connections.add(connection)
         if exchange := self._next(self._second_tries):
-            wire.begin(exchange)
+            connection.begin(exchange)
         else:
-            self.freed(wire)
+            self.freed(connection)
 
     def _next(self, waiting: deque[Exchange]) -> Exchange | None:
         """The first that is not too late; none while nothing may be sent: a process may have been frozen."""

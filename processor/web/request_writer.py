@@ -14,7 +14,7 @@ _NOT_IN_TARGET: Final = re.compile(r"[^\x21-\x7e]")
 _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 
 
-class Writer:
+class RequestWriter:
     """Writes requests to one host; what is the same as in the request before is not made again."""
 
     def __init__(self, host: str) -> None:

@@ -29,7 +29,7 @@ class Page(StrEnum):
     LOOK = "look"
 
 
-class Desk:
+class WorkerEnd:
     """A worker's end: answers what the supervisor asks, and tells when the supervisor is gone."""
 
     def __init__(self, answer: Callable[[Page, Any], Any], gone: Callable[[], None]) -> None:
@@ -65,7 +65,7 @@ class Desk:
         self._writer.write(json.dumps([asked, said]).encode() + b"\n")
 
 
-class Line:
+class SupervisorEnd:
     """A supervisor's end. However often a page is asked for, a worker is asked again when it has answered.
 
     A line that carries what is no answer is given up, which ends the worker.

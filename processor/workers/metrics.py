@@ -24,7 +24,7 @@ Answers = Mapping[int, str | None]
 """What each worker answered, by its number; None: nothing, in time."""
 
 
-class CrewTelemetry:
+class SupervisorMetrics:
     """The metrics of one supervisor and its workers."""
 
     def __init__(self, destination: str, states: Callable[[], Iterable[WorkerState]]) -> None:
@@ -58,7 +58,7 @@ class CrewTelemetry:
         """All metrics in the format that `accept` prefers, and its content type."""
         encode, content_type = choose_encoder(accept)
         whole = CollectorRegistry()
-        for collector in (self.registry, Together(self._destination, answers)):
+        for collector in (self.registry, MergedMetrics(self._destination, answers)):
             whole.register(collector)
         return encode(whole), content_type
 
@@ -78,7 +78,7 @@ class _States(Collector):
         yield workers
 
 
-class Together(Collector):
+class MergedMetrics(Collector):
     """The families of all answers, each series with its worker; which workers answered comes last."""
 
     def __init__(self, destination: str, answers: Answers) -> None:

@@ -24,8 +24,8 @@ from processor.logs import output
 from processor.model import About, Report
 from processor.status import about
 from processor.telemetry.watch import Batch, Filter, joined, read
-from processor.workers.channel import Line, Page
-from processor.workers.metrics import CrewTelemetry
+from processor.workers.channel import Page, SupervisorEnd
+from processor.workers.metrics import SupervisorMetrics
 from processor.workers.restarts import (
     MISCONFIGURED,
     RestartPolicy,
@@ -53,7 +53,7 @@ class Worker:
         self.state = WorkerState.STARTING
         self.restarts = Restarts(RestartPolicy())
         self._process: asyncio.subprocess.Process | None = None
-        self._line: Line | None = None
+        self._line: SupervisorEnd | None = None
         self._since = 0.0
         self._is_to_stop = False
 
@@ -65,7 +65,7 @@ class Worker:
     async def run(self, command: Sequence[str]) -> int:
         """Start it, wait until it ends: its exit status. Raises OSError where it cannot be started."""
         self.turn(WorkerState.STARTING)
-        self._line, theirs = await Line.pair()
+        self._line, theirs = await SupervisorEnd.pair()
         greeting = asyncio.create_task(self._greet(self._line))
         try:
             with theirs:
@@ -114,7 +114,7 @@ class Worker:
             start_new_session=True,
         )
 
-    async def _greet(self, line: Line) -> None:
+    async def _greet(self, line: SupervisorEnd) -> None:
         """It runs as soon as it answers."""
         if await line.ask(Page.LIVE) is not None:
             self.turn(WorkerState.RUNNING)
@@ -128,7 +128,7 @@ class Supervisor:
         self._about = about(settings, workers)
         self._command = command
         self._workers = [Worker(number) for number in range(workers)]
-        self._telemetry = CrewTelemetry(
+        self._telemetry = SupervisorMetrics(
             settings.destination.name, lambda: [worker.state for worker in self._workers]
         )
         self._admin = Admin(settings.admin, self, live=settings.live.enabled)
@@ -218,11 +218,11 @@ class Supervisor:
         told = await asyncio.gather(*(worker.ask(Page.METRICS) for worker in self._workers))
         return self._telemetry.exposition(dict(enumerate(told)), accept)
 
-    async def live(self) -> Report:
+    async def liveness(self) -> Report:
         """Whether every worker that runs works; one that waits for its restart is no fault."""
         return liveness(await self._views(Page.LIVE))
 
-    async def ready(self) -> Report:
+    async def readiness(self) -> Report:
         """Whether events flow in every worker."""
         return readiness(await self._views(Page.READY))
 
@@ -235,7 +235,7 @@ class Supervisor:
         said = await asyncio.gather(*(worker.ask(Page.LOOK, [who, *wanted]) for worker in self._workers))
         return joined((number, read(each)) for number, each in enumerate(said))
 
-    def leave(self, who: str) -> None:
+    def unsubscribe(self, who: str) -> None:
         """Nothing to do: workers forget who asks no more."""
 
     async def _views(self, page: Page) -> dict[int, View]:

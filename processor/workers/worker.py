@@ -14,7 +14,7 @@ from processor.app import App
 from processor.config.settings import Settings
 from processor.errors import ConfigError, Problem
 from processor.telemetry.watch import Filter, written
-from processor.workers.channel import Desk, Page
+from processor.workers.channel import Page, WorkerEnd
 from processor.workers.metrics import WORKERS_FORMAT
 
 NUMBER = "WEBHOOK_PROCESSOR_SUPERVISED_AS"
@@ -60,8 +60,8 @@ async def work(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked, number.name)
 
-    def front(pages: Pages) -> Desk:
-        return Desk(partial(_answer, pages), lambda: asked("the end of the supervisor"))
+    def front(pages: Pages) -> WorkerEnd:
+        return WorkerEnd(partial(_answer, pages), lambda: asked("the end of the supervisor"))
 
     await App(settings, front).run(stop)
 
@@ -71,9 +71,9 @@ def _answer(pages: Pages, page: Page, wanted: Any) -> Any:
         case Page.METRICS:
             return pages.metrics(WORKERS_FORMAT)[0].decode()
         case Page.LIVE:
-            return pages.live()
+            return pages.liveness()
         case Page.READY:
-            return pages.ready()
+            return pages.readiness()
         case Page.LOOK:
             who, *texts = wanted
             return written(pages.look(who, Filter(*texts)))

@@ -21,7 +21,7 @@ from processor.config.settings import Settings
 from processor.errors import ConfigError
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.options import consumer_options
-from processor.workers.channel import Desk, Line, Page
+from processor.workers.channel import Page, SupervisorEnd, WorkerEnd
 from processor.workers.metrics import WORKERS_FORMAT
 from processor.workers.supervisor import Worker
 from processor.workers.worker import NUMBER, number_in, settings_of
@@ -396,7 +396,7 @@ async def test_a_worker_that_cannot_be_started_leaves_nothing_open() -> None:
 
 
 async def test_a_line_asks_once_however_many_wait_for_the_answer() -> None:
-    line, theirs = await Line.pair()
+    line, theirs = await SupervisorEnd.pair()
     reader, writer = await asyncio.open_unix_connection(sock=theirs)
     waiting = [asyncio.create_task(line.ask(Page.LIVE)) for _ in range(3)]
     assert await reader.readline() == b"live\n"
@@ -411,8 +411,8 @@ async def test_a_line_asks_once_however_many_wait_for_the_answer() -> None:
 
 
 async def test_a_line_asks_for_what_is_wanted_of_a_page_and_tells_answers_apart() -> None:
-    line, theirs = await Line.pair()
-    desk = Desk(lambda page, wanted: [page, wanted], lambda: None)
+    line, theirs = await SupervisorEnd.pair()
+    desk = WorkerEnd(lambda page, wanted: [page, wanted], lambda: None)
     desk._reader, desk._writer = await asyncio.open_unix_connection(sock=theirs)
     serving = asyncio.create_task(desk._serve())
     asked = (line.ask(Page.LOOK, ["a\nb", 1]), line.ask(Page.LOOK, ["c"]), line.ask(Page.LIVE))
@@ -423,7 +423,7 @@ async def test_a_line_asks_for_what_is_wanted_of_a_page_and_tells_answers_apart(
 
 
 async def test_an_answer_that_comes_late_is_that_of_the_next_who_asks() -> None:
-    line, theirs = await Line.pair()
+    line, theirs = await SupervisorEnd.pair()
     reader, writer = await asyncio.open_unix_connection(sock=theirs)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
@@ -437,7 +437,7 @@ async def test_an_answer_that_comes_late_is_that_of_the_next_who_asks() -> None:
 
 
 async def test_a_line_that_carries_nonsense_is_given_up() -> None:
-    line, theirs = await Line.pair()
+    line, theirs = await SupervisorEnd.pair()
     _, writer = await asyncio.open_unix_connection(sock=theirs)
     waiting = asyncio.create_task(line.ask(Page.READY))
     writer.write(b"nonsense\n")

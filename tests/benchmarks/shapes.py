@@ -15,7 +15,7 @@ from itertools import pairwise
 from processor.core.request.preparation import Preparation, PreparationPolicy, Skipped
 from processor.core.request.transform import Method, Prepared, RequestPolicy
 from processor.errors import EventError
-from processor.web.request_writer import Writer
+from processor.web.request_writer import RequestWriter
 
 ORIGIN = "https://h.example"
 SIZES = tuple(2**power for power in range(12, 21))
@@ -179,7 +179,7 @@ SHAPES: dict[str, Shape] = {
 def sender(method: Method) -> Callable[[bytes], object]:
     """Prepares events and writes them for the wire."""
     prepare = Preparation(PreparationPolicy(RequestPolicy(f"{ORIGIN}/base", method))).prepare
-    write = Writer("h.example").write
+    write = RequestWriter("h.example").write
 
     def send(value: bytes) -> object:
         with suppress(EventError):

@@ -11,7 +11,7 @@ from processor.app import App
 from processor.config.kafka import KafkaSettings
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.partitions import end_offsets
-from processor.kafka.partitions.end_offsets import Ends
+from processor.kafka.partitions.end_offsets import EndOffsets
 from processor.model import Partition
 from tests.support.apache_kafka import Broker
 from tests.support.endpoint import HOST, Endpoint, unused_port
@@ -42,13 +42,13 @@ class Site:
         assert producer.flush(PATIENCE) == 0
 
 
-def of(bootstrap_servers: str, isolation_level: str = "read_committed") -> Ends:
+def of(bootstrap_servers: str, isolation_level: str = "read_committed") -> EndOffsets:
     """Somebody who asks."""
     said = {"bootstrap_servers": bootstrap_servers, "group_id": "g", "topics": ["t"]}
-    return Ends(KafkaSettings.model_validate(said | {"isolation_level": isolation_level}))
+    return EndOffsets(KafkaSettings.model_validate(said | {"isolation_level": isolation_level}))
 
 
-async def until(one: Ends, expected: dict[Partition, int]) -> None:
+async def until(one: EndOffsets, expected: dict[Partition, int]) -> None:
     """Ask until this is the answer; TimeoutError when it never is."""
     async with asyncio.timeout(PATIENCE):
         while await one.measure(expected) != expected:

@@ -8,9 +8,9 @@ import confluent_kafka
 import pytest
 
 from processor.kafka.embedded import EmbeddedBroker
-from processor.kafka.partitions.pauses import Holds
+from processor.kafka.partitions.pauses import Pauses
 from processor.kafka.partitions.records import Records
-from processor.kafka.partitions.start_positions import Beginnings
+from processor.kafka.partitions.start_positions import StartPositions
 from processor.model import Partition, Received, Record, Stopped, Unreadable
 from tests.broker.batches import Raw, crc32c, produce
 from tests.broker.test_consumer import has_read
@@ -113,7 +113,7 @@ def test_what_is_told_of_a_log_that_is_over_moves_no_partition_that_began_anew()
         client = confluent_kafka.Consumer(
             {"bootstrap.servers": broker.bootstrap_servers, "group.id": "g", "auto.offset.reset": "error"}
         )
-        beginnings = Beginnings(client, [topic].__contains__, "earliest", lambda _: None)
+        beginnings = StartPositions(client, [topic].__contains__, "earliest", lambda _: None)
         anew: list[Partition] = []
 
         def is_made_anew(partition: Partition) -> bool:
@@ -123,7 +123,7 @@ def test_what_is_told_of_a_log_that_is_over_moves_no_partition_that_began_anew()
             records.begin_anew(2, partitions, confluent_kafka.OFFSET_BEGINNING)
             return partition in anew
 
-        records = Records(client, Holds(client), beginnings, lambda *_: None, is_made_anew, lambda _: None)
+        records = Records(client, Pauses(client), beginnings, lambda *_: None, is_made_anew, lambda _: None)
         records.begin(1, dict.fromkeys(partitions, behind))
         first: dict[Partition, tuple[int, int]] = {}
         deadline = time.monotonic() + PATIENCE

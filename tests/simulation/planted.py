@@ -21,7 +21,7 @@ from processor.core.progress.topic_identity import TopicIdentities, TopicIds
 from processor.core.retry import Reading, RetryPolicy
 from processor.errors import TransportError
 from processor.logs.writer import LogWriter
-from processor.model import Answer, Partition, Position, Record, Sign
+from processor.model import Answer, Partition, Position, Record, Signal
 from processor.traffic.attempt import Run, Settled, Stage
 from processor.traffic.commits import Commits, Errors
 from processor.traffic.dead_letters import Letter, Letters
@@ -155,7 +155,7 @@ def _taken_for_delivered(
     these: Callable[[int], bool], policy: RetryPolicy, answer: Answer, now: float
 ) -> Reading:
     if not isinstance(answer, TransportError) and these(answer.status):
-        return Reading(Sign.DELIVERED)
+        return Reading(Signal.DELIVERED)
     return _READ(policy, answer, now)
 
 

@@ -87,10 +87,10 @@ async def test_an_event_that_is_refused_without_a_dead_letter_topic_turns_readin
         running = asyncio.create_task(app.run(stop))
         await endpoint.received(1)
         async with asyncio.timeout(PATIENCE):
-            while app.status.ready().ok:
+            while app.status.readiness().ok:
                 await asyncio.sleep(0.05)
-        assert app.status.ready().checks["dead_letters"] == "1 cannot be written"
-        assert app.status.live().ok
+        assert app.status.readiness().checks["dead_letters"] == "1 cannot be written"
+        assert app.status.liveness().ok
         stop.set_result(None)
         await running
 
@@ -116,9 +116,9 @@ async def test_a_partition_that_cannot_be_read_is_shown_and_turns_readiness_red_
     async with asyncio.timeout(PATIENCE):
         while not (hasattr(app, "status") and b'partition="0",topic="events"} 1.0' in unreadable(app)):
             await asyncio.sleep(0.05)
-        while not (counts or app.status.ready().ok):
+        while not (counts or app.status.readiness().ok):
             await asyncio.sleep(0.05)
-    assert app.status.ready().checks["partitions"] == ("cannot be read: events/0" if counts else "ok")
+    assert app.status.readiness().checks["partitions"] == ("cannot be read: events/0" if counts else "ok")
     stop.set_result(None)
     await running
 
@@ -186,16 +186,16 @@ async def test_events_that_are_held_are_told_by_readiness_and_turn_it_red_until_
         stop = asyncio.get_running_loop().create_future()
         running = asyncio.create_task(app.run(stop))
         async with asyncio.timeout(PATIENCE):
-            while not hasattr(app, "status") or app.status.ready().checks["events"] == "ok":
+            while not hasattr(app, "status") or app.status.readiness().checks["events"] == "ok":
                 await asyncio.sleep(0.05)
-            assert not app.status.ready().ok
-            assert app.status.ready().checks["events"].startswith("held for")
+            assert not app.status.readiness().ok
+            assert app.status.readiness().checks["events"].startswith("held for")
             producer.produce("events", b"{}")
             await endpoint.received(1)
             producer.produce("events", b"no event")
             assert producer.flush(10) == 0
-            while not app.status.ready().ok:
+            while not app.status.readiness().ok:
                 await asyncio.sleep(0.05)
-        assert app.status.ready().checks["events"].startswith("held for")
+        assert app.status.readiness().checks["events"].startswith("held for")
         stop.set_result(None)
         await running

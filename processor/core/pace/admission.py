@@ -22,10 +22,10 @@ from processor.core.pace.budget import Budget, BudgetPolicy, Fault
 from processor.core.pace.circuit import Circuit, CircuitPolicy, State
 from processor.core.pace.concurrency import Concurrency, ConcurrencyPolicy
 from processor.core.pace.rate import Rate, RatePolicy
-from processor.model import Sign
+from processor.model import Signal
 
-_DELIVERED = Sign.DELIVERED
-_LOAD = frozenset((Sign.NO_ANSWER, Sign.SERVER_ERROR, Sign.THROTTLED, Sign.UNREACHABLE))
+_DELIVERED = Signal.DELIVERED
+_LOAD = frozenset((Signal.NO_ANSWER, Signal.SERVER_ERROR, Signal.THROTTLED, Signal.UNREACHABLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Outcome(NamedTuple):
     """
 
     record: Hashable
-    sign: Sign
+    sign: Signal
     delivered_before: int | None
     pause: float
 
@@ -91,7 +91,7 @@ class Admission:
     def accepted(self, permit: Permit, now: float) -> None:
         """It was answered, and delivered."""
         if permit.is_probe:
-            self.ended(permit, Outcome(None, Sign.DELIVERED, None, 0.0), now, 0.0)
+            self.ended(permit, Outcome(None, Signal.DELIVERED, None, 0.0), now, 0.0)
             return
         self._in_flight -= 1
         self._delivered += 1
@@ -180,14 +180,14 @@ class Admission:
         wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate)
         return wakes_at if wakes_at > now else None
 
-    def is_down(self, permit: Permit, sign: Sign, now: float) -> bool:
+    def is_down(self, permit: Permit, sign: Signal, now: float) -> bool:
         """Whether a request that left so, and failed with `sign`, may have failed because all fail.
 
         It was not reached, it is down, or nothing was delivered meanwhile and other records fail too.
         """
         if self._circuit.is_overdue(now):
             return False
-        if sign is Sign.UNREACHABLE or self._circuit.state() is State.OPEN:
+        if sign is Signal.UNREACHABLE or self._circuit.state() is State.OPEN:
             return True
         return permit.delivered == self._delivered and self._circuit.is_doubted()
 
@@ -221,7 +221,7 @@ class Admission:
 
     def _told(self, permit: Permit, outcome: Outcome, now: float, chance: float) -> None:
         sign = outcome.sign
-        if sign is Sign.DELIVERED:
+        if sign is Signal.DELIVERED:
             self._delivered += 1
             self._budget.delivered()
         elif outcome.delivered_before not in (None, self._delivered):

@@ -22,11 +22,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from processor.model import Sign
+from processor.model import Signal
 
 _BUCKETS = 10
-_OUTAGE = (Sign.UNREACHABLE, Sign.NO_ANSWER, Sign.SERVER_ERROR)
-_WORKS = (Sign.DELIVERED, Sign.REFUSED)
+_OUTAGE = (Signal.UNREACHABLE, Signal.NO_ANSWER, Signal.SERVER_ERROR)
+_WORKS = (Signal.DELIVERED, Signal.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class _Bucket:
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
-        self.counts = dict.fromkeys(Sign, 0)
+        self.counts = dict.fromkeys(Signal, 0)
         self.records: set[Hashable] = set()
 
     def total(self) -> int:
@@ -86,7 +86,7 @@ class Circuit:
         self._alone = 0
         """So many failures in a row were of that one record."""
         self._state = State.CLOSED
-        self._reason = Sign.NO_ANSWER
+        self._reason = Signal.NO_ANSWER
         self._probe_at = 0.0
         self._is_probing = False
         self._successes = 0
@@ -98,7 +98,7 @@ class Circuit:
 
     # Facts
 
-    def told(self, sign: Sign, record: Hashable, sent_at: float, now: float, chance: float) -> None:
+    def told(self, sign: Signal, record: Hashable, sent_at: float, now: float, chance: float) -> None:
         """An answer came to a request of `sent_at` that was no probe."""
         state = self._state
         if state is _OPEN or sent_at < self._half_open_since or (state is _CLOSED and not self._is_enabled):
@@ -127,14 +127,14 @@ class Circuit:
         self._is_probing = True
         return True
 
-    def probed(self, sign: Sign | None, now: float, chance: float) -> None:
+    def probed(self, sign: Signal | None, now: float, chance: float) -> None:
         """The probe was answered; None: given up, or it told nothing of the endpoint."""
         self._is_probing = False
         if self._state is not _OPEN:
             return
         if sign is None:
             self._probe_at = now + self._policy.first_probe * (1 + chance) / 2
-        elif sign is Sign.DELIVERED or (sign in _WORKS and self._reason is not Sign.REFUSED):
+        elif sign is Signal.DELIVERED or (sign in _WORKS and self._reason is not Signal.REFUSED):
             self._state, self._successes, self._half_open_since = State.HALF_OPEN, 1, now
             self._buckets.clear()
             self._bucket(now).counts[sign] += 1
@@ -145,7 +145,7 @@ class Circuit:
     def refused(self, now: float, chance: float) -> None:
         """The endpoint refuses nearly everything."""
         if self._state is not _OPEN:
-            self._open(Sign.REFUSED, now, chance)
+            self._open(Signal.REFUSED, now, chance)
 
     # Questions
 
@@ -153,7 +153,7 @@ class Circuit:
         """How it stands."""
         return self._state
 
-    def reason(self) -> Sign:
+    def reason(self) -> Signal:
         """Why it opened last."""
         return self._reason
 
@@ -198,8 +198,8 @@ class Circuit:
 
     # How it moves
 
-    def _accepted(self, sign: Sign, now: float) -> None:
-        if self._state is not State.HALF_OPEN or (self._reason is Sign.REFUSED and sign is Sign.REFUSED):
+    def _accepted(self, sign: Signal, now: float) -> None:
+        if self._state is not State.HALF_OPEN or (self._reason is Signal.REFUSED and sign is Signal.REFUSED):
             return
         self._successes += 1
         if self._successes >= self._policy.minimum:
@@ -207,7 +207,7 @@ class Circuit:
             self._state = State.CLOSED
             self._openings = self._failed_probes = 0
 
-    def _open(self, reason: Sign, now: float, chance: float) -> None:
+    def _open(self, reason: Signal, now: float, chance: float) -> None:
         self._state, self._reason = State.OPEN, reason
         self._is_probing = False
         self._buckets.clear()
@@ -240,10 +240,10 @@ class Circuit:
                 return
             self._buckets.popleft()
 
-    def _verdict(self, now: float) -> Sign | None:
+    def _verdict(self, now: float) -> Signal | None:
         """Why to open; None: it works well enough."""
         self._forget(now)
-        counts = {sign: sum(bucket.counts[sign] for bucket in self._buckets) for sign in Sign}
+        counts = {sign: sum(bucket.counts[sign] for bucket in self._buckets) for sign in Signal}
         total = sum(counts.values())
         needed = self._policy.minimum if self._state is State.CLOSED else 2
         if total < needed or not self._tells_of_the_endpoint(counts):
@@ -251,15 +251,15 @@ class Circuit:
         outage = sum(counts[sign] for sign in _OUTAGE)
         if outage >= self._policy.failure_rate * total or self._in_a_row >= 2 * self._policy.minimum:
             return max(_OUTAGE, key=counts.__getitem__)
-        if counts[Sign.THROTTLED] >= self._policy.throttled_rate * total:
-            return Sign.THROTTLED
+        if counts[Signal.THROTTLED] >= self._policy.throttled_rate * total:
+            return Signal.THROTTLED
         return None
 
     def _end_row(self) -> None:
         self._in_a_row = self._alone = 0
         self._failing.clear()
 
-    def _tells_of_the_endpoint(self, counts: dict[Sign, int]) -> bool:
-        if counts[Sign.UNREACHABLE]:
+    def _tells_of_the_endpoint(self, counts: dict[Signal, int]) -> bool:
+        if counts[Signal.UNREACHABLE]:
             return True
         return len(set().union(*(bucket.records for bucket in self._buckets))) > 1

@@ -22,7 +22,7 @@ class Hold(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
-class Standing(NamedTuple):
+class PartitionStatus(NamedTuple):
     """How a partition stands: offsets, counts of records, `oldest` as a record timestamp in seconds.
 
     `oldest` is that of the record at the position, if it has one; `committed` the offset that the
@@ -97,10 +97,10 @@ class Assignment:
         self.crowded = is_full and self.offsets.unfinished() > waits_for_others
         return self.crowded is not before
 
-    def standing(self) -> Standing:
+    def standing(self) -> PartitionStatus:
         """How it stands."""
         offsets = self.offsets
-        return Standing(
+        return PartitionStatus(
             offsets.position(),
             offsets.expected(),
             offsets.unfinished(),

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from processor.core.progress.assignment import Assignment, Hold, Standing
+from processor.core.progress.assignment import Assignment, Hold, PartitionStatus
 from processor.core.progress.lanes import Order
 from processor.core.progress.metadata_room import MetadataRoom
 from processor.core.progress.offset_codec import LIMIT, Marks
@@ -244,7 +244,7 @@ class Flow:
         """How many records were received and are not finished, and their bytes."""
         return self._records, self._bytes
 
-    def standings(self) -> Iterator[tuple[Partition, Standing]]:
+    def standings(self) -> Iterator[tuple[Partition, PartitionStatus]]:
         """How every partition stands."""
         return ((partition, assignment.standing()) for partition, assignment in self._assignments.items())
 

@@ -13,7 +13,7 @@ from processor.model import Partition
 ANSWER_SECONDS = 10.0
 
 
-class Ends:
+class EndOffsets:
     """Asks the brokers, on a connection of its own.
 
     The end of what is committed is the last stable offset, that of all the high watermark.

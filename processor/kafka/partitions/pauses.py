@@ -17,7 +17,7 @@ from processor.model import Partition
 PATIENCE_SECONDS = 1.0
 
 
-class Holds:
+class Pauses:
     """The holds of one consumer; to be called in its thread. Times are monotonic seconds."""
 
     def __init__(self, client: confluent_kafka.Consumer) -> None:

@@ -24,8 +24,8 @@ import confluent_kafka
 from confluent_kafka import OFFSET_INVALID, KafkaError, Message, TopicPartition
 
 from processor.errors import FatalError
-from processor.kafka.partitions.pauses import Holds
-from processor.kafka.partitions.start_positions import AGAIN_SECONDS, Beginnings
+from processor.kafka.partitions.pauses import Pauses
+from processor.kafka.partitions.start_positions import AGAIN_SECONDS, StartPositions
 from processor.kafka.patience import Patience
 from processor.model import Partition, Received, Record, RecordHeaders, Unreadable
 
@@ -63,8 +63,8 @@ class Records:
     def __init__(
         self,
         client: confluent_kafka.Consumer,
-        holds: Holds,
-        beginnings: Beginnings,
+        holds: Pauses,
+        beginnings: StartPositions,
         failed: Callable[[KafkaError, str | None], None],
         is_made_anew: Callable[[Partition], bool],
         unreadable: Callable[[Unreadable], None],

@@ -48,7 +48,7 @@ Committed = Mapping[Partition, Position | None]
 """None: the group has committed nothing of it."""
 
 
-class Beginnings:
+class StartPositions:
     """Asks the client; to be called in its thread.
 
     `is_ours`: whether a topic is one to read; `setting`: `kafka.auto_offset_reset`; `since`: from when on

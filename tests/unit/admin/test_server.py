@@ -34,10 +34,10 @@ class Shown:
         self.accepted.append(accept)
         return self.exposition, "text/plain; version=0.0.4; charset=utf-8"
 
-    def live(self) -> Report:
+    def liveness(self) -> Report:
         return self.is_live
 
-    def ready(self) -> Report:
+    def readiness(self) -> Report:
         return self.is_ready
 
     def about(self) -> About:
@@ -48,7 +48,7 @@ class Shown:
         batch, self.batch = self.batch, Batch((), 0)
         return batch
 
-    def leave(self, who: str) -> None:
+    def unsubscribe(self, who: str) -> None:
         del self.looked[who]
 
 
@@ -134,7 +134,7 @@ async def test_a_page_that_fails_is_protected_too_and_a_line_in_the_log_not_a_th
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Broken(Shown):
-        def ready(self) -> Report:
+        def readiness(self) -> Report:
             raise ZeroDivisionError
 
     now = asyncio.get_running_loop().time

@@ -24,7 +24,7 @@ from processor.core.retry import (
     seconds_from,
 )
 from processor.errors import TransportError
-from processor.model import Answer, Sign
+from processor.model import Answer, Signal
 from tests.support.builders import response
 
 NOW = 1_700_000_000.0
@@ -68,7 +68,7 @@ def asked_to_wait(retry_after: str | None, status: int = 429, chance: float = 0.
 
 @pytest.mark.parametrize("status", range(200, 300))
 def test_every_2xx_is_delivered(status: int) -> None:
-    assert read(POLICY, response(status), NOW).sign is Sign.DELIVERED
+    assert read(POLICY, response(status), NOW).sign is Signal.DELIVERED
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, *range(500, 600)])
@@ -90,7 +90,7 @@ def test_no_answer_is_tried_again(reason: str) -> None:
 
 def test_the_policy_says_which_answers_mean_what() -> None:
     policy = replace(POLICY, delivered_statuses=frozenset({204}), retried_statuses=frozenset({200, 204}))
-    assert read(policy, response(204), NOW).sign is Sign.DELIVERED
+    assert read(policy, response(204), NOW).sign is Signal.DELIVERED
     assert verdict(response(200), policy) == Again(0.0)
     assert verdict(response(503), policy) == Never(Reason.REFUSED)
 
@@ -162,17 +162,17 @@ def test_an_address_that_may_not_be_spoken_to_ends_an_event_that_chose_it_and_no
 @pytest.mark.parametrize(
     ("answer", "sign"),
     [
-        (response(204), Sign.DELIVERED),
-        (response(302), Sign.REFUSED),
-        (response(401), Sign.REFUSED),
-        (response(408), Sign.SERVER_ERROR),
-        (response(500), Sign.SERVER_ERROR),
-        (response(429), Sign.THROTTLED),
-        *((TransportError(reason, ""), Sign.UNREACHABLE) for reason in UNREACHABLE),
-        *((TransportError(reason, ""), Sign.NO_ANSWER) for reason in ("reset", "timeout", "malformed")),
+        (response(204), Signal.DELIVERED),
+        (response(302), Signal.REFUSED),
+        (response(401), Signal.REFUSED),
+        (response(408), Signal.SERVER_ERROR),
+        (response(500), Signal.SERVER_ERROR),
+        (response(429), Signal.THROTTLED),
+        *((TransportError(reason, ""), Signal.UNREACHABLE) for reason in UNREACHABLE),
+        *((TransportError(reason, ""), Signal.NO_ANSWER) for reason in ("reset", "timeout", "malformed")),
     ],
 )
-def test_an_answer_tells_whether_the_endpoint_works(answer: Answer, sign: Sign) -> None:
+def test_an_answer_tells_whether_the_endpoint_works(answer: Answer, sign: Signal) -> None:
     assert read(POLICY, answer, NOW).sign is sign
 
 

@@ -177,7 +177,7 @@ def test_who_does_not_ask_looks_no_more_and_who_leaves_neither(clock: VirtualClo
     live = a_live(clock)
     live.look("a", EVERYTHING)
     live.look("b", EVERYTHING)
-    live.leave("a")
+    live.unsubscribe("a")
     assert live.is_watched
     clock.advance(IDLE_SECONDS + 1)
     live.skipped(record(), "tombstone")

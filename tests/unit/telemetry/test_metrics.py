@@ -20,7 +20,7 @@ from processor.core.pace.circuit import State
 from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.errors import EventError, TransportError, WriteError
-from processor.model import Partition, Position, Record, Sign
+from processor.model import Partition, Position, Record, Signal
 from processor.telemetry.metrics import LINES_PER_SECOND, Telemetry
 from tests.support.builders import FIRST, SECOND, THIRD, assigned, record, records, response, snapshot
 
@@ -168,11 +168,11 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
         {("dead_letters_withheld_total", "refused"): 1},
     ),
     (
-        lambda t: t.circuit_changed(State.OPEN, Sign.NO_ANSWER, TransportError("reset", "gone")),
+        lambda t: t.circuit_changed(State.OPEN, Signal.NO_ANSWER, TransportError("reset", "gone")),
         {("circuit_changes_total", "no_answer", "open"): 1},
     ),
     (
-        lambda t: t.circuit_changed(State.CLOSED, Sign.SERVER_ERROR, response()),
+        lambda t: t.circuit_changed(State.CLOSED, Signal.SERVER_ERROR, response()),
         {("circuit_changes_total", "server_error", "closed"): 1},
     ),
 ]
@@ -261,7 +261,7 @@ def test_what_only_the_operator_can_mend_is_said_loudly(reason: str) -> None:
 )
 def test_a_change_of_the_circuit_is_one_line_that_says_why(state: State, level: str) -> None:
     with capture_logs() as lines:
-        Telemetry("crm", Clock()).circuit_changed(state, Sign.UNREACHABLE, TransportError("dns", "no h"))
+        Telemetry("crm", Clock()).circuit_changed(state, Signal.UNREACHABLE, TransportError("dns", "no h"))
     (line,) = lines
     assert (line["log_level"], line["circuit"], line["reason"]) == (level, state.value, "unreachable")
     assert line["last_answer"] == "dns: no h"
@@ -463,7 +463,7 @@ def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
         telemetry.came_late()
         telemetry.withheld(record(), FAILURE, is_first=False)
         telemetry.missed(FIRST, seed, seed + 1)
-        telemetry.circuit_changed(State.OPEN, Sign.NO_ANSWER, response(503))
+        telemetry.circuit_changed(State.OPEN, Signal.NO_ANSWER, response(503))
         telemetry.committed({FIRST: None, SECOND: f"error {seed}"})
         telemetry.commit_unanswered(seed)
         telemetry.rebalanced("assigned", [FIRST._replace(number=seed)])

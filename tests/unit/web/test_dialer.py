@@ -10,17 +10,17 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from processor.errors import TransportError
-from processor.web.dialer import Dialler
+from processor.web.dialer import Dialer
 from processor.web.guard import Guard, own_rule
 from tests.support.endpoint import HOST, Endpoint, RawServer, plain, silent, unused_port
 from tests.support.patience import PATIENCE
 from tests.unit.admin.asking import settings
 
 
-def dialler(seconds: float = 5.0) -> Dialler:
+def dialler(seconds: float = 5.0) -> Dialer:
     """One that may go anywhere."""
     rule = own_rule(settings(f"http://{HOST}/"))
-    return Dialler(Guard(rule, ThreadedResolver()), ssl.create_default_context(), seconds)
+    return Dialer(Guard(rule, ThreadedResolver()), ssl.create_default_context(), seconds)
 
 
 async def fault(url: str, seconds: float = 5.0) -> TransportError:

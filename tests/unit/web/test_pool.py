@@ -10,12 +10,12 @@ from yarl import URL
 
 from processor.errors import TransportError
 from processor.model import Answer, Request
-from processor.web.connection import Line
-from processor.web.dialer import Dialler
+from processor.web.connection import OpenedTransport
+from processor.web.dialer import Dialer
 from processor.web.exchange import Exchange
 from processor.web.guard import Guard, own_rule
 from processor.web.pool import Limits, Pool
-from processor.web.request_writer import Writer
+from processor.web.request_writer import RequestWriter
 from tests.support.endpoint import HOST, Arrival, Endpoint, RawServer, Reply, answering, reset, silent
 from tests.unit.admin.asking import error, hanging, response, settings
 
@@ -27,13 +27,13 @@ class Gate:
 
     def __init__(self) -> None:
         rule = own_rule(settings(f"http://{HOST}/"))
-        self._dialler = Dialler(Guard(rule, ThreadedResolver()), ssl.create_default_context(), SECONDS)
+        self._dialler = Dialer(Guard(rule, ThreadedResolver()), ssl.create_default_context(), SECONDS)
         self.opened = asyncio.Event()
         self.opened.set()
         self.asked = 0
         self.close = self._dialler.close
 
-    async def dial(self, origin: URL) -> Line:
+    async def dial(self, origin: URL) -> OpenedTransport:
         """As the real one, which it asks."""
         self.asked += 1
         await self.opened.wait()
@@ -53,7 +53,7 @@ class Rig:
     def ask(self, name: str = "", seconds: float = SECONDS) -> asyncio.Future[Answer]:
         """The answer to come to a request for `/name`."""
         answer: asyncio.Future[Answer] = self.loop.create_future()
-        payload = Writer(HOST).write(Request("POST", "", (), b"{}"), f"/{name}")
+        payload = RequestWriter(HOST).write(Request("POST", "", (), b"{}"), f"/{name}")
         exchange = Exchange(payload, self.loop.time() + seconds, answer.set_result, self.pool)
         self.exchanges.append(exchange)
         self.pool.submit(exchange)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.model import Headers, Request
-from processor.web.request_writer import Writer
+from processor.web.request_writer import RequestWriter
 
 HOST = "h.example:8080"
 WORDS = st.text(alphabet=st.sampled_from("aZ0-_!~"), min_size=1, max_size=8)
@@ -34,7 +34,7 @@ def parsed(message: bytes) -> tuple[str, str, list[tuple[str, str]], bytes]:
 def test_one_after_the_other_says_what_was_asked_and_nothing_of_the_one_before(
     requests: list[tuple[str, str, Headers, bytes | None]],
 ) -> None:
-    writer = Writer(HOST)
+    writer = RequestWriter(HOST)
     for method, target, headers, body in requests:
         message = writer.write(Request(method, f"http://{HOST}{target}", headers, body), target)
         framed = [("Content-Length", str(len(body or b"")))] if body is not None or method != "GET" else []
@@ -42,7 +42,7 @@ def test_one_after_the_other_says_what_was_asked_and_nothing_of_the_one_before(
 
 
 def test_a_host_of_its_own_takes_the_place_of_the_usual_one() -> None:
-    message = Writer(HOST).write(Request("POST", "", (("hOST", "inner"),), b"{}"), "/")
+    message = RequestWriter(HOST).write(Request("POST", "", (("hOST", "inner"),), b"{}"), "/")
     assert parsed(message)[2] == [("hOST", "inner"), ("Content-Length", "2")]
 
 
@@ -50,14 +50,14 @@ def test_a_host_of_its_own_takes_the_place_of_the_usual_one() -> None:
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_a_target_that_could_be_read_otherwise_is_refused(method: str, target: str) -> None:
     with pytest.raises(ValueError, match=re.compile("character")) as caught:
-        Writer(HOST).write(Request(method, "", (), b"{}"), target)
+        RequestWriter(HOST).write(Request(method, "", (), b"{}"), target)
     assert not target or target not in str(caught.value)
 
 
 @pytest.mark.parametrize("method", ["", "GE T", "GET\r\n", "POST /"])
 def test_a_method_that_is_none_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="character"):
-        Writer(HOST).write(Request(method, "", (), b"{}"), "/")
+        RequestWriter(HOST).write(Request(method, "", (), b"{}"), "/")
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_a_method_that_is_none_is_refused(method: str) -> None:
 )
 def test_a_header_that_could_end_too_early_or_frames_the_message_is_refused(header: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="a header"):
-        Writer(HOST).write(Request("POST", "", (("A", "b"), header), b"{}"), "/")
+        RequestWriter(HOST).write(Request("POST", "", (("A", "b"), header), b"{}"), "/")
 
 
 def test_after_a_refusal_the_next_is_written_as_if_nothing_had_been() -> None:
-    writer, headers = Writer(HOST), (("A", "b"),)
+    writer, headers = RequestWriter(HOST), (("A", "b"),)
     good = writer.write(Request("POST", "", headers, b"{}"), "/")
     for target, wrong in ((" ", headers), ("/", (("A", "\n"),)), ("/x y", (("B", "c"),))):
         with pytest.raises(ValueError, match="character"):

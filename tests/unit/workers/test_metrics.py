@@ -5,7 +5,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from processor.telemetry.metrics import Telemetry
-from processor.workers.metrics import WORKERS_FORMAT, CrewTelemetry
+from processor.workers.metrics import WORKERS_FORMAT, SupervisorMetrics
 from processor.workers.restarts import WorkerState
 from tests.support.builders import snapshot
 from tests.unit.telemetry.test_metrics import everything
@@ -30,8 +30,8 @@ def answer(telemetry: Telemetry) -> str:
     return telemetry.exposition(WORKERS_FORMAT)[0].decode()
 
 
-def crew() -> CrewTelemetry:
-    return CrewTelemetry("crm", lambda: STATES)
+def crew() -> SupervisorMetrics:
+    return SupervisorMetrics("crm", lambda: STATES)
 
 
 def samples(text: bytes, accept: str) -> Found:

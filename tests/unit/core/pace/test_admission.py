@@ -9,7 +9,7 @@ from processor.core.pace.budget import BudgetPolicy, Fault
 from processor.core.pace.circuit import CircuitPolicy, State
 from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.pace.rate import RatePolicy
-from processor.model import Sign
+from processor.model import Signal
 
 NOW = 5000.0
 
@@ -18,11 +18,11 @@ def static(limit: int) -> ConcurrencyPolicy:
     return ConcurrencyPolicy(limit, adaptive=False)
 
 
-def outcome(sign: Sign, record: object = 1, before: int | None = None, pause: float = 0.0) -> Outcome:
+def outcome(sign: Signal, record: object = 1, before: int | None = None, pause: float = 0.0) -> Outcome:
     return Outcome(record, sign, before, pause)
 
 
-def answer(admission: Admission, *signs: Sign, at: float = NOW, pause: float = 0.0) -> None:
+def answer(admission: Admission, *signs: Signal, at: float = NOW, pause: float = 0.0) -> None:
     """So many requests of different records left, and were answered at once."""
     for record, sign in enumerate(signs):
         admission.ended(admission.started(at), outcome(sign, record, pause=pause), at, 1.0)
@@ -45,7 +45,7 @@ def test_a_request_takes_its_room_until_it_is_answered() -> None:
     first = admission.started(NOW)
     admission.started(NOW)
     assert (admission.in_flight(), admission.room(NOW)) == (2, 0)
-    admission.ended(first, outcome(Sign.DELIVERED), NOW + 1, 1.0)
+    admission.ended(first, outcome(Signal.DELIVERED), NOW + 1, 1.0)
     assert (admission.in_flight(), admission.room(NOW + 1), admission.delivered()) == (1, 1, 1)
 
 
@@ -56,7 +56,7 @@ def test_who_asks_before_never_exceeds_the_limit(limit: int, wishes: list[bool])
         if wants_to_start and admission.room(NOW) > 0:
             under_way.append(admission.started(NOW))
         elif not wants_to_start and under_way:
-            admission.ended(under_way.pop(), outcome(Sign.DELIVERED), NOW, 1.0)
+            admission.ended(under_way.pop(), outcome(Signal.DELIVERED), NOW, 1.0)
         assert admission.in_flight() == len(under_way) <= limit
         assert admission.room(NOW) == limit - len(under_way)
 
@@ -75,15 +75,15 @@ def test_the_rate_takes_room_away_and_says_when_there_is_some() -> None:
 
 def test_a_pause_that_the_endpoint_asks_for_holds_all_requests() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
-    answer(admission, Sign.THROTTLED, pause=7.0)
+    answer(admission, Signal.THROTTLED, pause=7.0)
     assert (admission.room(NOW + 6.9), admission.room(NOW + 7.0)) == (0, 10)
     assert (admission.wakes_at(NOW), admission.pause(NOW), admission.pause(NOW + 8)) == (NOW + 7, 7.0, 0.0)
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
-    answer(admission, Sign.THROTTLED, pause=7.0)
-    answer(admission, Sign.THROTTLED, pause=1.0)
+    answer(admission, Signal.THROTTLED, pause=7.0)
+    answer(admission, Signal.THROTTLED, pause=1.0)
     assert admission.pause(NOW) == 7.0
 
 
@@ -92,7 +92,7 @@ def test_once_the_lease_is_over_nothing_leaves_and_no_time_brings_room() -> None
     admission.leased(NOW + 3.0)
     assert (admission.room(NOW + 2.9), admission.lease(NOW)) == (10, 3.0)
     assert (admission.room(NOW + 3.0), admission.lease(NOW + 4.0)) == (0, 0.0)
-    answer(admission, Sign.THROTTLED, pause=7.0)
+    answer(admission, Signal.THROTTLED, pause=7.0)
     assert admission.wakes_at(NOW + 3.0) is None
     admission.leased(NOW + 30.0)
     assert admission.room(NOW + 8.0) == 10
@@ -100,7 +100,7 @@ def test_once_the_lease_is_over_nothing_leaves_and_no_time_brings_room() -> None
 
 def test_while_the_circuit_is_open_only_probes_leave() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
-    answer(admission, *[Sign.NO_ANSWER] * 10)
+    answer(admission, *[Signal.NO_ANSWER] * 10)
     assert admission.circuit().state() is State.OPEN
     assert (admission.room(NOW), admission.wakes_at(NOW), admission.room(NOW + 1.0)) == (0, NOW + 1.0, 1)
     assert admission.started(NOW + 1.0) == Permit(NOW + 1.0, True, 0)
@@ -109,17 +109,17 @@ def test_while_the_circuit_is_open_only_probes_leave() -> None:
 
 def test_a_probe_that_succeeds_lets_more_leave() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
-    answer(admission, *[Sign.NO_ANSWER] * 10)
-    answer(admission, Sign.DELIVERED, at=NOW + 1.0)
+    answer(admission, *[Signal.NO_ANSWER] * 10)
+    answer(admission, Signal.DELIVERED, at=NOW + 1.0)
     assert (admission.circuit().state(), admission.room(NOW + 1.0)) == (State.HALF_OPEN, 2)
 
 
 def test_a_probe_that_fails_or_is_given_up_is_followed_by_another() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
-    answer(admission, *[Sign.NO_ANSWER] * 10)
+    answer(admission, *[Signal.NO_ANSWER] * 10)
     admission.ended(admission.started(NOW + 1.0), None, NOW + 1.0, 1.0)
     assert admission.wakes_at(NOW + 1.0) == NOW + 2.0
-    answer(admission, Sign.SERVER_ERROR, at=NOW + 2.0)
+    answer(admission, Signal.SERVER_ERROR, at=NOW + 2.0)
     assert admission.wakes_at(NOW + 2.0) == NOW + 4.0
 
 
@@ -132,9 +132,9 @@ def test_a_request_given_up_frees_its_room_and_tells_nothing() -> None:
 
 def test_a_probe_that_fails_again_while_nothing_else_went_through_is_told_as_one() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
-    answer(admission, Sign.DELIVERED, *[Sign.NO_ANSWER] * 9)
+    answer(admission, Signal.DELIVERED, *[Signal.NO_ANSWER] * 9)
     permit = admission.started(NOW + 1.0)
-    admission.ended(permit, outcome(Sign.NO_ANSWER, 3, before=0), NOW + 1.0, 1.0)
+    admission.ended(permit, outcome(Signal.NO_ANSWER, 3, before=0), NOW + 1.0, 1.0)
     assert admission.circuit().failed_probes() == 1
 
 
@@ -142,9 +142,9 @@ def test_a_record_that_fails_again_while_others_are_delivered_tells_nothing_of_t
     admission = Admission(AdmissionPolicy(static(10)))
     for _ in range(50):
         before = admission.delivered()
-        answer(admission, Sign.DELIVERED)
+        answer(admission, Signal.DELIVERED)
         for record in range(10):
-            failed = outcome(Sign.SERVER_ERROR, record, before, pause=60.0)
+            failed = outcome(Signal.SERVER_ERROR, record, before, pause=60.0)
             admission.ended(admission.started(NOW), failed, NOW, 1.0)
     assert (admission.circuit().state(), admission.pause(NOW)) == (State.CLOSED, 0.0)
 
@@ -152,7 +152,7 @@ def test_a_record_that_fails_again_while_others_are_delivered_tells_nothing_of_t
 def test_a_record_that_fails_again_while_nothing_is_delivered_tells_of_the_endpoint() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
     for record in range(10):
-        failed = outcome(Sign.SERVER_ERROR, record % 2, before=0, pause=60.0)
+        failed = outcome(Signal.SERVER_ERROR, record % 2, before=0, pause=60.0)
         admission.ended(admission.started(NOW), failed, NOW, 1.0)
     assert (admission.circuit().state(), admission.pause(NOW)) == (State.OPEN, 60.0)
 
@@ -160,18 +160,18 @@ def test_a_record_that_fails_again_while_nothing_is_delivered_tells_of_the_endpo
 def test_refusals_are_paid_for_by_deliveries_and_open_the_circuit_when_many_cannot_be() -> None:
     admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=3), budget=BudgetPolicy(2)))
     assert [admission.afford(NOW, 1.0), admission.afford(NOW, 1.0)] == [True, True]
-    answer(admission, Sign.DELIVERED)
+    answer(admission, Signal.DELIVERED)
     assert admission.budget_left() == 1
     assert [admission.afford(NOW, 1.0) for _ in range(3)] == [True, False, False]
     assert admission.circuit().state() is State.CLOSED
     assert not admission.afford(NOW, 1.0)
-    assert (admission.circuit().state(), admission.circuit().reason()) == (State.OPEN, Sign.REFUSED)
+    assert (admission.circuit().state(), admission.circuit().reason()) == (State.OPEN, Signal.REFUSED)
 
 
 def test_refusals_that_are_not_paid_for_open_no_circuit_while_others_are_delivered_among_them() -> None:
     admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(minimum=3), budget=BudgetPolicy(1)))
     for _ in range(20):
-        answer(admission, Sign.DELIVERED)
+        answer(admission, Signal.DELIVERED)
         assert [admission.afford(NOW, 1.0) for _ in range(3)] == [True, False, False]
     assert admission.circuit().state() is State.CLOSED
 
@@ -202,44 +202,44 @@ def test_events_that_can_be_no_request_are_paid_for_apart_and_say_nothing_of_the
 def test_an_adaptive_limit_begins_low_after_an_outage() -> None:
     admission = Admission(AdmissionPolicy(ConcurrencyPolicy(64), CircuitPolicy(minimum=2)))
     before = admission.limit()
-    answer(admission, Sign.NO_ANSWER, Sign.NO_ANSWER)
-    answer(admission, Sign.DELIVERED, at=NOW + 1.0)
+    answer(admission, Signal.NO_ANSWER, Signal.NO_ANSWER)
+    answer(admission, Signal.DELIVERED, at=NOW + 1.0)
     assert admission.limit() < before
 
 
 def test_a_failure_among_others_with_no_delivery_meanwhile_may_be_the_endpoints() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
     first, second, third = (admission.started(NOW) for _ in range(3))
-    admission.ended(first, outcome(Sign.SERVER_ERROR, 1), NOW, 1.0)
-    assert not admission.is_down(first, Sign.SERVER_ERROR, NOW)
-    admission.ended(second, outcome(Sign.SERVER_ERROR, 2), NOW, 1.0)
-    assert admission.is_down(second, Sign.SERVER_ERROR, NOW)
-    admission.ended(third, outcome(Sign.DELIVERED, 3), NOW, 1.0)
-    assert not admission.is_down(second, Sign.SERVER_ERROR, NOW)
+    admission.ended(first, outcome(Signal.SERVER_ERROR, 1), NOW, 1.0)
+    assert not admission.is_down(first, Signal.SERVER_ERROR, NOW)
+    admission.ended(second, outcome(Signal.SERVER_ERROR, 2), NOW, 1.0)
+    assert admission.is_down(second, Signal.SERVER_ERROR, NOW)
+    admission.ended(third, outcome(Signal.DELIVERED, 3), NOW, 1.0)
+    assert not admission.is_down(second, Signal.SERVER_ERROR, NOW)
 
 
 def test_while_the_circuit_is_open_every_failure_may_be_the_endpoints() -> None:
     admission = Admission(AdmissionPolicy(static(20)))
     early = admission.started(NOW)
-    answer(admission, Sign.DELIVERED, *[Sign.NO_ANSWER] * 9)
+    answer(admission, Signal.DELIVERED, *[Signal.NO_ANSWER] * 9)
     assert admission.circuit().state() is State.OPEN
-    assert admission.is_down(early, Sign.SERVER_ERROR, NOW)
+    assert admission.is_down(early, Signal.SERVER_ERROR, NOW)
     assert not admission.afford(NOW, 1.0)
 
 
 def test_an_endpoint_that_was_not_reached_is_never_the_records_fault() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
-    assert admission.is_down(admission.started(NOW), Sign.UNREACHABLE, NOW)
+    assert admission.is_down(admission.started(NOW), Signal.UNREACHABLE, NOW)
 
 
 def test_an_outage_beyond_its_longest_is_the_records_fault_again() -> None:
     admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(max_outage=60.0)))
-    answer(admission, *[Sign.NO_ANSWER] * 10)
+    answer(admission, *[Signal.NO_ANSWER] * 10)
     permit = admission.started(NOW + 60.0)
-    assert admission.is_down(permit, Sign.NO_ANSWER, NOW + 60.0)
+    assert admission.is_down(permit, Signal.NO_ANSWER, NOW + 60.0)
     assert not admission.afford(NOW + 60.0, 1.0)
-    assert not admission.is_down(permit, Sign.NO_ANSWER, NOW + 60.1)
-    assert not admission.is_down(permit, Sign.UNREACHABLE, NOW + 60.1)
+    assert not admission.is_down(permit, Signal.NO_ANSWER, NOW + 60.1)
+    assert not admission.is_down(permit, Signal.UNREACHABLE, NOW + 60.1)
     assert admission.afford(NOW + 60.1, 1.0)
     assert admission.circuit().downtime(NOW + 600.0) == 60.0
 
@@ -256,13 +256,13 @@ def test_a_slot_that_is_given_back_twice_is_noticed() -> None:
 
 @given(
     signs=st.lists(
-        st.tuples(st.just(Sign.DELIVERED) | st.sampled_from(Sign), st.floats(0.01, 1.0)),
+        st.tuples(st.just(Signal.DELIVERED) | st.sampled_from(Signal), st.floats(0.01, 1.0)),
         min_size=10,
         max_size=80,
     )
 )
 def test_a_delivery_told_the_short_way_counts_as_any_other_answer_that_delivers(
-    signs: list[tuple[Sign, float]],
+    signs: list[tuple[Signal, float]],
 ) -> None:
     policy = AdmissionPolicy(ConcurrencyPolicy(3), budget=BudgetPolicy(2, 1))
     long, short, now = Admission(policy), Admission(policy), NOW
@@ -274,11 +274,11 @@ def test_a_delivery_told_the_short_way_counts_as_any_other_answer_that_delivers(
             continue
         long_permit, short_permit = under_way.pop(0)
         long.ended(long_permit, outcome(sign, record), now, 0.5)
-        if sign is Sign.DELIVERED:
+        if sign is Signal.DELIVERED:
             short.accepted(short_permit, now)
         else:
             short.ended(short_permit, outcome(sign, record), now, 0.5)
-        if sign is Sign.REFUSED:
+        if sign is Signal.REFUSED:
             assert short.afford(now, 0.5) == long.afford(now, 0.5)
         assert standing(short, now) == standing(long, now)
         short.check()

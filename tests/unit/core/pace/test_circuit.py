@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.pace.circuit import Circuit, CircuitPolicy, State
-from processor.model import Sign
+from processor.model import Signal
 
 POLICY = CircuitPolicy(window=10.0, minimum=10, first_probe=1.0, max_probe_interval=30.0)
 NOW = 5000.0
-OUTAGE = [Sign.UNREACHABLE, Sign.NO_ANSWER, Sign.SERVER_ERROR]
+OUTAGE = [Signal.UNREACHABLE, Signal.NO_ANSWER, Signal.SERVER_ERROR]
 
 
-def tell(circuit: Circuit, *signs: Sign, at: float = NOW, records: Iterator[object] | None = None) -> None:
+def tell(circuit: Circuit, *signs: Signal, at: float = NOW, records: Iterator[object] | None = None) -> None:
     """Answers to as many records, unless said otherwise."""
     for sign, record in zip(signs, records or count(), strict=False):
         circuit.told(sign, record, at, at, 1.0)
 
 
-def opened(reason: Sign = Sign.SERVER_ERROR, policy: CircuitPolicy = POLICY) -> Circuit:
+def opened(reason: Signal = Signal.SERVER_ERROR, policy: CircuitPolicy = POLICY) -> Circuit:
     """A circuit that opened at NOW."""
     circuit = Circuit(policy)
     tell(circuit, *[reason] * 10)
@@ -29,7 +29,7 @@ def opened(reason: Sign = Sign.SERVER_ERROR, policy: CircuitPolicy = POLICY) -> 
     return circuit
 
 
-def probe(circuit: Circuit, sign: Sign | None) -> float:
+def probe(circuit: Circuit, sign: Signal | None) -> float:
     """Send the next probe as soon as it may leave, and answer it at once; when that was."""
     at = circuit.wakes_at()
     assert at is not None
@@ -46,9 +46,9 @@ def test_while_it_is_closed_it_limits_nothing() -> None:
 
 
 @pytest.mark.parametrize("sign", OUTAGE)
-def test_a_share_of_failures_opens_it_once_there_are_enough_answers(sign: Sign) -> None:
+def test_a_share_of_failures_opens_it_once_there_are_enough_answers(sign: Signal) -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.DELIVERED] * 5, *[sign] * 4)
+    tell(circuit, *[Signal.DELIVERED] * 5, *[sign] * 4)
     assert circuit.state() is State.CLOSED
     tell(circuit, sign, records=iter("x"))
     assert (circuit.state(), circuit.reason()) == (State.OPEN, sign)
@@ -56,75 +56,75 @@ def test_a_share_of_failures_opens_it_once_there_are_enough_answers(sign: Sign) 
 
 def test_failures_of_all_kinds_count_together_and_the_most_frequent_is_the_reason() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.NO_ANSWER] * 4, *[Sign.SERVER_ERROR] * 6)
-    assert (circuit.state(), circuit.reason()) == (State.OPEN, Sign.SERVER_ERROR)
+    tell(circuit, *[Signal.NO_ANSWER] * 4, *[Signal.SERVER_ERROR] * 6)
+    assert (circuit.state(), circuit.reason()) == (State.OPEN, Signal.SERVER_ERROR)
 
 
 def test_twice_the_minimum_of_failures_in_a_row_opens_it_however_much_went_well_before() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.DELIVERED] * 10_000, *[Sign.NO_ANSWER] * 19)
+    tell(circuit, *[Signal.DELIVERED] * 10_000, *[Signal.NO_ANSWER] * 19)
     assert circuit.state() is State.CLOSED
-    tell(circuit, Sign.NO_ANSWER, records=iter("x"))
-    assert (circuit.state(), circuit.reason()) == (State.OPEN, Sign.NO_ANSWER)
+    tell(circuit, Signal.NO_ANSWER, records=iter("x"))
+    assert (circuit.state(), circuit.reason()) == (State.OPEN, Signal.NO_ANSWER)
 
 
-@pytest.mark.parametrize("between", [Sign.DELIVERED, Sign.REFUSED])
-def test_one_answer_that_works_ends_the_row(between: Sign) -> None:
+@pytest.mark.parametrize("between", [Signal.DELIVERED, Signal.REFUSED])
+def test_one_answer_that_works_ends_the_row(between: Signal) -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.DELIVERED] * 10_000)
+    tell(circuit, *[Signal.DELIVERED] * 10_000)
     for _ in range(5):
-        tell(circuit, *[Sign.NO_ANSWER] * 19, between)
+        tell(circuit, *[Signal.NO_ANSWER] * 19, between)
     assert circuit.state() is State.CLOSED
 
 
 def test_being_throttled_in_a_row_opens_nothing_while_the_window_holds_enough_else() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.DELIVERED] * 10_000, *[Sign.THROTTLED] * 500)
+    tell(circuit, *[Signal.DELIVERED] * 10_000, *[Signal.THROTTLED] * 500)
     assert circuit.state() is State.CLOSED
 
 
 def test_several_records_that_fail_with_none_that_does_not_between_them_cast_doubt_on_it() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, Sign.THROTTLED, Sign.SERVER_ERROR, records=iter([7, 7]))
+    tell(circuit, Signal.THROTTLED, Signal.SERVER_ERROR, records=iter([7, 7]))
     assert not circuit.is_doubted()
-    tell(circuit, Sign.SERVER_ERROR, records=iter([8]))
+    tell(circuit, Signal.SERVER_ERROR, records=iter([8]))
     assert circuit.is_doubted()
-    tell(circuit, Sign.DELIVERED)
+    tell(circuit, Signal.DELIVERED)
     assert not circuit.is_doubted()
 
 
 def test_one_record_that_alone_goes_on_to_fail_casts_no_doubt_on_it_any_more() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, Sign.SERVER_ERROR, Sign.SERVER_ERROR, records=iter([7, 8]))
+    tell(circuit, Signal.SERVER_ERROR, Signal.SERVER_ERROR, records=iter([7, 8]))
     assert circuit.is_doubted()
     for at in range(1, 2 * POLICY.minimum + 1):
-        circuit.told(Sign.THROTTLED, 7, NOW + at * 100.0, NOW + at * 100.0, 1.0)
+        circuit.told(Signal.THROTTLED, 7, NOW + at * 100.0, NOW + at * 100.0, 1.0)
     assert (circuit.state(), circuit.is_doubted()) == (State.CLOSED, False)
 
 
 def test_fewer_failures_than_the_share_leave_it_closed() -> None:
     circuit = Circuit(POLICY)
     for _ in range(100):
-        tell(circuit, *[Sign.DELIVERED] * 6, *[Sign.SERVER_ERROR] * 4)
+        tell(circuit, *[Signal.DELIVERED] * 6, *[Signal.SERVER_ERROR] * 4)
     assert circuit.state() is State.CLOSED
 
 
 def test_an_endpoint_that_throttles_is_no_outage_until_nearly_all_is_throttled() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.DELIVERED] * 2, *[Sign.THROTTLED] * 9)
+    tell(circuit, *[Signal.DELIVERED] * 2, *[Signal.THROTTLED] * 9)
     assert circuit.state() is State.CLOSED
-    tell(circuit, *[Sign.THROTTLED] * 9)
-    assert (circuit.state(), circuit.reason()) == (State.OPEN, Sign.THROTTLED)
+    tell(circuit, *[Signal.THROTTLED] * 9)
+    assert (circuit.state(), circuit.reason()) == (State.OPEN, Signal.THROTTLED)
 
 
 def test_refusals_are_no_outage() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.REFUSED] * 1000)
+    tell(circuit, *[Signal.REFUSED] * 1000)
     assert circuit.state() is State.CLOSED
 
 
-@pytest.mark.parametrize("sign", [Sign.NO_ANSWER, Sign.SERVER_ERROR, Sign.THROTTLED])
-def test_one_record_alone_is_no_outage_however_often_it_fails(sign: Sign) -> None:
+@pytest.mark.parametrize("sign", [Signal.NO_ANSWER, Signal.SERVER_ERROR, Signal.THROTTLED])
+def test_one_record_alone_is_no_outage_however_often_it_fails(sign: Signal) -> None:
     circuit = Circuit(POLICY)
     tell(circuit, *[sign] * 1000, records=iter([7] * 1000))
     assert circuit.state() is State.CLOSED
@@ -134,22 +134,22 @@ def test_one_record_alone_is_no_outage_however_often_it_fails(sign: Sign) -> Non
 
 def test_one_record_that_never_reaches_the_endpoint_is_enough() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.UNREACHABLE] * 10, records=iter([7] * 10))
+    tell(circuit, *[Signal.UNREACHABLE] * 10, records=iter([7] * 10))
     assert circuit.state() is State.OPEN
 
 
 def test_what_is_older_than_the_window_does_not_count() -> None:
     circuit = Circuit(POLICY)
-    tell(circuit, *[Sign.SERVER_ERROR] * 9)
-    tell(circuit, *[Sign.DELIVERED] * 10, at=NOW + 9.0)
-    tell(circuit, *[Sign.SERVER_ERROR] * 9, at=NOW + 10.0)
+    tell(circuit, *[Signal.SERVER_ERROR] * 9)
+    tell(circuit, *[Signal.DELIVERED] * 10, at=NOW + 9.0)
+    tell(circuit, *[Signal.SERVER_ERROR] * 9, at=NOW + 10.0)
     assert circuit.state() is State.CLOSED
 
 
 def test_the_last_answers_count_however_old_they_are() -> None:
     circuit = Circuit(POLICY)
     for n in range(10):
-        tell(circuit, Sign.SERVER_ERROR, at=NOW + 600.0 * n, records=iter([n]))
+        tell(circuit, Signal.SERVER_ERROR, at=NOW + 600.0 * n, records=iter([n]))
     assert circuit.state() is State.OPEN
 
 
@@ -164,7 +164,7 @@ def test_while_it_is_open_only_one_probe_at_a_time_leaves_and_not_before_its_tim
 def test_probes_that_fail_come_later_each_time_up_to_the_longest_wait() -> None:
     circuit, at, waits = opened(), NOW, []
     for _ in range(8):
-        now = probe(circuit, Sign.NO_ANSWER)
+        now = probe(circuit, Signal.NO_ANSWER)
         waits.append(now - at)
         at = now
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30]
@@ -175,7 +175,7 @@ def test_probes_that_fail_come_later_each_time_up_to_the_longest_wait() -> None:
 def test_up_to_half_of_a_wait_is_left_to_chance(chance: float, wait: float) -> None:
     circuit = Circuit(POLICY)
     for n in range(10):
-        circuit.told(Sign.SERVER_ERROR, n, NOW, NOW, chance)
+        circuit.told(Signal.SERVER_ERROR, n, NOW, NOW, chance)
     assert circuit.wakes_at() == NOW + wait
 
 
@@ -185,8 +185,8 @@ def test_a_probe_given_up_is_sent_again_soon_and_tells_nothing() -> None:
     assert (circuit.state(), circuit.wakes_at(), circuit.failed_probes()) == (State.OPEN, at + 1.0, 0)
 
 
-@pytest.mark.parametrize("sign", [Sign.DELIVERED, Sign.REFUSED])
-def test_a_probe_that_is_answered_half_opens_it(sign: Sign) -> None:
+@pytest.mark.parametrize("sign", [Signal.DELIVERED, Signal.REFUSED])
+def test_a_probe_that_is_answered_half_opens_it(sign: Signal) -> None:
     circuit = opened()
     probe(circuit, sign)
     assert circuit.state() is State.HALF_OPEN
@@ -195,104 +195,104 @@ def test_a_probe_that_is_answered_half_opens_it(sign: Sign) -> None:
 
 def test_half_open_each_success_lets_two_more_leave_until_it_is_closed() -> None:
     circuit = opened()
-    at = probe(circuit, Sign.DELIVERED)
+    at = probe(circuit, Signal.DELIVERED)
     for successes in range(1, 10):
         assert (circuit.state(), circuit.room(at, 0)) == (State.HALF_OPEN, 2 * successes)
-        tell(circuit, Sign.DELIVERED, at=at)
+        tell(circuit, Signal.DELIVERED, at=at)
     assert circuit.state() is State.CLOSED
 
 
 def test_half_open_a_failure_among_successes_does_not_open_it() -> None:
     circuit = opened()
-    at = probe(circuit, Sign.DELIVERED)
-    tell(circuit, Sign.DELIVERED, Sign.DELIVERED, Sign.SERVER_ERROR, at=at)
+    at = probe(circuit, Signal.DELIVERED)
+    tell(circuit, Signal.DELIVERED, Signal.DELIVERED, Signal.SERVER_ERROR, at=at)
     assert circuit.state() is State.HALF_OPEN
 
 
 def test_half_open_failures_open_it_again_and_the_next_probe_waits_longer() -> None:
     circuit = opened()
-    at = probe(circuit, Sign.DELIVERED)
-    tell(circuit, Sign.SERVER_ERROR, Sign.SERVER_ERROR, at=at)
+    at = probe(circuit, Signal.DELIVERED)
+    tell(circuit, Signal.SERVER_ERROR, Signal.SERVER_ERROR, at=at)
     assert (circuit.state(), circuit.wakes_at()) == (State.OPEN, at + 2.0)
 
 
 def test_half_open_answers_to_what_left_before_do_not_count() -> None:
     circuit = opened()
-    at = probe(circuit, Sign.DELIVERED)
+    at = probe(circuit, Signal.DELIVERED)
     for n in range(50):
-        circuit.told(Sign.NO_ANSWER, n, at - 0.1, at + 5.0, 1.0)
+        circuit.told(Signal.NO_ANSWER, n, at - 0.1, at + 5.0, 1.0)
     assert circuit.state() is State.HALF_OPEN
 
 
 def test_once_closed_the_next_outage_is_probed_as_soon_as_the_first() -> None:
     circuit = opened()
-    at = probe(circuit, Sign.DELIVERED)
-    tell(circuit, *[Sign.DELIVERED] * 20, at=at)
-    tell(circuit, *[Sign.NO_ANSWER] * 20, at=at + 60.0)
+    at = probe(circuit, Signal.DELIVERED)
+    tell(circuit, *[Signal.DELIVERED] * 20, at=at)
+    tell(circuit, *[Signal.NO_ANSWER] * 20, at=at + 60.0)
     assert (circuit.state(), circuit.wakes_at(), circuit.failed_probes()) == (State.OPEN, at + 61.0, 0)
 
 
 def test_while_it_is_open_answers_to_what_left_before_change_nothing() -> None:
     circuit = opened()
-    tell(circuit, *[Sign.DELIVERED] * 100, *[Sign.NO_ANSWER] * 100)
+    tell(circuit, *[Signal.DELIVERED] * 100, *[Signal.NO_ANSWER] * 100)
     assert (circuit.state(), circuit.wakes_at()) == (State.OPEN, NOW + 1.0)
 
 
 def test_refusals_that_cannot_be_paid_open_it_and_only_a_delivery_closes_it() -> None:
     circuit = Circuit(POLICY)
     circuit.refused(NOW, 1.0)
-    assert (circuit.state(), circuit.reason()) == (State.OPEN, Sign.REFUSED)
-    probe(circuit, Sign.REFUSED)
+    assert (circuit.state(), circuit.reason()) == (State.OPEN, Signal.REFUSED)
+    probe(circuit, Signal.REFUSED)
     assert circuit.state() is State.OPEN
-    at = probe(circuit, Sign.DELIVERED)
+    at = probe(circuit, Signal.DELIVERED)
     assert circuit.state() is State.HALF_OPEN
-    tell(circuit, *[Sign.REFUSED] * 20, at=at)
+    tell(circuit, *[Signal.REFUSED] * 20, at=at)
     assert circuit.state() is State.HALF_OPEN
-    tell(circuit, *[Sign.DELIVERED] * 9, at=at)
+    tell(circuit, *[Signal.DELIVERED] * 9, at=at)
     assert circuit.state() is State.CLOSED
 
 
 def test_refusals_while_it_is_open_change_neither_reason_nor_time() -> None:
     circuit = opened()
     circuit.refused(NOW + 0.9, 1.0)
-    assert (circuit.reason(), circuit.wakes_at()) == (Sign.SERVER_ERROR, NOW + 1.0)
+    assert (circuit.reason(), circuit.wakes_at()) == (Signal.SERVER_ERROR, NOW + 1.0)
 
 
 def test_a_probe_answered_after_it_was_opened_for_another_reason_changes_nothing() -> None:
     circuit = opened()
-    probe(circuit, Sign.DELIVERED)
-    circuit.probed(Sign.DELIVERED, NOW, 1.0)
+    probe(circuit, Signal.DELIVERED)
+    circuit.probed(Signal.DELIVERED, NOW, 1.0)
     assert circuit.state() is State.HALF_OPEN
 
 
 def test_switched_off_it_opens_for_refusals_only() -> None:
     circuit = Circuit(CircuitPolicy(enabled=False))
-    tell(circuit, *[Sign.UNREACHABLE] * 1000)
+    tell(circuit, *[Signal.UNREACHABLE] * 1000)
     assert circuit.state() is State.CLOSED
     circuit.refused(NOW, 1.0)
-    at = probe(circuit, Sign.DELIVERED)
-    tell(circuit, *[Sign.DELIVERED] * 9, at=at)
+    at = probe(circuit, Signal.DELIVERED)
+    tell(circuit, *[Signal.DELIVERED] * 9, at=at)
     assert circuit.state() is State.CLOSED
 
 
 def test_the_time_in_which_it_was_not_closed_is_added_up() -> None:
     circuit = opened()
     assert circuit.downtime(NOW + 5.0) == 5.0
-    at = probe(circuit, Sign.DELIVERED)
-    tell(circuit, *[Sign.DELIVERED] * 9, at=at)
+    at = probe(circuit, Signal.DELIVERED)
+    tell(circuit, *[Signal.DELIVERED] * 9, at=at)
     assert circuit.downtime(NOW + 500.0) == 1.0
-    tell(circuit, *[Sign.NO_ANSWER] * 20, at=NOW + 600.0)
+    tell(circuit, *[Signal.NO_ANSWER] * 20, at=NOW + 600.0)
     assert circuit.downtime(NOW + 610.0) == 11.0
 
 
 facts = st.tuples(
-    st.sampled_from(Sign), st.integers(0, 3), st.floats(0.0, 20.0), st.booleans(), st.floats(0.0, 1.0)
+    st.sampled_from(Signal), st.integers(0, 3), st.floats(0.0, 20.0), st.booleans(), st.floats(0.0, 1.0)
 )
 
 
 @given(st.lists(facts, max_size=200))
 def test_whatever_happens_at_most_one_probe_is_under_way_and_room_is_what_it_says(
-    history: list[tuple[Sign, int, float, bool, float]],
+    history: list[tuple[Signal, int, float, bool, float]],
 ) -> None:
     circuit, now, probing, down = Circuit(CircuitPolicy(minimum=3)), NOW, False, 0.0
     for sign, record, later, answers, chance in history:

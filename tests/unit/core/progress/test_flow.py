@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from processor.core.progress.assignment import Hold, Standing
+from processor.core.progress.assignment import Hold, PartitionStatus
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.offset_codec import NO_MARKS, Marks, Span, decode, encode, read
@@ -633,7 +633,7 @@ def test_a_dead_letter_is_told_before_any_other_reason() -> None:
 
 
 def test_a_partition_of_which_nothing_is_known_stands_nowhere() -> None:
-    assert list(flow_with().standings()) == [(FIRST, Standing(None, None, 0, 0, None, None))]
+    assert list(flow_with().standings()) == [(FIRST, PartitionStatus(None, None, 0, 0, None, None))]
 
 
 def test_a_standing_tells_position_expectation_backlog_gap_and_age() -> None:
@@ -641,7 +641,7 @@ def test_a_standing_tells_position_expectation_backlog_gap_and_age() -> None:
     flow = running_flow(*received)
     flow.finished(received[0])
     flow.finished(received[3])
-    assert dict(flow.standings()) == {FIRST: Standing(4, 8, 3, 3, 104.0, None)}
+    assert dict(flow.standings()) == {FIRST: PartitionStatus(4, 8, 3, 3, 104.0, None)}
 
 
 def test_a_flow_at_rest_holds_nothing() -> None:

@@ -27,7 +27,7 @@ from processor.core.request.transform import (
 )
 from processor.errors import EventError
 from processor.model import Request
-from processor.web.request_writer import Writer
+from processor.web.request_writer import RequestWriter
 from tests.benchmarks.shapes import plain, untraced
 from tests.support.examples import examples
 
@@ -155,7 +155,7 @@ def check(request: Request, value: bytes, envelope: Envelope) -> None:
     assert len(request.url) <= 16 * 1024
     assert request.url.isascii()
     assert sum(len(name) + len(text) for name, text in request.headers) < MOST_HEADER_BYTES + 1000
-    received = Received(Writer(origin.partition("://")[2]).write(request, path))
+    received = Received(RequestWriter(origin.partition("://")[2]).write(request, path))
     assert (received.count, received.target.decode()) == (1, path)
     assert received.body == (request.body or b"")
     sent = {name.lower(): text for name, text in request.headers}

@@ -10,9 +10,9 @@ from confluent_kafka import OFFSET_INVALID, TopicPartition
 
 from processor.core.progress.offset_codec import Marks, encode
 from processor.kafka.embedded import EmbeddedBroker
-from processor.kafka.partitions.pauses import Holds
+from processor.kafka.partitions.pauses import Pauses
 from processor.kafka.partitions.records import Records
-from processor.kafka.partitions.start_positions import Beginnings
+from processor.kafka.partitions.start_positions import StartPositions
 from processor.model import Assigned, Partition, Position, SourceEvent, Troubled
 from tests.broker.test_source_contract import RealRig
 from tests.broker.test_start_on_kafka import starts
@@ -66,10 +66,10 @@ class Reader:
         self.client = confluent_kafka.Consumer(options)
         self.told: list[SourceEvent] = []
         self.read: dict[Partition, list[int]] = {}
-        self.beginnings = Beginnings(self.client, topics.__contains__, setting, self.told.append)
+        self.beginnings = StartPositions(self.client, topics.__contains__, setting, self.told.append)
         self.records = Records(
             self.client,
-            Holds(self.client),
+            Pauses(self.client),
             self.beginnings,
             lambda *_: None,
             lambda _: False,

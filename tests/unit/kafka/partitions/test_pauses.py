@@ -6,7 +6,7 @@ from typing import cast
 import confluent_kafka
 from confluent_kafka import TopicPartition as Place
 
-from processor.kafka.partitions.pauses import PATIENCE_SECONDS, Holds
+from processor.kafka.partitions.pauses import PATIENCE_SECONDS, Pauses
 from processor.model import Partition
 from tests.support.builders import FIRST, SECOND, THIRD
 
@@ -30,10 +30,10 @@ class Client:
         self.paused -= {Partition(place.topic, place.partition) for place in places}
 
 
-def holding(*partitions: Partition, paused: bool = True) -> tuple[Holds, Client]:
+def holding(*partitions: Partition, paused: bool = True) -> tuple[Pauses, Client]:
     """These are held, and paused unless said otherwise."""
     client = Client()
-    holds = Holds(cast(confluent_kafka.Consumer, client))
+    holds = Pauses(cast(confluent_kafka.Consumer, client))
     holds.wanted(frozenset(partitions))
     assert holds.are_waited_for(NOW)
     if paused:
@@ -89,7 +89,7 @@ def test_a_partition_that_goes_before_it_is_paused_is_never_paused() -> None:
 
 def test_a_rest_is_waited_for_but_is_no_pause_and_not_long() -> None:
     client = Client()
-    holds = Holds(cast(confluent_kafka.Consumer, client))
+    holds = Pauses(cast(confluent_kafka.Consumer, client))
     holds.rest(True, NOW)
     assert holds.are_resting(NOW)
     assert holds.are_resting(LATER - 0.01)
@@ -99,7 +99,7 @@ def test_a_rest_is_waited_for_but_is_no_pause_and_not_long() -> None:
 
 
 def test_a_rest_ends_when_there_is_not_enough_to_do_any_more() -> None:
-    holds = Holds(cast(confluent_kafka.Consumer, Client()))
+    holds = Pauses(cast(confluent_kafka.Consumer, Client()))
     holds.rest(True, NOW)
     holds.rest(False, NOW)
     assert not holds.are_resting(NOW)

@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition as Place
 
 from processor.core.progress.offset_codec import Marks, encode
 from processor.errors import FatalError
-from processor.kafka.partitions.start_positions import AGAIN_SECONDS, FIRST_SECONDS, TRIES, Beginnings
+from processor.kafka.partitions.start_positions import AGAIN_SECONDS, FIRST_SECONDS, TRIES, StartPositions
 from processor.kafka.patience import LEAST_SECONDS, Patience
 from processor.model import Missed, Partition, Position, SourceEvent, Troubled
 from tests.support.builders import FIRST, SECOND, THIRD
@@ -88,21 +88,21 @@ class Client:
 
 def beginnings(
     client: Client, setting: str = "earliest", *, topics: Sequence[str] = ("events",), letters: str = ""
-) -> tuple[Beginnings, list[SourceEvent]]:
+) -> tuple[StartPositions, list[SourceEvent]]:
     """Those of a client, and what they tell."""
     told: list[SourceEvent] = []
     one = cast(confluent_kafka.Consumer, client)
-    return Beginnings(
+    return StartPositions(
         one, topics.__contains__, setting, told.append, lambda: NOW, dead_letter_topic=letters
     ), told
 
 
-def begun(begin: Beginnings, *partitions: Partition) -> dict[Partition, int]:
+def begun(begin: StartPositions, *partitions: Partition) -> dict[Partition, int]:
     """Where these begin when they are assigned."""
     return begin.of(partitions, begin.committed([Place(*each) for each in partitions]))
 
 
-def asked_again(begin: Beginnings, *partitions: Partition) -> dict[Partition, int]:
+def asked_again(begin: StartPositions, *partitions: Partition) -> dict[Partition, int]:
     """Where these begin, when it is time to know."""
     places = [Place(*each) for each in partitions]
     return begin.of(partitions, begin.committed(places), is_asked=True)
