@@ -90,6 +90,8 @@ class Status:
         circuit = self.admission.circuit()
         if self.settings.circuit.unready and circuit.state() is State.OPEN:
             checks["endpoint"] = f"down: {circuit.reason().value}"
+        strike = self.settings.secrets.strike
+        checks = {name: text if text == "ok" else strike(text) for name, text in checks.items()}
         counts = {name: text for name, text in checks.items() if name != "events"}
         counts = counts if self.admission.delivered() else checks
         return Report(set(counts.values()) == {"ok"}, checks)

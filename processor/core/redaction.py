@@ -2,19 +2,21 @@
 
 Promises: a secret is struck in every spelling that `processor.core.spelling` reads, before anything
 is cut, so that no half of one is left at the end. One shorter than six characters is struck where it
-stands alone, with no letter or digit beside it: it would else be found in every word. What is learned
-later counts at once for everybody who holds this object; of such secrets the newest are kept.
+stands alone, with no letter or digit beside it: it would else be found in every word. What is added
+later counts at once for everybody who holds this object, whatever they made of it before; so there is one
+object in a process, and nobody copies what it holds. What one source learns drives out nothing of another.
+
+What was written before a secret was added stays as it is: it is added before it is used for the first time.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from processor.core import spelling
 
 MASK = "***"
-LEARNED = 64
-"""Secrets learned later that are kept."""
+KEPT = 8
+"""So many of a source's newest secrets are kept: an answer to an old one may be written down much later."""
 MOST_OVERLAP = 48 * 1024
 """Characters: the longest spelling of a secret that is found across a cut."""
 _LONGEST_ESCAPE = 12
@@ -29,25 +31,30 @@ class Secrets:
     def __init__(self, texts: Iterable[str] = (), hidden_origin: str | None = None) -> None:
         self._hidden_origin = hidden_origin
         self._configured = frozenset(filter(None, texts))
-        self._learned: OrderedDict[str, None] = OrderedDict()
+        self._added: dict[str, list[frozenset[str]]] = {}
+        """By source, the newest last."""
         self._prepare()
 
     def __repr__(self) -> str:
         """How many there are, and nothing of them."""
-        return f"Secrets({len(self._configured) + len(self._learned)})"
+        return f"Secrets({len(self._known())})"
 
     def __contains__(self, text: str) -> bool:
         """Whether `text` is one of them."""
-        return text in self._configured or text in self._learned
+        return text in self._known()
 
-    def add(self, text: str) -> None:
-        """One that was learned later, such as a token that was fetched."""
-        if not text or text in self._configured:
-            return
-        self._learned[text] = None
-        self._learned.move_to_end(text)
-        while len(self._learned) > LEARNED:
-            self._learned.popitem(last=False)
+    def add(self, source: str, *texts: str) -> None:
+        """The secret of `source`, and what in it is secret by itself, is that from now on.
+
+        A source is what a secret is read or fetched from, by a name that is told apart from all others;
+        there are as many as the configuration says.
+        """
+        new = frozenset(filter(None, texts))
+        kept = self._added.setdefault(source, [])
+        if new in kept:
+            kept.remove(new)
+        kept.append(new)
+        del kept[:-KEPT]
         self._prepare()
 
     def strike(self, text: str) -> str:
@@ -68,9 +75,13 @@ class Secrets:
         return self.strike(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
     def _prepare(self) -> None:
-        known = [*self._configured, *self._learned]
-        self._spellings = sorted({each for text in known for each in spelling.spellings(text)})
+        """What to look for; another thread that strikes meanwhile sees the one or the other, each whole."""
+        known = self._known()
         self._overlap = min(_LONGEST_ESCAPE * max(map(len, known), default=0), MOST_OVERLAP)
+        self._spellings = sorted({each for text in known for each in spelling.spellings(text)})
+
+    def _known(self) -> frozenset[str]:
+        return self._configured.union(*(each for kept in self._added.values() for each in kept))
 
     def _pieces(self, text: str, end: int) -> Iterator[str]:
         """What is left of `text` before `end`, with a mask for each secret that begins there."""

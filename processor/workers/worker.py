@@ -35,8 +35,9 @@ def number_in(environ: Mapping[str, str]) -> int | None:
 
 
 def settings_of(settings: Settings, number: int) -> Settings:
-    """The settings of one worker: brokers and the group tell it from the others."""
+    """The settings of one worker: brokers and the group tell it from the others; its secrets are the same."""
     kafka = settings.kafka
+    assert settings.secrets is not None  # made before it is copied: what is added counts for both
     names = {"client_id": f"{kafka.client_id}-{number}"}
     if kafka.group_instance_id:
         names["group_instance_id"] = f"{kafka.group_instance_id}-{number}"

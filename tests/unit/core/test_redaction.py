@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.core.redaction import LEARNED, Secrets
+from processor.core.redaction import KEPT, Secrets
 from tests.support.examples import examples
 
 Encoder = Callable[[str], str]
@@ -128,16 +128,33 @@ def test_secrets_that_overlap_leave_nothing_between_them() -> None:
     assert Secrets(["abcdef", "defghi", "abcdefg"]).strike("abcdefghi abcdefabcdef") == "*** ******"
 
 
-def test_a_secret_learned_later_counts_for_all_who_hold_them_and_the_oldest_go() -> None:
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_secret_that_is_added_later_is_struck_in_every_spelling_from_then_on(name: str) -> None:
+    written = ENCODERS[name]("t0ken of/läter+on?")
     secrets = Secrets(["configured"])
-    secrets.add("configured")
-    secrets.add("")
-    for number in range(LEARNED + 1):
-        secrets.add(f"token-{number:06d}")
-    assert secrets.strike("configured token-000000 token-000001") == "*** token-000000 ***"
+    assert secrets.strike(f"a {written}.") == f"a {written}."
+    secrets.add("token", "t0ken of/läter+on?")
+    assert written[3:8] not in secrets.strike(f"a {written}.")
+    assert written[3:8] not in secrets.excerpt(f"a {written}.", 4 + len(written) // 2)
+
+
+def test_of_each_source_the_newest_are_kept_whatever_others_add() -> None:
+    secrets = Secrets(["configured"])
+    secrets.add("file", "from-a-file")
+    secrets.add("empty", "")
+    for number in range(KEPT + 1):
+        secrets.add("token", f"token-{number:06d}", f"part-{number:06d}")
+    assert secrets.strike("configured token-000000 part-000001 from-a-file") == "*** token-000000 *** ***"
     assert "token-000001" in secrets
     assert "token-000000" not in secrets
-    assert repr(secrets) == f"Secrets({LEARNED + 1})"
+    assert repr(secrets) == f"Secrets({2 + 2 * KEPT})"
+
+
+def test_a_secret_that_is_added_again_is_the_newest() -> None:
+    secrets = Secrets()
+    for number in (0, *range(KEPT), 0, KEPT):
+        secrets.add("token", f"token-{number:06d}")
+    assert secrets.strike("token-000000 token-000001 token-000002") == "*** token-000001 ***"
 
 
 @pytest.mark.parametrize(
