@@ -9,11 +9,9 @@ from pydantic.fields import FieldInfo
 from deploy.dashboard import grafana
 from processor.config import loading
 from processor.config.scaffold import default_of
-from processor.telemetry.metrics import Telemetry
-from processor.workers.metrics import MergedMetrics, SupervisorMetrics
+from processor.telemetry import definitions
 from tests.packaging.deploy import scene
 from tests.packaging.helm import made as chart
-from tests.support.builders import snapshot
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -40,7 +38,10 @@ def settings_table() -> str:
 
 def metrics_table() -> str:
     """Every metric with its labels; all have the label `destination`."""
-    lines = [f"| `{name}` | {labels} | {text} |" for name, labels, text in metrics()]
+    lines = [
+        f"| `{row.full_name}` | {', '.join(f'`{label}`' for label in row.labels)} | {row.help} |"
+        for row in definitions.TABLE
+    ]
     return "\n".join(["| metric | labels | meaning |", "|---|---|---|", *lines])
 
 
@@ -53,28 +54,6 @@ def alerts_table() -> str:
         for name, rule in reversed(rules.items())
     ]
     return "\n".join(["| alert | severity | says |", "|---|---|---|", *rows])
-
-
-def metrics() -> list[tuple[str, str, str]]:
-    """Name, labels beside `destination` and meaning of every metric of our own."""
-    telemetry = Telemetry("docs")
-    telemetry.watch(snapshot)
-    supervisor = SupervisorMetrics("docs", list)
-    found = []
-    for collector in (
-        *telemetry.registry._collector_to_names,
-        *supervisor.registry._collector_to_names,
-        MergedMetrics("docs", {}),
-    ):
-        labels = getattr(collector, "_labelnames", None)
-        for family in collector.collect():
-            if family.name.startswith("webhook_processor"):
-                named: tuple[str, ...] = labels or getattr(family, "_labelnames")  # noqa: B009
-                names = [name for name in named if name != "destination"]
-                suffix = "_total" if family.type == "counter" else ""
-                text = ", ".join(f"`{name}`" for name in names)
-                found.append((family.name + suffix, text, family.documentation))
-    return found
 
 
 def written() -> dict[Path, str]:

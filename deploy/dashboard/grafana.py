@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.dashboard.panels import ROWS, WHERE, Panel, Row
+from processor.telemetry.definitions import BUILD_INFO, NAMESPACE
 
 FILE = Path(__file__).parents[2] / "helm" / "kafka-webhook-processor" / "files" / "dashboard.json"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -49,7 +50,8 @@ def _selected(found: re.Match[str]) -> str:
     name, labels = found.groups()
     is_ours = not name.startswith("process_")
     chosen = [f'{each}=~"${each}"' for each in (*WHERE, *(["destination"] if is_ours else []))]
-    return f"{'webhook_processor_' * is_ours}{name}{{{', '.join([*chosen, *([labels] if labels else [])])}}}"
+    full = f"{NAMESPACE}_{name}" if is_ours else name
+    return f"{full}{{{', '.join([*chosen, *([labels] if labels else [])])}}}"
 
 
 def _variables() -> Iterator[dict[str, Any]]:
@@ -65,7 +67,7 @@ def _variables() -> Iterator[dict[str, Any]]:
     before: list[str] = []
     for name in (*WHERE, "destination"):
         chosen = ", ".join(f'{each}=~"${each}"' for each in before)
-        query = f"label_values(webhook_processor_build_info{{{chosen}}}, {name})"
+        query = f"label_values({BUILD_INFO.full_name}{{{chosen}}}, {name})"
         yield _variable(name, query)
         before.append(name)
 

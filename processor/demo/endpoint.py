@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, Self
 from aiohttp import web
 
 from processor.core.request.transform import ENVELOPE
+from processor.telemetry import definitions
+from processor.telemetry.definitions import NAMESPACE
 
 PATH = "/hook"
 TENANT = "X-Tenant"
@@ -33,7 +35,7 @@ Event = Mapping[str, Any]
 Metrics = Mapping[str, Counter[str]]
 """Numbers by name and by the label that is not the destination."""
 
-_METRIC = re.compile(r'^webhook_processor_(\w+)\{destination="\w+"(?:,\w+="(\w+)")?\} (\S+)$', re.MULTILINE)
+_METRIC = re.compile(rf'^{NAMESPACE}_(\w+)\{{destination="\w+"(?:,\w+="(\w+)")?\}} (\S+)$', re.MULTILINE)
 
 
 class Sample(NamedTuple):
@@ -209,12 +211,12 @@ class Account(NamedTuple):
     @classmethod
     def reported(cls, metrics: Metrics) -> Self:
         """What the processor says itself."""
-        outcomes = metrics["deliveries_total"]
+        outcomes = metrics[definitions.DELIVERIES.name]
         return cls(
             outcomes["delivered"],
-            metrics["dead_letters_total"],
+            metrics[definitions.DEAD_LETTERS.name],
             outcomes["skipped"],
-            metrics["retries_total"].total(),
+            metrics[definitions.RETRIES.name].total(),
         )
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from processor.demo.endpoint import Facts, Metrics, Visit, title
+from processor.telemetry import definitions
 
 RATE_SECONDS = 1.0
 LATENCIES = 2000
@@ -73,13 +74,13 @@ class Counts(NamedTuple):
     @classmethod
     def of(cls, produced: int, metrics: Metrics) -> Self:
         """By what the processor says."""
-        outcomes = metrics["deliveries_total"]
+        outcomes = metrics[definitions.DELIVERIES.name]
         return cls(
             produced,
             outcomes["delivered"],
-            metrics["dead_letters_total"],
+            metrics[definitions.DEAD_LETTERS.name],
             outcomes["skipped"],
-            metrics["retries_total"].total(),
+            metrics[definitions.RETRIES.name].total(),
             metrics["in_flight"].total(),
         )
 
@@ -246,7 +247,7 @@ def _sum(facts: Facts) -> str:
 def _where(address: str, broker: str, *, keep: bool) -> Iterator[str]:
     yield f"Look:  {address}/live  {address}/metrics"
     yield f"       {address}/livez  {address}/readyz"
-    yield f"Try:   curl -s {address}/metrics | grep deliveries_total"
+    yield f"Try:   curl -s {address}/metrics | grep {definitions.DELIVERIES.name}"
     if keep:
         yield f"Kafka: {broker}, which settings of your own may name as kafka.bootstrap_servers"
     yield (

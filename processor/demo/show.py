@@ -37,6 +37,7 @@ from processor.demo.topics import DEAD_LETTER_TOPIC, GROUP, PARTITIONS, TOPIC, L
 from processor.errors import FatalError
 from processor.kafka.embedded import EmbeddedBroker
 from processor.logs import output
+from processor.telemetry import definitions
 
 TICK_SECONDS = 0.1
 FIRST, FIRST_TICKS = 3, 8
@@ -110,7 +111,7 @@ class _Demo:
         while time.monotonic() < deadline:
             await self._watch(1)
             self._positions = await asyncio.to_thread(self._topics.positions)
-            is_settled = self._metrics["deliveries_total"].total() >= self._produced
+            is_settled = self._metrics[definitions.DELIVERIES.name].total() >= self._produced
             if is_settled and self._positions.are_reached(len(self._letters)):
                 break
 
@@ -159,7 +160,7 @@ class _Demo:
 
     async def _facts(self) -> Facts:
         delivered = sum(visit.status == 200 for visit in self._visits)
-        skipped = self._metrics["records_skipped_total"]["tombstone"]
+        skipped = self._metrics[definitions.RECORDS_SKIPPED.name]["tombstone"]
         found = Account.found(self._visits, [letter.reason for letter in self._letters], skipped)
         return Facts(
             produced=self._produced,

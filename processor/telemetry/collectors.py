@@ -1,67 +1,109 @@
-"""Counts and distributions that cost next to nothing while they are kept, and are written out when asked.
+"""Collectors: metrics made of their definitions; those of the hot path cost next to nothing to move.
 
-What prometheus_client's own metrics do per observation (a lock, a walk over the buckets) is done here
-once a scrape. Everything is exact at every scrape; it is counted and asked for on one thread.
+What prometheus_client's own metrics do per observation (a lock, a walk over the buckets) the unlocked ones
+do once a scrape. Everything is exact at every scrape; they are moved and asked on one thread.
 """
 
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from processor.telemetry.definitions import CounterDefinition, GaugeDefinition, HistogramDefinition
 
-class Tally(Collector):
-    """A counter with one label more than `labels`; `counts` holds what was counted by its values.
+
+def counter(definition: CounterDefinition, registry: CollectorRegistry) -> Counter:
+    """One of prometheus_client's own."""
+    return Counter(definition.full_name, definition.help, definition.label_names, registry=registry)
+
+
+def gauge(definition: GaugeDefinition, registry: CollectorRegistry) -> Gauge:
+    """One of prometheus_client's own."""
+    return Gauge(definition.full_name, definition.help, definition.label_names, registry=registry)
+
+
+def gauges(definition: GaugeDefinition) -> GaugeMetricFamily:
+    """For a collector that fills it at a scrape."""
+    return GaugeMetricFamily(definition.full_name, definition.help, labels=definition.label_names)
+
+
+class UnlockedCounter(Collector):
+    """A counter with one label beside the destination; `counts` holds what was counted by its values.
 
     Whoever counts adds to `counts[value]`, which begins at 0.
     """
 
-    def __init__(
-        self, name: str, text: str, labels: Mapping[str, str], label: str, registry: CollectorRegistry
-    ) -> None:
+    def __init__(self, definition: CounterDefinition, destination: str, registry: CollectorRegistry) -> None:
         self.counts = _Counts()
-        self._name = name
-        self._text = text
-        self._names = (*labels, label)
-        self._values = tuple(labels.values())
+        self._definition = definition
+        self._destination = destination
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
         """One sample for each value that was counted."""
-        family = CounterMetricFamily(self._name, self._text, labels=self._names)
+        family = _counters(self._definition)
         for value, count in self.counts.items():
-            family.add_metric((*self._values, value), count, created=self.counts.created[value])
+            family.add_metric((self._destination, value), count, created=self.counts.created[value])
         yield family
 
 
-class Asked(Collector):
-    """A counter whose counts somebody else keeps; `ask` gives them, by the values of its one more label."""
+class ObservableCounter(Collector):
+    """A counter whose counts somebody else keeps; `ask` gives them by the values of its one more label."""
 
     def __init__(
         self,
-        name: str,
-        text: str,
-        labels: Mapping[str, str],
-        label: str,
+        definition: CounterDefinition,
+        destination: str,
         ask: Callable[[], Mapping[str, int]],
         registry: CollectorRegistry,
     ) -> None:
-        self._name = name
-        self._text = text
-        self._names = (*labels, label)
-        self._values = tuple(labels.values())
+        self._definition = definition
+        self._destination = destination
         self._ask = ask
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
         """One sample for each value."""
-        family = CounterMetricFamily(self._name, self._text, labels=self._names)
+        family = _counters(self._definition)
         for value, count in self._ask().items():
-            family.add_metric((*self._values, value), count)
+            family.add_metric((self._destination, value), count)
+        yield family
+
+
+class UnlockedHistogram(Collector):
+    """A histogram without a label beside the destination."""
+
+    def __init__(
+        self, definition: HistogramDefinition, destination: str, registry: CollectorRegistry
+    ) -> None:
+        self._definition = definition
+        self._destination = destination
+        self._bounds = definition.buckets
+        self._counts = [0] * (len(self._bounds) + 1)
+        self._sum = 0.0
+        self._created = time.time()
+        registry.register(self)
+
+    def observe(self, value: float) -> None:
+        """One more, of this size."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def collect(self) -> Iterator[Metric]:
+        """The buckets, each with all that is below it."""
+        name, labels = self._definition.full_name, self._definition.label_names
+        family = HistogramMetricFamily(name, self._definition.help, labels=labels)
+        below, buckets = 0, []
+        for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
+            below += count
+            buckets.append((floatToGoString(bound), below))  # type: ignore[no-untyped-call]
+        family.add_metric((self._destination,), buckets, self._sum)
+        own = dict(zip(labels, (self._destination,), strict=True))
+        family.add_sample(f"{name}_created", own, self._created)
         yield family
 
 
@@ -77,38 +119,5 @@ class _Counts(dict[str, int]):
         return 0
 
 
-class Distribution(Collector):
-    """A histogram; `bounds` are the upper ends of its buckets, ascending, without the infinite one."""
-
-    def __init__(
-        self,
-        name: str,
-        text: str,
-        labels: Mapping[str, str],
-        bounds: tuple[float, ...],
-        registry: CollectorRegistry,
-    ) -> None:
-        self._name = name
-        self._text = text
-        self._labels = dict(labels)
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-        self._created = time.time()
-        registry.register(self)
-
-    def observe(self, value: float) -> None:
-        """One more, of this size."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
-
-    def collect(self) -> Iterator[Metric]:
-        """The buckets, each with all that is below it."""
-        family = HistogramMetricFamily(self._name, self._text, labels=tuple(self._labels))
-        below, buckets = 0, []
-        for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
-            below += count
-            buckets.append((floatToGoString(bound), below))  # type: ignore[no-untyped-call]
-        family.add_metric(tuple(self._labels.values()), buckets, self._sum)
-        family.add_sample(f"{self._name}_created", self._labels, self._created)
-        yield family
+def _counters(definition: CounterDefinition) -> CounterMetricFamily:
+    return CounterMetricFamily(definition.full_name, definition.help, labels=definition.label_names)

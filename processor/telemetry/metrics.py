@@ -10,7 +10,7 @@ from collections import Counter as Collected
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from processor import __version__
@@ -23,11 +23,17 @@ from processor.logs.client import ClientLog
 from processor.logs.quota import Quota
 from processor.logs.source import SourceLog
 from processor.model import Answer, Partition, Record, Signal
-from processor.telemetry.collectors import Asked, Distribution, Tally
-from processor.telemetry.snapshot import NAMESPACE, PartitionStatuses, Snapshot
+from processor.telemetry import definitions
+from processor.telemetry.collectors import (
+    ObservableCounter,
+    UnlockedCounter,
+    UnlockedHistogram,
+    counter,
+    gauge,
+)
+from processor.telemetry.definitions import CounterDefinition, HistogramDefinition
+from processor.telemetry.snapshot import PartitionStatuses, Snapshot
 
-REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-END_TO_END_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
 LINES_PER_SECOND = 10
 
 _FOR_THE_OPERATOR = ("blocked", "certificate")
@@ -48,85 +54,37 @@ class Telemetry:
     def __init__(self, destination: str, now: Callable[[], float] = time.time) -> None:
         self.registry = CollectorRegistry()
         self._destination = destination
-        self._labels = {"destination": destination}
         self._now = now
         self._quota = Quota(LINES_PER_SECOND)
         self._source_log = SourceLog()
         self.client_log = ClientLog(now)
         ProcessCollector(registry=self.registry)
-        self._consumed = self._counter("records_consumed", "Records read from Kafka.", "topic")
-        self._missed = self._counter(
-            "records_missed",
-            "Records deleted from the topic, by its retention, before they were read.",
-            "topic",
-        )
-        self._made_anew = self._counter(
-            "partitions_made_anew",
-            "Partitions that begin at the start of their topic because it was deleted and made anew.",
-            "topic",
-        )
-        self._outcomes = self._tally("deliveries", "Records settled, by outcome.", "outcome")
-        self._attempts = self._tally(
-            "attempts",
-            "Requests sent, by status class (2xx) or by the reason why there was no answer.",
-            "result",
-        )
-        self._retries = self._counter("retries", "Attempts that will be followed by another.")
-        self._skipped = self._counter("records_skipped", "Records that a rule left out.", "reason")
-        self._dead_letters = self._counter("dead_letters", "Dead letters acknowledged, by reason.", "reason")
-        self._write_failures = self._counter(
-            "dead_letter_write_failures",
-            "Dead letters that could not be written (and are tried again).",
-            "reason",
-        )
-        self._withheld = self._counter(
-            "dead_letters_withheld",
-            "Failures that became no dead letter: the endpoint is down, or nearly everything fails.",
-            "reason",
-        )
-        self._circuit_changes = self._counter("circuit_changes", "Changes of the circuit.", "state", "reason")
-        self._dropped_headers = self._counter(
-            "event_headers_dropped", "Headers of events that belong to the connection and were left out."
-        )
-        self._late = self._counter("late_results", "Results that came after their partition had gone.")
-        self._commits = self._counter("commits", "Positions committed, per partition, by result.", "result")
-        self._commit_errors = self._counter(
-            "commit_errors", "Positions that were not acknowledged; the log says why.", "topic"
-        )
-        self._metadata_refusals = self._counter(
-            "commit_metadata_refusals",
-            "Commits that the broker refused for the length of their metadata; the next is shorter.",
-        )
-        self._rebalances = self._counter("rebalances", "Changes of the assignment.", "kind")
-        self._errors = self._counter("source_errors", "What the Kafka client reported.", "error")
-        self._foreign = self._counter("foreign_positions", "Partitions that another destination committed.")
-        self._last_commit = self._gauge(
-            "last_commit_timestamp_seconds", "When a commit was last acknowledged."
-        )
-        self._request_seconds = self._distribution(
-            "request_duration_seconds", "From sending a request to its answer.", REQUEST_BUCKETS
-        )
-        self._end_to_end_seconds = self._distribution(
-            "end_to_end_latency_seconds", "From a record's timestamp to its delivery.", END_TO_END_BUCKETS
-        )
-        Asked(
-            f"{NAMESPACE}_log_lines_lost",
-            "Lines of the log that could not be written, by reason.",
-            self._labels,
-            "reason",
-            output.lost,
-            self.registry,
-        )
-        self._unknown_latencies = self._tally(
-            "end_to_end_latency_unknown",
-            "Records delivered with a timestamp that tells no latency, by why: there is none, or it is over "
-            "60 s ahead of our clock, or over ten years old.",
-            "reason",
-        )
-        self._headless = self._counter(
-            "records_headless", "Records whose headers could not be read and were left out.", "topic"
-        )
-        info = self._gauge("build_info", "Always 1; which version this is.", "version", "python")
+        self._consumed = self._counter(definitions.RECORDS_CONSUMED)
+        self._missed = self._counter(definitions.RECORDS_MISSED)
+        self._made_anew = self._counter(definitions.PARTITIONS_MADE_ANEW)
+        self._outcomes = self._unlocked_counter(definitions.DELIVERIES)
+        self._attempts = self._unlocked_counter(definitions.ATTEMPTS)
+        self._retries = self._counter(definitions.RETRIES)
+        self._skipped = self._counter(definitions.RECORDS_SKIPPED)
+        self._dead_letters = self._counter(definitions.DEAD_LETTERS)
+        self._write_failures = self._counter(definitions.DEAD_LETTER_WRITE_FAILURES)
+        self._withheld = self._counter(definitions.DEAD_LETTERS_WITHHELD)
+        self._circuit_changes = self._counter(definitions.CIRCUIT_CHANGES)
+        self._dropped_headers = self._counter(definitions.EVENT_HEADERS_DROPPED)
+        self._late = self._counter(definitions.LATE_RESULTS)
+        self._commits = self._counter(definitions.COMMITS)
+        self._commit_errors = self._counter(definitions.COMMIT_ERRORS)
+        self._metadata_refusals = self._counter(definitions.COMMIT_METADATA_REFUSALS)
+        self._rebalances = self._counter(definitions.REBALANCES)
+        self._errors = self._counter(definitions.SOURCE_ERRORS)
+        self._foreign = self._counter(definitions.FOREIGN_POSITIONS)
+        self._last_commit = gauge(definitions.LAST_COMMIT_TIMESTAMP_SECONDS, self.registry)
+        self._request_seconds = self._unlocked_histogram(definitions.REQUEST_DURATION_SECONDS)
+        self._end_to_end_seconds = self._unlocked_histogram(definitions.END_TO_END_LATENCY_SECONDS)
+        ObservableCounter(definitions.LOG_LINES_LOST, destination, output.lost, self.registry)
+        self._unknown_latencies = self._unlocked_counter(definitions.END_TO_END_LATENCY_UNKNOWN)
+        self._headless = self._counter(definitions.RECORDS_HEADLESS)
+        info = gauge(definitions.BUILD_INFO, self.registry)
         info.labels(destination, __version__, platform.python_version()).set(1)
         self._begin()
 
@@ -295,20 +253,18 @@ class Telemetry:
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        counter = Counter(f"{NAMESPACE}_{name}", text, ("destination", *labels), registry=self.registry)
-        if not labels:
-            counter.labels(self._destination)
-        return counter
+    def _counter(self, definition: CounterDefinition) -> Counter:
+        """One without a label of its own is there at 0."""
+        made = counter(definition, self.registry)
+        if not definition.labels:
+            made.labels(self._destination)
+        return made
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"{NAMESPACE}_{name}", text, ("destination", *labels), registry=self.registry)
+    def _unlocked_counter(self, definition: CounterDefinition) -> UnlockedCounter:
+        return UnlockedCounter(definition, self._destination, self.registry)
 
-    def _tally(self, name: str, text: str, label: str) -> Tally:
-        return Tally(f"{NAMESPACE}_{name}", text, self._labels, label, self.registry)
-
-    def _distribution(self, name: str, text: str, bounds: tuple[float, ...]) -> Distribution:
-        return Distribution(f"{NAMESPACE}_{name}", text, self._labels, bounds, self.registry)
+    def _unlocked_histogram(self, definition: HistogramDefinition) -> UnlockedHistogram:
+        return UnlockedHistogram(definition, self._destination, self.registry)
 
     def _warn(self, event: str, record: Record, **facts: object) -> None:
         if self._quota.allows(self._now()):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from processor.core.age import age, known
@@ -13,8 +13,8 @@ from processor.core.group.stability import Stability
 from processor.core.pace.circuit import State
 from processor.core.progress.assignment import Hold, PartitionStatus
 from processor.model import Partition
-
-NAMESPACE = "webhook_processor"
+from processor.telemetry import definitions
+from processor.telemetry.collectors import gauges
 
 
 class Snapshot(NamedTuple):
@@ -65,7 +65,7 @@ class PartitionStatuses(Collector):
         ours = {partition for partition, _ in standings}
         kept = [(p, standing) for p, standing in snapshot.lost.items() if p not in ours]
         yield from self._of_partitions(snapshot, standings + kept)
-        circuit = self._family("circuit_state", "1 for how the circuit stands, 0 for the others.", "state")
+        circuit = gauges(definitions.CIRCUIT_STATE)
         for state in State:
             circuit.add_metric([self._destination, state.value], int(snapshot.circuit is state))
         yield circuit
@@ -75,86 +75,45 @@ class PartitionStatuses(Collector):
     ) -> Iterator[Metric]:
         ages = (known(age(standing.oldest, self._now())) for _, standing in standings)
         eldest = max((seconds for seconds in ages if seconds is not None), default=0.0)
-        for name, text, value in (
-            ("in_flight", "Requests under way.", snapshot.in_flight),
-            ("in_flight_limit", "How many may be under way.", snapshot.in_flight_limit),
-            ("max_in_flight", "The most that the limit may come to.", snapshot.max_in_flight),
-            ("retries_waiting", "Records that wait for another attempt.", snapshot.retries_waiting),
-            (
-                "dead_letters_blocked",
-                "Dead letters that could not be written yet.",
-                snapshot.dead_letters_blocked,
-            ),
-            ("waiting_records", "Records read and not settled.", snapshot.waiting_records),
-            ("waiting_bytes", "Their bytes.", snapshot.waiting_bytes),
-            ("oldest_unsettled_age_seconds", "Age of the oldest record read and not settled.", eldest),
-            ("assigned_partitions", "Partitions that are read.", len(standings)),
-            ("ready", "1 when /readyz says so.", int(snapshot.ready)),
-            ("member", "1 while our membership in the group is proven.", int(snapshot.is_member)),
-            (
-                "dead_letter_budget",
-                "Failures of one kind that may become dead letters before an event is delivered.",
-                math.inf if snapshot.dead_letter_budget is None else snapshot.dead_letter_budget,
-            ),
-            (
-                "endpoint_pause_seconds",
-                "For how long the endpoint asked to be left alone (Retry-After).",
-                snapshot.endpoint_pause,
-            ),
-            (
-                "lease_seconds",
-                "For how long our membership in the group is proven; at 0 nothing is sent.",
-                snapshot.lease,
-            ),
+        budget = snapshot.dead_letter_budget
+        for definition, value in (
+            (definitions.IN_FLIGHT, snapshot.in_flight),
+            (definitions.IN_FLIGHT_LIMIT, snapshot.in_flight_limit),
+            (definitions.MAX_IN_FLIGHT, snapshot.max_in_flight),
+            (definitions.RETRIES_WAITING, snapshot.retries_waiting),
+            (definitions.DEAD_LETTERS_BLOCKED, snapshot.dead_letters_blocked),
+            (definitions.WAITING_RECORDS, snapshot.waiting_records),
+            (definitions.WAITING_BYTES, snapshot.waiting_bytes),
+            (definitions.OLDEST_UNSETTLED_AGE_SECONDS, eldest),
+            (definitions.ASSIGNED_PARTITIONS, len(standings)),
+            (definitions.READY, int(snapshot.ready)),
+            (definitions.MEMBER, int(snapshot.is_member)),
+            (definitions.DEAD_LETTER_BUDGET, math.inf if budget is None else budget),
+            (definitions.ENDPOINT_PAUSE_SECONDS, snapshot.endpoint_pause),
+            (definitions.LEASE_SECONDS, snapshot.lease),
         ):
-            gauge = self._family(name, text)
-            gauge.add_metric([self._destination], value)
-            yield gauge
+            family = gauges(definition)
+            family.add_metric([self._destination], value)
+            yield family
 
     def _of_partitions(
         self, snapshot: Snapshot, standings: list[tuple[Partition, PartitionStatus]]
     ) -> Iterator[Metric]:
-        paused = self._family("paused_partitions", "Partitions of which nothing is taken for now.", "reason")
-        for reason in Hold:
-            count = sum(1 for hold in snapshot.held.values() if hold is reason)
-            paused.add_metric([self._destination, reason.value], count)
-        withheld = self._family(
-            "withheld_records",
-            "Records that wait because too many would be dead letters, by what is wrong with them.",
-            "reason",
-        )
+        withheld = gauges(definitions.WITHHELD_RECORDS)
         for code in CODES:
             withheld.add_metric([self._destination, code], snapshot.withheld.get(code, 0))
         yield withheld
-        lag = self._family("lag_records", "Records between the position and the end.", "topic", "partition")
-        late = self._family(
-            "lag_seconds",
-            "Age of the record at the position; 0 at the end, nothing while it is not known.",
-            "topic",
-            "partition",
-        )
-        committed = self._family(
-            "committed_offset", "The position that the broker acknowledged last.", "topic", "partition"
-        )
-        gap = self._family(
-            "commit_gap_records", "From the position to the highest finished.", "topic", "partition"
-        )
-        behind = self._family(
-            "lag_high_watermark_records",
-            "Records between the position and the high watermark, those of open transactions and behind them "
-            "included.",
-            "topic",
-            "partition",
-        )
-        still = self._family(
-            "last_stable_offset_still_seconds",
-            "For how long the last stable offset stands still with records behind it: a transaction is open.",
-            "topic",
-            "partition",
-        )
-        unreadable = self._family(
-            "partition_unreadable", "1 where a partition cannot be read on, else 0.", "topic", "partition"
-        )
+        paused = gauges(definitions.PAUSED_PARTITIONS)
+        for reason in Hold:
+            count = sum(1 for hold in snapshot.held.values() if hold is reason)
+            paused.add_metric([self._destination, reason.value], count)
+        lag = gauges(definitions.LAG_RECORDS)
+        behind = gauges(definitions.LAG_HIGH_WATERMARK_RECORDS)
+        still = gauges(definitions.LAST_STABLE_OFFSET_STILL_SECONDS)
+        unreadable = gauges(definitions.PARTITION_UNREADABLE)
+        late = gauges(definitions.LAG_SECONDS)
+        committed = gauges(definitions.COMMITTED_OFFSET)
+        gap = gauges(definitions.COMMIT_GAP_RECORDS)
         for partition, standing in standings:
             labels = [self._destination, partition.topic, str(partition.number)]
             still.add_metric(labels, snapshot.stability.still(partition, snapshot.at))
@@ -176,6 +135,3 @@ class PartitionStatuses(Collector):
         if standing.unsettled:
             return known(age(standing.oldest, self._now()))
         return 0.0 if end is not None and end <= (standing.position or 0) else None
-
-    def _family(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:
-        return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=["destination", *labels])

@@ -6,15 +6,15 @@ family once, in either format.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from processor.logs import output
-from processor.telemetry.collectors import Asked
-from processor.telemetry.snapshot import NAMESPACE
+from processor.telemetry import definitions
+from processor.telemetry.collectors import ObservableCounter, counter, gauges
 from processor.workers.restarts import WorkerState
 
 WORKERS_FORMAT = "application/openmetrics-text; version=1.0.0"
@@ -30,21 +30,9 @@ class SupervisorMetrics:
     def __init__(self, destination: str, states: Callable[[], Iterable[WorkerState]]) -> None:
         self.registry = CollectorRegistry()
         self._destination = destination
-        self._restarts = Counter(
-            f"{NAMESPACE}_worker_restarts",
-            "Workers started again after they ended.",
-            ("destination", "worker"),
-            registry=self.registry,
-        )
+        self._restarts = counter(definitions.WORKER_RESTARTS, self.registry)
         self.registry.register(_States(destination, states))
-        Asked(
-            f"{NAMESPACE}_supervisor_log_lines_lost",
-            "Lines of the supervisor's log that could not be written, by reason.",
-            {"destination": destination},
-            "reason",
-            output.lost,
-            self.registry,
-        )
+        ObservableCounter(definitions.SUPERVISOR_LOG_LINES_LOST, destination, output.lost, self.registry)
 
     def has(self, worker: int) -> None:
         """There is such a worker."""
@@ -71,7 +59,7 @@ class _States(Collector):
         self._states = states
 
     def collect(self) -> Iterator[Metric]:
-        workers = _gauge("workers", "Workers, by how they stand.", "state")
+        workers = gauges(definitions.WORKERS)
         states = list(self._states())
         for state in WorkerState:
             workers.add_metric([self._destination, state.value], states.count(state))
@@ -88,7 +76,7 @@ class MergedMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Families in the order in which they are first met."""
         families: dict[str, Metric] = {}
-        answered = _gauge("worker_answered", "1 where this answer holds the worker's metrics.", "worker")
+        answered = gauges(definitions.WORKER_ANSWERED)
         for number, text in self._answers.items():
             found = _families(text)
             for family in found:
@@ -112,7 +100,3 @@ def _families(text: str | None) -> list[Metric]:
 
 def _empty(family: Metric) -> Metric:
     return Metric(family.name, family.documentation, family.type, family.unit)
-
-
-def _gauge(name: str, text: str, label: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{NAMESPACE}_{name}", text, labels=["destination", label])

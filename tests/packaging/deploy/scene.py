@@ -14,12 +14,15 @@ from typing import Any
 
 import yaml
 
+from processor.telemetry.definitions import NAMESPACE, TABLE
 from tests.support.not_tested import not_tested
 
 ROOT = Path(__file__).parents[3]
 ALERTS = ROOT / "helm" / "kafka-webhook-processor" / "files" / "alerts.yaml"
 JOB = "kafka-webhook-processor"
 PREFIX = "WebhookProcessor"
+SERIES = {series: row for row in TABLE for series in row.series()}
+"""What a query may ask for, with the metric that it is of."""
 TOLD = ("alertname", "severity", "destination", "instance", "worker", "partition", "topic", "burn")
 """The labels that tell one alert from another."""
 
@@ -76,7 +79,9 @@ class Process:
         own |= {"destination": self.destination} if is_ours else {}
         own |= {"worker": self.worker} if self.worker and name != "up" else {}
         text = ",".join([f'{key}="{value}"' for key, value in own.items()] + ([labels] if labels else []))
-        return f"{'webhook_processor_' if is_ours else ''}{name}{{{text}}}"
+        full = f"{NAMESPACE}_{name}" if is_ours else name
+        assert full in SERIES or not is_ours, f"nobody exposes {full}"
+        return f"{full}{{{text}}}"
 
     def _lived(self, course: Values | float) -> Values:
         def at(minute: int) -> float | None:

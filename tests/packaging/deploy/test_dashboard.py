@@ -15,14 +15,14 @@ import pytest
 import yaml
 
 from deploy.dashboard import grafana
+from processor.telemetry.definitions import NAMESPACE, TABLE
 from tests import docs
-from tests.packaging.deploy.scene import ALERTS, ROOT
+from tests.packaging.deploy.scene import ALERTS, ROOT, SERIES
 
 BOARD: dict[str, Any] = json.loads(grafana.FILE.read_text(encoding="utf-8"))
 RULES: list[dict[str, Any]] = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]
 VARIABLES = ("datasource", "namespace", "job", "instance", "destination")
 NOT_OURS = re.compile(r"up|ALERTS|process_\w+")
-TAIL = re.compile(r"_(bucket|sum|count|created)$")
 SECTIONS = ("Overview", "Deliveries", "Kafka", "Endpoint", "Dead letters", "Processes")
 
 
@@ -57,11 +57,6 @@ def metrics_of(query: str) -> set[str]:
     return found
 
 
-def documented() -> set[str]:
-    """Every metric of the table in `docs/metrics.md`."""
-    return {name for name, _, _ in docs.metrics()}
-
-
 def faults(board: dict[str, Any]) -> Iterator[str]:
     """What is wrong with a dashboard."""
     names = [variable["name"] for variable in board["templating"]["list"]]
@@ -90,12 +85,13 @@ def _faults_of_query(query: str) -> Iterator[str]:
             yield "selected"
     if '=~"$destination"' not in query:
         yield "destination"
-    if unknown := {n for n in metrics_of(interpolated(query)) if not _is_known(n)}:
-        yield f"unknown {unknown}"
+    if found := unknown(metrics_of(interpolated(query))):
+        yield f"unknown {found}"
 
 
-def _is_known(name: str) -> bool:
-    return bool(NOT_OURS.fullmatch(name)) or TAIL.sub("", name) in documented()
+def unknown(names: set[str]) -> set[str]:
+    """Those that nobody exposes."""
+    return {name for name in names if name not in SERIES and not NOT_OURS.fullmatch(name)}
 
 
 def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
@@ -152,8 +148,8 @@ def test_what_is_wrong_with_a_dashboard_is_found(
 
 
 def test_every_metric_is_on_the_dashboard() -> None:
-    shown = {TAIL.sub("", name) for t in targets(BOARD) for name in metrics_of(interpolated(t["expr"]))}
-    assert documented() <= shown, documented() - shown
+    shown = {SERIES.get(name) for t in targets(BOARD) for name in metrics_of(interpolated(t["expr"]))}
+    assert [row.name for row in TABLE if row not in shown] == []
 
 
 def test_the_rules_name_metrics_that_there_are() -> None:
@@ -161,13 +157,14 @@ def test_the_rules_name_metrics_that_there_are() -> None:
     named = set().union(*(metrics_of(rule["expr"]) for rule in RULES))
     assert len(named) > 20
     assert recorded <= named, "recorded, and used by no alert"
-    assert {name for name in named - recorded if not _is_known(name)} == set()
+    assert unknown(named - recorded) == set()
 
 
 @pytest.mark.parametrize("file", [*docs.pages(), ROOT / "deploy" / "runbook.md"], ids=lambda file: file.name)
 def test_texts_name_metrics_and_panels_that_there_are(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    assert {n for n in re.findall(r"\bwebhook_processor_[a-z_]+\b", text) if not _is_known(n)} == set()
+    said = set(re.findall(rf"\b{NAMESPACE}_[a-z_]+\b", text))
+    assert unknown(said - {row.full_name for row in TABLE}) == set()
     if file.name == "runbook.md":
         titles = {panel["title"] for panel in BOARD["panels"]}
         named = set(re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", text))

@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 
+from processor.telemetry.definitions import NAMESPACE
 from tests.packaging.deploy.live import TOPICS, Live
 from tests.packaging.deploy.prometheus import Prometheus, hastened
-from tests.packaging.deploy.test_dashboard import (
-    BOARD,
-    NOT_OURS,
-    RULES,
-    TAIL,
-    documented,
-    interpolated,
-    panels,
-)
+from tests.packaging.deploy.scene import SERIES
+from tests.packaging.deploy.test_dashboard import BOARD, NOT_OURS, RULES, interpolated, panels
 
 OF_WORKERS = {
     "Workers by state",
@@ -78,9 +72,8 @@ def test_what_is_recorded_is_there_for_both(live: tuple[Prometheus, float], rule
 
 def test_what_is_exposed_is_what_is_documented(live: tuple[Prometheus, float]) -> None:
     names = set(live[0].ask("label/__name__/values"))
-    ours = {name for name in names if name.startswith("webhook_processor")}
-    exposed = {TAIL.sub("", name) for name in ours if not name.endswith("_created")}
-    assert exposed == documented()
+    ours = {name for name in names if name.startswith(NAMESPACE)}
+    assert {name for name in ours if not name.endswith("_created")} == SERIES.keys()
     rest = {name for name in names - ours if not NOT_OURS.fullmatch(name) and ":" not in name}
     assert all(name.startswith(("scrape_", "ALERTS")) for name in rest), rest
 

@@ -5,13 +5,15 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import choose_encoder
 
-from processor.telemetry.collectors import Distribution, Tally
+from processor.telemetry.collectors import UnlockedCounter, UnlockedHistogram, counter
+from processor.telemetry.definitions import CounterDefinition, HistogramDefinition, Part
 
-LABELS = {"destination": "crm"}
 BOUNDS = (0.005, 0.5, 1, 30)
+SENT = CounterDefinition(Part.PROCESS, "sent_total", "How many.", ("result",))
+TOOK = HistogramDefinition(Part.PROCESS, "took_seconds", "How long.", buckets=BOUNDS)
 FORMATS = ("", "application/openmetrics-text; version=1.0.0")
 
 
@@ -23,30 +25,29 @@ def exposition(registry: CollectorRegistry, accept: str) -> str:
 
 @pytest.mark.parametrize("accept", FORMATS)
 @given(values=st.lists(st.sampled_from(BOUNDS) | st.floats(-10, 1e6)))
-def test_a_distribution_is_written_as_a_histogram_is(accept: str, values: list[float]) -> None:
+def test_an_unlocked_histogram_is_written_as_one_of_the_library(accept: str, values: list[float]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    distribution = Distribution("took", "How long.", LABELS, BOUNDS, ours)
-    histogram = Histogram("took", "How long.", tuple(LABELS), registry=theirs, buckets=BOUNDS)
+    unlocked = UnlockedHistogram(TOOK, "crm", ours)
+    histogram = Histogram(TOOK.full_name, TOOK.help, TOOK.label_names, registry=theirs, buckets=BOUNDS)
     child = histogram.labels("crm")
     for value in values:
-        distribution.observe(value)
+        unlocked.observe(value)
         child.observe(value)
     assert exposition(ours, accept) == exposition(theirs, accept)
 
 
 @pytest.mark.parametrize("accept", FORMATS)
 @given(values=st.lists(st.sampled_from(("2xx", "5xx", "timeout"))))
-def test_a_tally_is_written_as_a_counter_is(accept: str, values: list[str]) -> None:
+def test_an_unlocked_counter_is_written_as_one_of_the_library(accept: str, values: list[str]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    tally = Tally("sent", "How many.", LABELS, "result", ours)
-    counter = Counter("sent", "How many.", (*LABELS, "result"), registry=theirs)
+    unlocked, locked = UnlockedCounter(SENT, "crm", ours), counter(SENT, theirs)
     for value in values:
-        tally.counts[value] += 1
-        counter.labels("crm", value).inc()
+        unlocked.counts[value] += 1
+        locked.labels("crm", value).inc()
     assert exposition(ours, accept) == exposition(theirs, accept)
 
 
 def test_what_begins_at_nothing_is_written_too() -> None:
     registry = CollectorRegistry()
-    Tally("sent", "How many.", LABELS, "result", registry).counts["2xx"] += 0
-    assert registry.get_sample_value("sent_total", {**LABELS, "result": "2xx"}) == 0
+    UnlockedCounter(SENT, "crm", registry).counts["2xx"] += 0
+    assert registry.get_sample_value(SENT.full_name, {"destination": "crm", "result": "2xx"}) == 0
