@@ -17,7 +17,6 @@ from processor.background import begin, listen
 from processor.config.settings import Settings
 from processor.core.pace.admission import Admission
 from processor.core.progress.flow import Flow
-from processor.core.request.preparation import Preparation
 from processor.errors import FatalError
 from processor.kafka.checks.inquiry import Inquiry
 from processor.kafka.consumer import Consumer
@@ -34,6 +33,7 @@ from processor.telemetry.unreadable import Reading
 from processor.traffic.assembly import Policies, Rooms, Traffic, World, assemble
 from processor.traffic.group import Group
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
+from processor.traffic.preparation import Preparation
 from processor.web.client import Client
 
 MEASURE_SECONDS = 10.0
@@ -166,7 +166,7 @@ class App:
     def _build_traffic(self, loop: asyncio.AbstractEventLoop) -> Traffic:
         settings = self._settings
         delivery = settings.delivery
-        self._preparation = Preparation(settings.preparation_policy())
+        self._preparation = Preparation(settings.request_policy(), settings.filter_policy())
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
         return assemble(
             Policies(

@@ -18,11 +18,12 @@ import typer.main
 from deploy.dashboard import grafana
 from processor.cli.commands import app
 from processor.config import loading
-from processor.core.request.preparation import Preparation
 from processor.kafka.embedded import EmbeddedBroker
 from processor.model import Request
+from processor.traffic.preparation import Preparation
 from tests import docs
 from tests.packaging.helm import made as chart
+from tests.support.builders import prepared
 from tests.support.endpoint import Endpoint
 from tests.unit.core.pace import links
 
@@ -150,7 +151,7 @@ def test_every_configuration_shown_is_valid_and_sends_the_event_beside_it(page: 
         names = re.findall(r"from_env: (\w+)", configuration)
         settings = loading.load(file, dict.fromkeys(names, "https://hooks.example/in?sig=abc"))
         if event:
-            made = Preparation(settings.preparation_policy()).prepare(event.encode())
+            made = prepared(Preparation(settings.request_policy(), settings.filter_policy()), event.encode())
             assert isinstance(made, Request)
             assert made.body == event.encode()
 

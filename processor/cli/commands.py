@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from processor.config.settings import Settings
-    from processor.core.request.preparation import Preparation
     from processor.model import Finding
+    from processor.traffic.preparation import Preparation
 
 app = typer.Typer(
     name="webhook-processor",
@@ -155,10 +155,10 @@ def preview(
     for which the event would become a dead letter, or why it would be skipped. Empty lines are passed
     over.
     """
-    from processor.core.request.preparation import Preparation
+    from processor.traffic.preparation import Preparation
 
     settings = _settings(file, with_libraries=False)
-    preparation = Preparation(settings.preparation_policy())
+    preparation = Preparation(settings.request_policy(), settings.filter_policy())
     while line := source.readline(LONGEST_EVENT + 1):
         if len(line) > LONGEST_EVENT:
             message = f"a line of more than {LONGEST_EVENT} bytes is no event"
@@ -251,14 +251,13 @@ def _settings(file: Path | None, *, with_libraries: bool = True) -> Settings:
 
 
 def _preview(preparation: Preparation, value: bytes) -> dict[str, Any]:
-    from processor.core.request.preparation import Skipped
     from processor.errors import EventError
-    from processor.model import Request
+    from processor.model import Partition, Record, Request
+    from processor.traffic.preparation import Skipped
 
-    try:
-        prepared = preparation.prepare(value)
-    except EventError as error:
-        return {"error": {"code": error.code, "message": error.message}}
+    prepared = preparation.prepare(Record(Partition("", 0), 0, None, value, (), None, 0))
+    if isinstance(prepared, EventError):
+        return {"error": {"code": prepared.code, "message": prepared.message}}
     if isinstance(prepared, Skipped):
         return {"skipped": prepared.reason}
     request = prepared if isinstance(prepared, Request) else prepared.request

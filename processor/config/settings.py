@@ -28,7 +28,7 @@ from processor.core.progress.flow import PLENTY, FlowPolicy
 from processor.core.progress.lease import LeasePolicy
 from processor.core.redaction import Secrets
 from processor.core.request.endpoint import Endpoint
-from processor.core.request.preparation import PreparationPolicy
+from processor.core.request.filters import FilterPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.core.retry import RetryPolicy
 
@@ -127,10 +127,9 @@ class Settings(BaseModel):
             destination.envelope,
         )
 
-    def preparation_policy(self) -> PreparationPolicy:
-        """What becomes of records: requests, or nothing."""
-        skip_tombstones = self.delivery.tombstones == "skip"
-        return PreparationPolicy(self.request_policy(), self.filter.integrations, skip_tombstones)
+    def filter_policy(self) -> FilterPolicy:
+        """Which records are left out."""
+        return FilterPolicy(self.filter.integrations, self.delivery.tombstones == "skip")
 
     def dead_letter_policy(self) -> DeadLetterPolicy:
         """Who writes dead letters, and what is struck out of them."""

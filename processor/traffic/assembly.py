@@ -12,15 +12,15 @@ from processor.clock import Clock
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.pace.admission import Admission
 from processor.core.progress.flow import Flow
-from processor.core.request.preparation import Preparation
 from processor.core.retry import RetryPolicy
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.attempt import End, Run, Sender
-from processor.traffic.dead_letters import DeadLetters, Letters
 from processor.traffic.delivery import Delivery
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline, PipelinePolicy, Source
+from processor.traffic.preparation import Preparation
+from processor.traffic.undelivered.dead_letters import DeadLetters, Letters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from processor.core.retry import Again, Effort, Reason
 from processor.errors import TransportError
 from processor.model import Answer, Record, Request
 from processor.telemetry.live_events import Tried
-from processor.traffic.dead_letters import Letter
+from processor.traffic.undelivered.dead_letters import Letter
 
 
 class Stage(IntEnum):

@@ -22,13 +22,13 @@ from processor.core.dead_letter import Failure
 from processor.core.pace.admission import Admission, Outcome
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import State
-from processor.core.request.preparation import Preparation, Skipped
 from processor.core.retry import Again, Reading, RetryPolicy
 from processor.errors import EventError
 from processor.model import Answer, Request, Response, Signal
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.attempt import Attempt, End, Failed, Run, Sender, Settled, Withheld, nothing
+from processor.traffic.preparation import Preparation, Skipped
 
 _TAKEN = Signal.DELIVERED
 """Looking a member up in its class is dear where it is done for every request."""
@@ -68,14 +68,13 @@ class Delivery:
     def begin(self, run: Run) -> End | None:
         """Send a request for it; what becomes of it, where that needs none; None: that is told later."""
         if run.request is None:
-            try:
-                prepared = self._preparation.prepare(run.record.value)
-            except EventError as error:
-                return self._reject(run, dead_letter.of_event(error))
-            if isinstance(prepared, Skipped):
-                return self._skip(run, prepared.reason)
+            prepared = self._preparation.prepare(run.record)
             if isinstance(prepared, Request):
                 run.request = prepared
+            elif isinstance(prepared, EventError):
+                return self._reject(run, dead_letter.of_event(prepared))
+            elif isinstance(prepared, Skipped):
+                return self._skip(run, prepared.reason)
             else:
                 run.request, run.is_foreign = prepared.request, prepared.is_foreign
                 if prepared.dropped_headers:

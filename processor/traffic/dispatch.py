@@ -29,9 +29,9 @@ from processor.model import Partition, Record, Signal
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.attempt import WAITING, End, Failed, Run, Settled, Stage, Withheld
-from processor.traffic.dead_letters import Letters
 from processor.traffic.delivery import Delivery
-from processor.traffic.withheld import Withheld as Unpaid
+from processor.traffic.undelivered.dead_letters import Letters
+from processor.traffic.undelivered.withheld import Withheld as Unpaid
 
 _OVER, _OPEN = Stage.OVER, State.OPEN
 """Looking a member up in its class is dear where it is done for every record."""

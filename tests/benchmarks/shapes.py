@@ -9,13 +9,14 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 
-from processor.core.request.preparation import Preparation, PreparationPolicy, Skipped
 from processor.core.request.transform import Method, Prepared, RequestPolicy
-from processor.errors import EventError
+from processor.model import Request
+from processor.traffic.preparation import Preparation
 from processor.web.request_writer import RequestWriter
+from tests.support.builders import prepared
 
 ORIGIN = "https://h.example"
 SIZES = tuple(2**power for power in range(12, 21))
@@ -178,17 +179,15 @@ SHAPES: dict[str, Shape] = {
 
 def sender(method: Method) -> Callable[[bytes], object]:
     """Prepares events and writes them for the wire."""
-    prepare = Preparation(PreparationPolicy(RequestPolicy(f"{ORIGIN}/base", method))).prepare
+    preparation = Preparation(RequestPolicy(f"{ORIGIN}/base", method))
     write = RequestWriter("h.example").write
 
     def send(value: bytes) -> object:
-        with suppress(EventError):
-            made = prepare(value)
-            if isinstance(made, Skipped):
-                return made
-            request = made.request if isinstance(made, Prepared) else made
-            return write(request, request.url[len(ORIGIN) :])
-        return None
+        made = prepared(preparation, value)
+        if not isinstance(made, Request | Prepared):
+            return made
+        request = made.request if isinstance(made, Prepared) else made
+        return write(request, request.url[len(ORIGIN) :])
 
     return send
 

@@ -21,7 +21,7 @@ from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.producer import Producer
 from processor.model import DeadLetter, Record
 from processor.telemetry.metrics import Telemetry
-from processor.traffic.dead_letters import DeadLetters, Letters
+from processor.traffic.undelivered.dead_letters import DeadLetters, Letters
 from tests.support.builders import record
 from tests.support.fakes import FakeDeadLetters, VirtualClock
 from tests.support.patience import PATIENCE

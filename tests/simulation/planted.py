@@ -24,10 +24,10 @@ from processor.logs.writer import LogWriter
 from processor.model import Answer, Partition, Position, Record, Signal
 from processor.traffic.attempt import Run, Settled, Stage
 from processor.traffic.commits import Commits, Errors
-from processor.traffic.dead_letters import Letter, Letters
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline
-from processor.traffic.withheld import Withheld
+from processor.traffic.undelivered.dead_letters import Letter, Letters
+from processor.traffic.undelivered.withheld import Withheld
 from tests.simulation.history import happen
 from tests.simulation.promises import BrokenError
 

@@ -9,13 +9,14 @@ from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
 from processor.core.pace.admission import Admission
 from processor.core.progress.flow import Flow, FlowPolicy
-from processor.core.request.preparation import Preparation, PreparationPolicy
+from processor.core.request.filters import FilterPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.model import Position, Record
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS
+from processor.traffic.preparation import Preparation
 from tests.simulation.clock import Gate
 from tests.simulation.clock import World as Worlds
 from tests.simulation.endpoint import EPOCH, Endpoint, Sender
@@ -108,7 +109,7 @@ class Process:
             ),
             Rooms(
                 preparation=Preparation(
-                    PreparationPolicy(RequestPolicy(URL), skip_tombstones=shape.skip_tombstones)
+                    RequestPolicy(URL), FilterPolicy(skip_tombstones=shape.skip_tombstones)
                 ),
                 flow=self.flow,
                 admission=self.admission,

@@ -9,6 +9,7 @@ from processor.core.pace.circuit import State
 from processor.core.request.events import Event, parse
 from processor.model import Assigned, Partition, Position, Record, RecordHeaders, Request, Response
 from processor.telemetry.snapshot import Snapshot
+from processor.traffic.preparation import Preparation, Result
 
 FIRST = Partition("events", 0)
 SECOND = Partition("events", 1)
@@ -39,6 +40,11 @@ def records(
 def assigned(*partitions: Partition, epoch: int = 1, committed: Position | None = None) -> Assigned:
     """These partitions, or the first one, all with the same committed position."""
     return Assigned(epoch, dict.fromkeys(partitions or (FIRST,), committed))
+
+
+def prepared(preparation: Preparation, value: bytes | None) -> Result:
+    """What becomes of a record with that value."""
+    return preparation.prepare(record(value=value))
 
 
 def event(members: Mapping[str, Any] | None = None, /, **more: Any) -> Event:

@@ -75,7 +75,7 @@ def test_what_needs_nothing_loads_nothing(arguments: tuple[str, ...]) -> None:
 
 def test_preview_loads_what_reads_settings_and_events_and_no_more(tmp_path: Path) -> None:
     loaded = loaded_by("preview", "-c", str(file_in(tmp_path)))
-    assert {"yaml", "processor.core.request.preparation"} <= loaded
+    assert {"yaml", "processor.traffic.preparation"} <= loaded
     assert not (HEAVY | NEEDED_BY_CHECK) & loaded
 
 

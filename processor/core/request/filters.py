@@ -4,6 +4,7 @@ Promise: an event without `integrations`, or with `{"All":true}` as most have it
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -28,6 +29,17 @@ class Integrations(StrEnum):
     """Whatever RudderStack keeps back: also what says no to all and does not name this destination."""
     OFF = "off"
     """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPolicy:
+    """Which records are left out."""
+
+    integrations: Integrations = Integrations.NAMED
+    skip_tombstones: bool = True
+
+
+DEFAULT = FilterPolicy()
 
 
 def keeps_back(rule: Integrations, event: Event) -> bool:

@@ -27,8 +27,7 @@ from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.lease import LeasePolicy
-from processor.core.request.filters import Integrations
-from processor.core.request.preparation import PreparationPolicy
+from processor.core.request.filters import FilterPolicy, Integrations
 from processor.core.request.transform import FRAMING, Envelope, Method, RequestPolicy, Transform
 from processor.core.retry import RetryPolicy
 from processor.errors import ConfigError, Problem
@@ -1457,7 +1456,7 @@ def test_policies_have_the_same_defaults_as_the_settings() -> None:
     assert settings.flow_policy() == FlowPolicy(destination="webhook")
     assert settings.admission_policy() == AdmissionPolicy()
     assert settings.request_policy() == RequestPolicy("https://h.example/hook")
-    assert settings.preparation_policy() == PreparationPolicy(settings.request_policy())
+    assert settings.filter_policy() == FilterPolicy()
     assert settings.lease_policy() == LeasePolicy()
     assert PipelinePolicy(delivery.commit_interval, delivery.drain_timeout) == PipelinePolicy()
 
@@ -1548,7 +1547,7 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         frozenset(("a.example", "b.example:8443")),
         Envelope.NONE,
     )
-    assert settings.preparation_policy().integrations is Integrations.ALL
+    assert settings.filter_policy().integrations is Integrations.ALL
     letters = settings.dead_letter_policy()
     assert (letters.destination, letters.group_id) == ("crm", "others")
     assert (letters.may_reduce, letters.keeps_time) == (True, False)

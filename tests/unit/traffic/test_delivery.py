@@ -13,7 +13,7 @@ from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
-from processor.core.request.preparation import Preparation, PreparationPolicy
+from processor.core.request.filters import FilterPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.core.retry import Effort, RetryPolicy
 from processor.errors import TransportError, WriteError
@@ -23,6 +23,7 @@ from processor.telemetry.metrics import Telemetry
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.attempt import Run, Stage
 from processor.traffic.pipeline import PipelinePolicy
+from processor.traffic.preparation import Preparation
 from tests.support.builders import FIRST, record, records
 from tests.support.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
 
@@ -86,10 +87,8 @@ class House:
             ),
             Rooms(
                 preparation=Preparation(
-                    PreparationPolicy(
-                        RequestPolicy("https://h.example/base", allowed_hosts=frozenset({"other.example"})),
-                        skip_tombstones=skip_tombstones,
-                    )
+                    RequestPolicy("https://h.example/base", allowed_hosts=frozenset({"other.example"})),
+                    FilterPolicy(skip_tombstones=skip_tombstones),
                 ),
                 flow=self.flow,
                 admission=self.admission,

@@ -13,7 +13,6 @@ from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.offset_codec import Span, decode
-from processor.core.request.preparation import Preparation, PreparationPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.core.retry import RetryPolicy
 from processor.errors import TransportError, WriteError
@@ -24,6 +23,7 @@ from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.attempt import Stage
 from processor.traffic.commits import ANSWER_SECONDS
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
+from processor.traffic.preparation import Preparation
 from tests.support.builders import FIRST, SECOND, assigned, records
 from tests.support.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
 
@@ -70,7 +70,7 @@ class House:
                 failed=self.failures.append,
             ),
             Rooms(
-                preparation=Preparation(PreparationPolicy(RequestPolicy("https://h.example/base"))),
+                preparation=Preparation(RequestPolicy("https://h.example/base")),
                 flow=self.flow,
                 admission=self.admission,
                 telemetry=self.telemetry,

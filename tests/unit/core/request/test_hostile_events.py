@@ -15,8 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processor.core.request.filters import Integrations
-from processor.core.request.preparation import Preparation, PreparationPolicy, Skipped
+from processor.core.request.filters import FilterPolicy, Integrations
 from processor.core.request.transform import (
     FRAMING,
     MOST_HEADER_BYTES,
@@ -27,15 +26,17 @@ from processor.core.request.transform import (
 )
 from processor.errors import EventError
 from processor.model import Request
+from processor.traffic.preparation import Preparation, Skipped
 from processor.web.request_writer import RequestWriter
 from tests.benchmarks.shapes import plain, untraced
+from tests.support.builders import prepared
 from tests.support.examples import examples
 
 EXAMPLES = 500 * int(os.environ.get("HOSTILE_EVENTS", "1"))
 ORIGINS = ("https://h.example", "https://other.example", "http://other.example")
 CODES = {"invalid_event", "invalid_header", "invalid_url", "endpoint_not_allowed", "tombstone"}
 CONFIGURED = (("Authorization", "configured"),)
-PLAIN = Preparation(PreparationPolicy(RequestPolicy("https://h.example")))
+PLAIN = Preparation(RequestPolicy("https://h.example"))
 PLAIN_EVENT = plain(64 * 1024).encode()
 LONGEST_MESSAGE = 250
 RATIO = 10
@@ -186,16 +187,12 @@ def test_whatever_a_record_holds_becomes_one_request_or_nothing_or_an_event_erro
     method: Method, spent: Spent, value: bytes | None, envelope: Envelope, rule: Integrations
 ) -> None:
     policy = RequestPolicy(f"{ORIGINS[0]}/base", method, CONFIGURED, frozenset({"other.example"}), envelope)
-    prepare = Preparation(PreparationPolicy(policy, rule, skip_tombstones=False)).prepare
-    made: Request | Prepared | Skipped | EventError
+    preparation = Preparation(policy, FilterPolicy(rule, skip_tombstones=False))
     with untraced():
         began = time.process_time()
-        try:
-            made = prepare(value)
-        except EventError as error:
-            made = error
+        made = prepared(preparation, value)
         between = time.process_time()
-        PLAIN.prepare(PLAIN_EVENT)
+        prepared(PLAIN, PLAIN_EVENT)
         spent.hostile += between - began
         spent.plain += time.process_time() - between
     if isinstance(made, EventError):

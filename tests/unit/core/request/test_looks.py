@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.request.events import parse
+from processor.core.request.filters import FilterPolicy
 from processor.core.request.looks import SAMPLE, looks_like
-from processor.core.request.preparation import Preparation, PreparationPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.errors import EventError
+from processor.traffic.preparation import Preparation
+from tests.support.builders import prepared
 
 CASES: list[tuple[str, str | None, list[list[str]]]] = json.loads(
     (Path(__file__).parents[3] / "vectors" / "formats.json").read_text()
@@ -131,10 +133,14 @@ def test_any_bytes_are_looked_at_without_harm_and_none_of_them_is_repeated(value
 
 
 def test_who_prepares_an_event_says_what_it_looks_like() -> None:
-    preparation = Preparation(PreparationPolicy(RequestPolicy("https://h.example"), skip_tombstones=False))
+    preparation = Preparation(RequestPolicy("https://h.example"), FilterPolicy(skip_tombstones=False))
     with pytest.raises(EventError, match=r"not UTF-8.*; it looks like gzip"):
-        preparation.prepare(gzip.compress(EVENT))
+        raise error_of(preparation, gzip.compress(EVENT))
     for value in (None, b'{"a":'):
-        with pytest.raises(EventError) as caught:
-            preparation.prepare(value)
-        assert "looks like" not in caught.value.message
+        assert "looks like" not in error_of(preparation, value).message
+
+
+def error_of(preparation: Preparation, value: bytes | None) -> EventError:
+    made = prepared(preparation, value)
+    assert isinstance(made, EventError)
+    return made

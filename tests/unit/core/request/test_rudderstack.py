@@ -11,11 +11,12 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from processor.core.request.filters import Integrations
-from processor.core.request.preparation import Preparation, PreparationPolicy, Skipped
+from processor.core.request.filters import FilterPolicy, Integrations
 from processor.core.request.transform import Method, RequestPolicy
 from processor.errors import EventError
 from processor.model import Request
+from processor.traffic.preparation import Preparation, Skipped
+from tests.support.builders import prepared as result_of
 
 VECTORS = json.loads((Path(__file__).parents[3] / "vectors" / "rudder.json").read_text(encoding="utf-8"))
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in VECTORS["webhook"]}
@@ -58,9 +59,11 @@ def prepared(case: dict[str, Any], rule: Integrations) -> Observed:
     headers = tuple((pair["from"], pair["to"]) for pair in config.get("headers", ()))
     request = RequestPolicy(config["webhookUrl"], Method(config.get("webhookMethod") or "POST"), headers)
     try:
-        made = Preparation(PreparationPolicy(request, rule)).prepare(json.dumps(case["event"]).encode())
+        made = result_of(Preparation(request, FilterPolicy(rule)), json.dumps(case["event"]).encode())
     except EventError as error:
-        return {"error": error.code}
+        made = error
+    if isinstance(made, EventError):
+        return {"error": made.code}
     if isinstance(made, Skipped):
         return {"filtered": made.reason}
     return in_words(made if isinstance(made, Request) else made.request)

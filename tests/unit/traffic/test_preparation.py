@@ -4,11 +4,12 @@ from urllib.parse import quote
 
 import pytest
 
-from processor.core.request.filters import Integrations
-from processor.core.request.preparation import Preparation, PreparationPolicy, Skipped
+from processor.core.request.filters import FilterPolicy, Integrations
 from processor.core.request.transform import Envelope, Method, Prepared, RequestPolicy
 from processor.errors import EventError
 from processor.model import Request
+from processor.traffic.preparation import Preparation, Skipped
+from tests.support.builders import prepared
 
 URL = "https://h.example/base"
 MARK = b"\xef\xbb\xbf"
@@ -22,14 +23,16 @@ def preparation(
     skip_tombstones: bool = True,
 ) -> Preparation:
     request = RequestPolicy(URL, method, (("Authorization", "configured"),), envelope=envelope)
-    return Preparation(PreparationPolicy(request, integrations, skip_tombstones))
+    return Preparation(request, FilterPolicy(integrations, skip_tombstones))
 
 
 def request_of(
     value: bytes, method: Method = Method.POST, envelope: Envelope = Envelope.RUDDERSTACK
 ) -> Request:
-    made = preparation(method, envelope).prepare(value)
-    assert not isinstance(made, Skipped)
+    made = prepared(preparation(method, envelope), value)
+    if isinstance(made, EventError):
+        raise made
+    assert isinstance(made, Request | Prepared)
     return made.request if isinstance(made, Prepared) else made
 
 
@@ -38,9 +41,9 @@ def body_of(value: bytes, envelope: Envelope = Envelope.RUDDERSTACK) -> bytes | 
 
 
 def code_of(value: bytes | None, **more: bool) -> str:
-    with pytest.raises(EventError) as raised:
-        preparation(**more).prepare(value)  # type: ignore[arg-type]
-    return raised.value.code
+    made = prepared(preparation(**more), value)  # type: ignore[arg-type]
+    assert isinstance(made, EventError)
+    return made.code
 
 
 def test_it_knows_who_receives() -> None:
@@ -48,7 +51,7 @@ def test_it_knows_who_receives() -> None:
 
 
 def test_a_record_without_a_value_is_left_out_or_refused() -> None:
-    assert preparation().prepare(None) == Skipped("tombstone")
+    assert prepared(preparation(), None) == Skipped("tombstone")
     assert code_of(None, skip_tombstones=False) == "tombstone"
 
 
@@ -61,7 +64,7 @@ def test_an_event_that_says_no_is_left_out_whatever_else_it_says() -> None:
     value = b'{"integrations":{"Webhook":false},"fullPath":"https://evil.test"}'
     for envelope in Envelope:
         for method in Method:
-            assert preparation(method, envelope).prepare(value) == Skipped("integrations")
+            assert prepared(preparation(method, envelope), value) == Skipped("integrations")
 
 
 def test_a_byte_order_mark_is_taken_off_and_nothing_else() -> None:
@@ -196,8 +199,7 @@ def test_without_an_envelope_a_query_is_the_properties_alone(value: bytes) -> No
 
 @pytest.mark.parametrize("value", [b"null", b"[]", b'{"a":NaN}', b"1,abc,2026-01-01"])
 def test_without_an_envelope_a_value_still_has_to_be_an_event(value: bytes) -> None:
-    with pytest.raises(EventError):
-        preparation(envelope=Envelope.NONE).prepare(value)
+    assert isinstance(prepared(preparation(envelope=Envelope.NONE), value), EventError)
 
 
 def test_with_the_envelope_an_event_replaces_a_configured_header_as_at_rudderstack() -> None:

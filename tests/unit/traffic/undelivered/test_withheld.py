@@ -16,7 +16,7 @@ from processor.core.progress.offset_codec import LIMIT
 from processor.errors import WriteError
 from processor.model import Answer, Request, Response
 from processor.traffic.attempt import Run
-from processor.traffic.withheld import Withheld
+from processor.traffic.undelivered.withheld import Withheld
 from tests.support.builders import FIRST, record, response
 from tests.support.fakes import FakeSource
 from tests.unit.traffic.test_delivery import House as Alone
