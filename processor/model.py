@@ -193,12 +193,22 @@ SourceEvent = (
 
 
 class Request(NamedTuple):
-    """One HTTP request: `url` whole with its query, header names as they go out, body as bytes."""
+    """One HTTP request: `url` whole with its query, header names as they go out, body as bytes.
+
+    `headers` are those of all its attempts, one and the same object for requests that have the same;
+    `attempt_headers` those of this one alone.
+    """
 
     method: str
     url: str
     headers: Headers
     body: bytes | None
+    attempt_headers: Headers = ()
+
+    def __repr__(self) -> str:
+        """Nothing of what may be secret: the URL may be, and headers are."""
+        names = [name for name, _ in (*self.headers, *self.attempt_headers)]
+        return f"Request({self.method}, {names}, {len(self.body or b'')} bytes)"
 
 
 class Response(NamedTuple):

@@ -107,6 +107,7 @@ COVERED_BY = {
     "pages": "server",
     "assembly": "pipeline",
     "attempt": "delivery",
+    "attempt_headers": "delivery",
     "snapshot": "metrics",
     "status": "app",
     "exchange": "pool",

@@ -12,6 +12,7 @@ from processor.clock import Clock
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.pace.admission import Admission
 from processor.core.progress.flow import Flow
+from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.retry import RetryPolicy
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
@@ -58,6 +59,8 @@ class Rooms:
     admission: Admission
     telemetry: Telemetry
     live: Live
+    attempt_headers: AttemptHeaders | None = None
+    """Who makes what each attempt says anew; None: nothing does."""
 
 
 class Traffic(NamedTuple):
@@ -74,6 +77,7 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
     def delivery(ended: Callable[[Run, End], None]) -> Delivery:
         return Delivery(
             preparation=rooms.preparation,
+            attempt_headers=rooms.attempt_headers,
             admission=rooms.admission,
             policy=policies.retry,
             sender=world.sender,

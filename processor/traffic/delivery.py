@@ -22,6 +22,7 @@ from processor.core.dead_letter import Failure
 from processor.core.pace.admission import Admission, Outcome
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import State
+from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.retry import Again, Reading, RetryPolicy
 from processor.errors import EventError
 from processor.model import Answer, Request, Response, Signal
@@ -42,6 +43,7 @@ class Delivery:
         self,
         *,
         preparation: Preparation,
+        attempt_headers: AttemptHeaders | None,
         admission: Admission,
         policy: RetryPolicy,
         sender: Sender,
@@ -53,6 +55,7 @@ class Delivery:
         ended: Callable[[Run, End], None],
     ) -> None:
         self._preparation = preparation
+        self._attempt_headers = attempt_headers
         self._admission = admission
         self._policy = policy
         self._sender = sender
@@ -79,10 +82,14 @@ class Delivery:
                 run.request, run.is_foreign = prepared.request, prepared.is_foreign
                 if prepared.dropped_headers:
                     self._telemetry.dropped_headers(prepared.dropped_headers)
-        now = self._clock.time()
+        now, wall, request = self._clock.time(), self._wall_clock(), run.request
         attempt = run.attempt = Attempt(self._admission.started(now), (run,))
-        run.sent(now, self._wall_clock(), self._circuit.downtime(now))
-        attempt.cancel = self._sender.send(run.request, partial(self._answered, attempt))
+        run.sent(now, wall, self._circuit.downtime(now))
+        made = self._attempt_headers
+        if made is not None and (made.is_for_all_hosts or not run.is_foreign):
+            # The run keeps the request without them: they are told nobody, and the next attempt has others.
+            request = request._replace(attempt_headers=made.make(request, run.record, wall))
+        attempt.cancel = self._sender.send(request, partial(self._answered, attempt))
         return None
 
     def withdraw(self, run: Run) -> None:

@@ -5,6 +5,7 @@ word too early is refused with ValueError, whose text quotes nothing of the requ
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from processor.core.request.transform import FORBIDDEN_IN_VALUE, TOKEN, as_read
@@ -27,13 +28,16 @@ class RequestWriter:
 
     def write(self, request: Request, target: str) -> bytes:
         """The bytes of `request`, asked for at `target`, its path and query. Raises ValueError."""
-        method, _, headers, body = request
+        method, _, headers, body, attempt_headers = request
         if headers is not self._headers or target != self._target or method != self._method:
             self._begin(method, target, headers)
+        head = self._head
+        if attempt_headers:
+            head += "".join(map(_field, attempt_headers)).encode()
         if body is None and method == "GET":
-            return b"%b\r\n" % self._head
+            return b"%b\r\n" % head
         body = body or b""
-        return b"%bContent-Length: %d\r\n\r\n%b" % (self._head, len(body), body)
+        return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
 
     def _begin(self, method: str, target: str, headers: Headers) -> None:
         if headers is not self._headers:
@@ -49,6 +53,12 @@ class RequestWriter:
 
 def _field(header: tuple[str, str]) -> str:
     name, value = header
-    if not TOKEN.fullmatch(name) or as_read(name) in _FRAMING or FORBIDDEN_IN_VALUE.search(value):
+    if not _is_sendable(name) or FORBIDDEN_IN_VALUE.search(value):
         raise ValueError("a header has a character that it may not have, or belongs to the connection")
     return f"{name}: {value}\r\n"
+
+
+@lru_cache(maxsize=256)
+def _is_sendable(name: str) -> bool:
+    """Remembered: what is made for every attempt has the same few names."""
+    return TOKEN.fullmatch(name) is not None and as_read(name) not in _FRAMING

@@ -17,6 +17,7 @@ from processor.model import (
     Answer,
     Assigned,
     DeadLetter,
+    Headers,
     Lost,
     MadeAnew,
     Partition,
@@ -228,6 +229,21 @@ class FakeSource:
         if len(position.metadata) > self.metadata_limit:
             return "OFFSET_METADATA_TOO_LARGE"
         return self.refused.get(partition)
+
+
+class FakeAttemptHeaders:
+    """Says which attempt it is, of all, and when it leaves."""
+
+    names = frozenset(("x-attempt",))
+
+    def __init__(self, *, is_for_all_hosts: bool = False) -> None:
+        self.is_for_all_hosts = is_for_all_hosts
+        self._attempts = count(1)
+
+    def make(self, request: Request, record: Record, at: float) -> Headers:
+        """Its number, the offset of its record, and the time."""
+        assert not request.attempt_headers
+        return (("X-Attempt", f"{next(self._attempts)} of {record.offset} at {at:.0f}"),)
 
 
 class Sent(NamedTuple):

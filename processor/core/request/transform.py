@@ -106,10 +106,12 @@ class RequestPolicy:
     headers: Headers = field(default=(), repr=False)
     allowed_hosts: frozenset[str] = frozenset()
     envelope: Envelope = Envelope.RUDDERSTACK
+    reserved_headers: frozenset[str] = frozenset()
+    """Names of headers that are made for each attempt: an event's are dropped, configured ones refused."""
 
 
 class Prepared(NamedTuple):
-    """A request, and how many headers of the event were dropped because they belong to the connection.
+    """A request, and how many headers of the event were dropped: the connection's, and those that we make.
 
     `is_foreign`: the event names another origin than the configured one, an allowed one.
     """
@@ -129,6 +131,9 @@ class Transform:
         if policy.method.has_body:
             self._headers["content-type"] = ("Content-Type", "application/json")
         self._headers |= _checked(policy.headers)
+        self._reserved = frozenset(map(as_read, policy.reserved_headers))
+        if not self._reserved.isdisjoint(map(as_read, self._headers)):
+            raise EventError("invalid_header", "a header that is made for each attempt is configured too")
         self._plain_headers = tuple(self._headers.values())
         self._plain_method = policy.method.value if policy.method.has_body else None
         self._has_envelope = policy.envelope is Envelope.RUDDERSTACK
@@ -175,11 +180,15 @@ class Transform:
         if len(raw) > MOST_JSON:
             raise _too_many_headers()
         own = decode(raw)
-        asked = [(name, value) for name, value in own.items() if not belongs_to_connection(name)]
+        asked = [(name, value) for name, value in own.items() if not self._is_ours(name)]
         if len(asked) > MOST_HEADERS:
             raise _too_many_headers()
         headers = self._headers | _checked((name, _header_text(value)) for name, value in asked)
         return tuple(headers.values()), len(own) - len(asked)
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether a header is not an event's to set."""
+        return belongs_to_connection(name) or (len(name) <= LONGEST_NAME and as_read(name) in self._reserved)
 
     def _url(self, event: Event) -> str:
         members = event.members

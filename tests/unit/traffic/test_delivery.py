@@ -13,6 +13,7 @@ from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
+from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.request.filters import FilterPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.core.retry import Effort, RetryPolicy
@@ -20,12 +21,13 @@ from processor.errors import TransportError, WriteError
 from processor.model import Assigned, Position, Record, Response
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
+from processor.telemetry.watch import Filter
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.attempt import Run, Stage
 from processor.traffic.pipeline import PipelinePolicy
 from processor.traffic.preparation import Preparation
 from tests.support.builders import FIRST, record, records
-from tests.support.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
+from tests.support.fakes import FakeAttemptHeaders, FakeDeadLetters, FakeSender, FakeSource, VirtualClock
 
 pytestmark = pytest.mark.usefixtures("nothing_is_reentered")
 
@@ -60,6 +62,7 @@ class House:
         retry: RetryPolicy = RetryPolicy(),
         skip_tombstones: bool = True,
         chance: Callable[[], float] = lambda: 1.0,
+        attempt_headers: AttemptHeaders | None = None,
     ) -> None:
         self.clock = VirtualClock()
         self.sender = FakeSender(self.clock)
@@ -94,6 +97,7 @@ class House:
                 admission=self.admission,
                 telemetry=self.telemetry,
                 live=self.live,
+                attempt_headers=attempt_headers,
             ),
         ).dispatch
         self.flow.assigned(Assigned(record().epoch, {FIRST: Position(0)}))
@@ -375,6 +379,37 @@ def test_headers_of_an_event_that_belong_to_the_connection_are_counted(house: Ho
     house.deliver(record(value=b'{"header":{"Host":"evil","X-A":"1"}}'))
     assert house.count("event_headers_dropped_total") == 1
     assert ("X-A", "1") in house.sender.sent[0].headers
+
+
+def said(house: House) -> list[list[str]]:
+    """What each attempt said anew."""
+    return [[value for _, value in sent.attempt_headers] for sent in house.sender.sent]
+
+
+def test_what_an_attempt_says_anew_is_made_when_it_leaves_and_kept_with_no_record() -> None:
+    house = House(max_in_flight=1, attempt_headers=FakeAttemptHeaders())
+    house.deliver(record(5), record(6))
+    house.clock.advance(2.0)
+    house.sender.answer(503)
+    house.clock.advance(1.0)
+    assert said(house) == [["1 of 5 at 1000001000"], ["2 of 6 at 1000001002"]]
+    house.sender.answer(400)
+    assert said(house)[2:] == [["3 of 5 at 1000001003"]]
+    watched = house.live.look("somebody", Filter()).entries
+    assert "of 6 at" not in repr((house.letters.letters, watched))
+    assert not [header for entry in watched for header, _ in entry.request_headers if header == "X-Attempt"]
+
+
+def test_without_anybody_who_makes_headers_an_attempt_is_what_the_record_became(house: House) -> None:
+    house.deliver(record())
+    assert said(house) == [[]]
+
+
+@pytest.mark.parametrize("is_for_all_hosts", [True, False])
+def test_a_host_that_an_event_names_gets_nothing_that_proves_who_we_are(is_for_all_hosts: bool) -> None:
+    house = House(attempt_headers=FakeAttemptHeaders(is_for_all_hosts=is_for_all_hosts))
+    house.deliver(record(value=ELSEWHERE), record(1))
+    assert list(map(bool, said(house))) == [is_for_all_hosts, True]
 
 
 # The endpoint as a whole

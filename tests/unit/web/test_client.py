@@ -155,6 +155,15 @@ class TestTheRequest:
                 assert response(await send(client, request)).status == 200
         assert (len(heads), server.connections) == (5, 3)
 
+    async def test_is_the_same_to_the_byte_when_it_leaves_once_more(self) -> None:
+        heads: list[bytes] = []
+        async with RawServer(one_answer_a_connection(heads)) as server, opened(server.url) as client:
+            for number in range(2):
+                made = post(server.url, b"")._replace(attempt_headers=(("X-Signed", f"{number}"),))
+                assert response(await send(client, made)).status == 200
+        assert [b"X-Signed: 0" in head for head in heads] == [True, False, False]
+        assert heads[1] == heads[2]
+
     async def test_does_not_leave_a_third_time(self) -> None:
         heads: list[bytes] = []
         async with RawServer(noting(heads, 1)) as server, opened(server.url) as client:

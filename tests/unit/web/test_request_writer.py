@@ -16,7 +16,7 @@ TARGETS = st.text(alphabet=st.sampled_from("aZ0/?&=%.~"), max_size=12).map("/"._
 HEADERS = st.lists(st.tuples(WORDS.map("X-".__add__), VALUES), max_size=3).map(tuple)
 METHODS = st.sampled_from(["POST", "PUT", "PATCH", "GET", "DELETE"])
 REQUESTS = st.lists(
-    st.tuples(METHODS, TARGETS, HEADERS, st.none() | st.binary(max_size=30)), min_size=1, max_size=6
+    st.tuples(METHODS, TARGETS, HEADERS, st.none() | st.binary(max_size=30), HEADERS), min_size=1, max_size=6
 )
 
 
@@ -32,13 +32,13 @@ def parsed(message: bytes) -> tuple[str, str, list[tuple[str, str]], bytes]:
 
 @given(REQUESTS)
 def test_one_after_the_other_says_what_was_asked_and_nothing_of_the_one_before(
-    requests: list[tuple[str, str, Headers, bytes | None]],
+    requests: list[tuple[str, str, Headers, bytes | None, Headers]],
 ) -> None:
     writer = RequestWriter(HOST)
-    for method, target, headers, body in requests:
-        message = writer.write(Request(method, f"http://{HOST}{target}", headers, body), target)
+    for method, target, headers, body, own in requests:
+        message = writer.write(Request(method, f"http://{HOST}{target}", headers, body, own), target)
         framed = [("Content-Length", str(len(body or b"")))] if body is not None or method != "GET" else []
-        assert parsed(message) == (method, target, [("Host", HOST), *headers, *framed], body or b"")
+        assert parsed(message) == (method, target, [("Host", HOST), *headers, *own, *framed], body or b"")
 
 
 def test_a_host_of_its_own_takes_the_place_of_the_usual_one() -> None:
@@ -72,6 +72,8 @@ def test_a_method_that_is_none_is_refused(method: str) -> None:
 def test_a_header_that_could_end_too_early_or_frames_the_message_is_refused(header: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="a header"):
         RequestWriter(HOST).write(Request("POST", "", (("A", "b"), header), b"{}"), "/")
+    with pytest.raises(ValueError, match="a header"):
+        RequestWriter(HOST).write(Request("POST", "", (("A", "b"),), b"{}", (header,)), "/")
 
 
 def test_after_a_refusal_the_next_is_written_as_if_nothing_had_been() -> None:
@@ -81,3 +83,18 @@ def test_after_a_refusal_the_next_is_written_as_if_nothing_had_been() -> None:
         with pytest.raises(ValueError, match="character"):
             writer.write(Request("POST", "", wrong, b"{}"), target)
         assert writer.write(Request("POST", "", headers, b"{}"), "/") == good
+
+
+def test_what_an_attempt_says_anew_costs_the_head_that_all_have_no_second_writing() -> None:
+    class Watched(RequestWriter):
+        begun = 0
+
+        def _begin(self, method: str, target: str, headers: Headers) -> None:
+            self.begun += 1
+            super()._begin(method, target, headers)
+
+    writer, headers = Watched(HOST), (("A", "b"),)
+    for number in range(5):
+        message = writer.write(Request("POST", "", headers, b"{}", (("X-At", str(number)),)), "/")
+        assert parsed(message)[2][1:3] == [("A", "b"), ("X-At", str(number))]
+    assert writer.begun == 1

@@ -227,6 +227,23 @@ def test_every_dropped_header_is_counted() -> None:
     assert transform().prepare(event(header={"Host": "a", "host": "b", "TE": "c"})).dropped_headers == 3
 
 
+RESERVED = frozenset(("webhook-signature", "Webhook-Timestamp"))
+
+
+@pytest.mark.parametrize("name", ["webhook-signature", "Webhook_Signature", "WEBHOOK-TIMESTAMP"])
+def test_a_header_that_is_made_for_each_attempt_is_no_events_to_set(name: str) -> None:
+    policy = RequestPolicy(URL, reserved_headers=RESERVED)
+    prepared = Transform(policy).prepare(event(header={name: "forged", "Host": "h", "X-A": "b"}))
+    assert prepared.dropped_headers == 2
+    assert prepared.request.headers[2:] == (("X-A", "b"),)
+    assert headers_of({name: "1"})[name.lower()] == "1"
+
+
+def test_a_header_that_is_made_for_each_attempt_cannot_be_configured_too() -> None:
+    with pytest.raises(EventError, match="made for each attempt"):
+        Transform(RequestPolicy(URL, headers=(("Webhook_Signature", "x"),), reserved_headers=RESERVED))
+
+
 def test_a_refused_header_is_named_by_the_start_of_its_name() -> None:
     with pytest.raises(EventError) as raised:
         request_for(event(header={"X" * 200: "\n"}))
