@@ -64,6 +64,13 @@ class Position(NamedTuple):
     metadata: str = ""
 
 
+class Commit(NamedTuple):
+    """A position that is to be committed in the assignment in which it was reached, and in no other."""
+
+    epoch: int
+    position: Position
+
+
 class Assigned(NamedTuple):
     """Partitions that are ours from now on, with what was committed (None: nothing yet).
 

@@ -43,11 +43,11 @@ from processor.kafka.partitions.topic_ids import ANSWER_SECONDS, Registry, known
 from processor.kafka.words import MADE_ANEW, UNREAD, member_state, trouble
 from processor.model import (
     Assigned,
+    Commit,
     Identified,
     Lost,
     MadeAnew,
     Partition,
-    Position,
     Received,
     Revoked,
     SourceEvent,
@@ -71,8 +71,6 @@ class Consumer:
         self._max_wait = max_wait
         self._commands = Commands()
         self._committer = Committer(self._call, self._tell)
-        self._seen: dict[Partition, int] = {}
-        """The assignments that the loop has heard of."""
         self._epoch = 0
         self._ahead = 0
         self._identities = TopicIdentities()
@@ -108,10 +106,9 @@ class Consumer:
         )
         threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
 
-    def commit(self, positions: Mapping[Partition, Position], done: Done) -> None:
+    def commit(self, commits: Mapping[Partition, Commit], done: Done) -> None:
         """Commit; `done` is called on the loop with None or what went wrong for each partition."""
-        epochs = {partition: self._seen.get(partition) for partition in positions}
-        self._commands.put(lambda: self._committer.commit(self._client, positions, epochs, done))
+        self._commands.put(lambda: self._committer.commit(self._client, commits, done))
 
     def hold(self, partitions: Collection[Partition], *, at_once: bool) -> None:
         """Take nothing from these partitions for now; from all others again."""
@@ -304,8 +301,6 @@ class Consumer:
         self._call(self._hand_over, event)
 
     def _hand_over(self, event: SourceEvent) -> None:
-        if isinstance(event, Assigned):
-            self._seen.update(dict.fromkeys(event.positions, event.epoch))
         try:
             self._sink(event)
         finally:  # whatever a record did to who takes it: others are to be read

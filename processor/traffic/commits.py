@@ -19,21 +19,22 @@ from processor.clock import Clock
 from processor.core.progress.commit_requests import CommitRequests, Request
 from processor.core.progress.flow import Flow
 from processor.core.progress.lease import METADATA_REFUSED, Lease, LeasePolicy, is_disproof, is_proof
-from processor.model import Partition, Position
+from processor.model import Commit, Partition
 from processor.telemetry.metrics import Telemetry
 
 ANSWER_SECONDS = 30.0
 """After so long without an answer the next commit is sent; an older one may still arrive behind it."""
 
 Errors = Mapping[Partition, str | None]
-Positions = Mapping[Partition, Position]
+Asked = Mapping[Partition, Commit]
 
 
 class Committing(Protocol):
     """Who sends them."""
 
-    def commit(self, positions: Positions, done: Callable[[Errors], None]) -> None:
-        """Call `done` once, with None or an error for each partition."""
+    def commit(self, commits: Asked, done: Callable[[Errors], None]) -> None:
+        """Commit what belongs to assignments that are not over; call `done` once, with None or an error
+        for each partition."""
         ...
 
 
@@ -105,62 +106,62 @@ class Commits:
     def ask(self, *, unmoved: bool = False) -> None:
         """Commit what moved; with `unmoved` the rest as well."""
         self._all_went_well = True
-        if positions := self._flow.commits(unmoved=unmoved):
-            first, *rest = self._requests.divided(positions)
+        if commits := self._flow.commits(unmoved=unmoved):
+            first, *rest = self._requests.divided(commits)
             self._waiting = deque(rest)
-            self._send({partition: positions[partition] for partition in first})
+            self._send({partition: commits[partition] for partition in first})
 
     def ask_last(self, partitions: Collection[Partition]) -> None:
         """Commit what moved of partitions that are about to go, whatever is under way."""
-        if positions := self._flow.commits(partitions):
-            if proven := self._flow.shortened(positions):
+        if commits := self._flow.commits(partitions):
+            if proven := self._flow.shortened(commits):
                 self._source.commit(proven, self._telemetry.committed)
-            self._source.commit(positions, partial(self._last_came_back, positions))
+            self._source.commit(commits, partial(self._last_came_back, commits))
         self._requests.forgotten(partitions)
 
-    def _send(self, positions: Positions) -> None:
+    def _send(self, commits: Asked) -> None:
         self._sent_at = now = self._clock.time()
-        self._source.commit(positions, partial(self._came_back, now, positions))
+        self._source.commit(commits, partial(self._came_back, now, commits))
 
     def _send_next(self) -> None:
         """The next request with what is ours of it by now, as far as it has come; or the round is over."""
         while self._waiting:
-            if positions := self._flow.commits(frozenset(self._waiting.popleft()), unmoved=True):
-                self._send(positions)
+            if commits := self._flow.commits(frozenset(self._waiting.popleft()), unmoved=True):
+                self._send(commits)
                 return
         self._answered(self._all_went_well)
 
-    def _came_back(self, sent_at: float, positions: Positions, errors: Errors) -> None:
+    def _came_back(self, sent_at: float, commits: Asked, errors: Errors) -> None:
         if is_proof(errors.values()):
             self._lease.proved(sent_at)
         elif is_disproof(errors.values()):
             self._lease.disproved()
         self._leased(self._lease.until())
-        again = self._once_more(positions, errors)
+        again = self._once_more(commits, errors)
         if not again:
             self._telemetry.committed(errors)
         if sent_at != self._sent_at:
             return
         self._sent_at = None
-        self._flow.committed([partition for partition, error in errors.items() if error is None])
+        self._flow.committed({p: commits[p] for p, error in errors.items() if error is None})
         self._waiting.extend(again)
         self._all_went_well &= bool(again) or not any(errors.values())
         self._send_next()
 
-    def _once_more(self, positions: Positions, errors: Errors) -> list[Request]:
+    def _once_more(self, commits: Asked, errors: Errors) -> list[Request]:
         """What has to be sent again at once, because this answer is not the last word on it."""
         if METADATA_REFUSED in errors.values():
-            return [list(positions)] if self._learn(positions) else []
+            return [list(commits)] if self._learn(commits) else []
         return self._requests.answered(errors, self._clock.time())
 
-    def _learn(self, positions: Positions) -> bool:
+    def _learn(self, commits: Asked) -> bool:
         """The broker does not take so much metadata; whether less is left to be tried."""
-        longest = max(len(position.metadata) for position in positions.values())
+        longest = max(len(commit.position.metadata) for commit in commits.values())
         if longest:
             self._telemetry.metadata_refused(longest, self._flow.refused_metadata(longest))
         return longest > 0
 
-    def _last_came_back(self, positions: Positions, errors: Errors) -> None:
+    def _last_came_back(self, commits: Asked, errors: Errors) -> None:
         self._telemetry.committed(errors)
         if METADATA_REFUSED in errors.values():
-            self._learn(positions)
+            self._learn(commits)

@@ -33,6 +33,7 @@ from processor.logs import output
 from processor.model import (
     Answer,
     Assigned,
+    Commit,
     Partition,
     Position,
     Received,
@@ -118,9 +119,9 @@ class Feed:
             value = self._values[number % VALUES]
             yield Record(self._partitions[at], offset, self._keys[key], value, (), time.time(), 1)
 
-    def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
+    def commit(self, commits: Mapping[Partition, Commit], done: Callable[[Errors], None]) -> None:
         """Acknowledged at the next turn."""
-        self._loop.call_soon(done, dict.fromkeys(positions))
+        self._loop.call_soon(done, dict.fromkeys(commits))
 
     def hold(self, partitions: Collection[Partition], *, at_once: bool) -> None:
         """The intake is all or nothing."""

@@ -130,7 +130,7 @@ async def test_a_commit_is_answered_in_a_rest_in_which_little_is_read(
     rig.source.rest(True)
     rig.produce(0, 5_000)
     answers: list[Mapping[Partition, str | None]] = []
-    rig.source.commit({rig.partitions[0]: Position(1)}, answers.append)
+    rig.source.commit(rig.commits({rig.partitions[0]: Position(1)}), answers.append)
     await rig.until(lambda: answers)
     assert answers == [{rig.partitions[0]: None}]
     assert len(rig.of(0)) < 1_000

@@ -15,7 +15,17 @@ import pytest
 from processor.config.kafka import KafkaSettings
 from processor.kafka.consumer import Consumer
 from processor.kafka.embedded import EmbeddedBroker
-from processor.model import Assigned, Lost, Partition, Position, Received, Record, Revoked, SourceEvent
+from processor.model import (
+    Assigned,
+    Commit,
+    Lost,
+    Partition,
+    Position,
+    Received,
+    Record,
+    Revoked,
+    SourceEvent,
+)
 from processor.traffic.pipeline import Source
 from tests.support.fakes import FakeSource, VirtualClock
 from tests.support.patience import PATIENCE
@@ -64,10 +74,16 @@ class Rig(ABC):
         revoked = (event.partitions for event in self.events if isinstance(event, Revoked))
         return frozenset().union(*revoked)
 
-    async def commit(self, positions: dict[Partition, Position]) -> dict[Partition, str | None]:
+    def commits(self, positions: Mapping[Partition, Position]) -> dict[Partition, Commit]:
+        """These positions, in the assignments that were heard of last."""
+        told = [event for event in self.events if isinstance(event, Assigned)]
+        epochs = {partition: event.epoch for event in told for partition in event.positions}
+        return {partition: Commit(epochs[partition], position) for partition, position in positions.items()}
+
+    async def commit(self, positions: Mapping[Partition, Position]) -> dict[Partition, str | None]:
         """Commit and wait for the answer."""
         answers: list[dict[Partition, str | None]] = []
-        self.source.commit(positions, lambda errors: answers.append(dict(errors)))
+        self.source.commit(self.commits(positions), lambda errors: answers.append(dict(errors)))
         await self.until(lambda: answers)
         return answers[0]
 
@@ -296,6 +312,23 @@ async def test_a_committed_position_with_its_metadata_is_where_the_next_one_star
     await heir.close()
 
 
+async def test_what_carries_the_epoch_of_another_assignment_is_not_committed(rig: Rig) -> None:
+    await rig.start()
+    await rig.until(lambda: len(rig.assigned()) == 2)
+    answers: list[dict[Partition, str | None]] = []
+    ((partition, (epoch, position)),) = rig.commits({rig.partitions[0]: Position(3)}).items()
+    for other in (epoch - 1, epoch + 1):
+        rig.source.commit({partition: Commit(other, position)}, lambda errors: answers.append(dict(errors)))
+    await rig.until(lambda: len(answers) == 2)
+    assert answers == [{partition: "_STATE"}] * 2
+    await rig.close()
+    heir = rig.heir()
+    await heir.start()
+    await heir.until(lambda: len(heir.assigned()) == 2)
+    assert heir.assigned()[partition] is None
+    await heir.close()
+
+
 @pytest.mark.parametrize("at_once", [False, True])
 async def test_a_held_partition_gives_nothing_while_others_go_on_and_then_all_of_it(
     rig: Rig, at_once: bool
@@ -355,5 +388,5 @@ def await_later(
 ) -> Callable[[], list[dict[Partition, str | None]]]:
     """Commit; the function returned tells the answers so far."""
     answers: list[dict[Partition, str | None]] = []
-    rig.source.commit(positions, lambda errors: answers.append(dict(errors)))
+    rig.source.commit(rig.commits(positions), lambda errors: answers.append(dict(errors)))
     return lambda: answers

@@ -14,6 +14,7 @@ from processor.kafka.consumer import AHEAD
 from processor.model import (
     Answer,
     Assigned,
+    Commit,
     DeadLetter,
     Lost,
     MadeAnew,
@@ -297,12 +298,12 @@ class Account:
         if running:
             self._fail(promise, f"{running} still run")
 
-    def asked(self, positions: Positions) -> None:
+    def asked(self, commits: Mapping[Partition, Commit]) -> None:
         """The pipeline commits."""
-        self._note("commits", [(p.number, at.offset, at.metadata) for p, at in positions.items()])
-        for partition, position in positions.items():
+        self._note("commits", [(p.number, at.offset, at.metadata) for p, (_, at) in commits.items()])
+        for partition, (epoch, position) in commits.items():
             tenure = self.tenures.get(partition)
-            if tenure is None:
+            if tenure is None or tenure.epoch != epoch:
                 self._fail(Promise.NOTHING_COMMITTED_AFTER_LOSS, f"{partition} at {position.offset}")
                 return
             self._truthful(tenure, partition, position)

@@ -21,7 +21,7 @@ from processor.core.progress.topic_identity import TopicIdentities, TopicIds
 from processor.core.retry import Reading, RetryPolicy
 from processor.errors import TransportError
 from processor.logs.writer import LogWriter
-from processor.model import Answer, Partition, Position, Record, Signal
+from processor.model import Answer, Commit, Partition, Position, Record, Signal
 from processor.traffic.attempt import Run, Settled, Stage
 from processor.traffic.commits import Commits, Errors
 from processor.traffic.dispatch import Dispatch
@@ -196,9 +196,9 @@ def _given_up_is_done(flow: Flow, record: Record) -> None:
 
 
 def _believed_acknowledged(
-    commits: Commits, sent_at: float, positions: Mapping[Partition, Position], errors: Errors
+    commits: Commits, sent_at: float, asked: Mapping[Partition, Commit], errors: Errors
 ) -> None:
-    _CAME_BACK(commits, sent_at, positions, dict.fromkeys(errors))
+    _CAME_BACK(commits, sent_at, asked, dict.fromkeys(errors))
 
 
 def _never_held(flow: Flow) -> Mapping[Partition, Any]:
@@ -230,7 +230,7 @@ def _written_at_once(writer: LogWriter, line: bytes) -> None:
     os.write(writer._descriptor, line)
 
 
-def _not_learned(commits: Commits, positions: Mapping[Partition, Position]) -> bool:
+def _not_learned(commits: Commits, asked: Mapping[Partition, Commit]) -> bool:
     return False
 
 

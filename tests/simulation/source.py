@@ -6,7 +6,7 @@ rest it polls, for little, while it waits for the answer to a commit.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from random import Random
 from typing import Protocol
@@ -17,6 +17,7 @@ from processor.kafka.consumer import AHEAD
 from processor.kafka.partitions.pauses import PATIENCE_SECONDS
 from processor.model import (
     Assigned,
+    Commit,
     Identified,
     Lost,
     MadeAnew,
@@ -35,6 +36,9 @@ FENCES = True
 """Whether the thread refuses commits that were asked for in an assignment which is over by now."""
 
 
+Commits = Mapping[Partition, Commit]
+
+
 class Watcher(Protocol):
     """Who wants to know what the pipeline is told and says."""
 
@@ -46,7 +50,7 @@ class Watcher(Protocol):
         """The pipeline has taken it."""
         ...
 
-    def asked(self, positions: Positions) -> None:
+    def asked(self, commits: Commits) -> None:
         """The pipeline commits."""
         ...
 
@@ -91,7 +95,6 @@ class Source:
         self._generation = NO_GENERATION
         self._epochs: dict[Partition, int] = {}
         self._cursors: dict[Partition, int] = {}
-        self._told: dict[Partition, int] = {}
         self._leaving: dict[Partition, int] = {}
         self._ends_told: dict[Partition, int] = {}
         self._unheard: set[Partition] = set()
@@ -130,11 +133,10 @@ class Source:
         """Take nothing for a while."""
         self._command(partial(self._rest, resting))
 
-    def commit(self, positions: Positions, done: Callable[[Errors], None]) -> None:
+    def commit(self, commits: Commits, done: Callable[[Errors], None]) -> None:
         """Commit."""
-        self._watcher.asked(positions)
-        epochs = {partition: self._told.get(partition) for partition in positions}
-        self._command(partial(self._commit, positions, epochs, done))
+        self._watcher.asked(commits)
+        self._command(partial(self._commit, commits, done))
 
     def released(self, partitions: Collection[Partition]) -> None:
         """These may go."""
@@ -378,13 +380,12 @@ class Source:
         leaving = self._leaving.get(partition) if partition in self._waiting_for else None
         return self._epochs.get(partition, leaving)
 
-    def _commit(
-        self, positions: Positions, epochs: dict[Partition, int | None], done: Callable[[Errors], None]
-    ) -> None:
+    def _commit(self, commits: Commits, done: Callable[[Errors], None]) -> None:
         member, generation = self.member, self._generation
-        if FENCES and any(self._epoch_of(p) != epoch for p, epoch in epochs.items()):
-            self._tell_answer(done, dict.fromkeys(positions, "_STATE"))
+        if FENCES and any(self._epoch_of(p) != epoch for p, (epoch, _) in commits.items()):
+            self._tell_answer(done, dict.fromkeys(commits, "_STATE"))
             return
+        positions = {partition: commit.position for partition, commit in commits.items()}
         self._unanswered += 1
         answered = partial(self._answered, done)
         self._group.send(member, partial(self._group.commit, member, generation, positions, answered))
@@ -435,8 +436,6 @@ class Source:
         self._inbox.popleft()()
 
     def _hand_over(self, event: SourceEvent, fetched: Positions) -> None:
-        if isinstance(event, Assigned):
-            self._told.update(dict.fromkeys(event.positions, event.epoch))
         self._watcher.told(event, fetched)
         self._sink(event)
         self._watcher.took(event)

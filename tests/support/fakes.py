@@ -7,6 +7,7 @@ the real ones do.
 import heapq
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from processor.errors import WriteError
 from processor.model import (
     Answer,
     Assigned,
+    Commit,
     DeadLetter,
     Headers,
     Lost,
@@ -91,7 +93,8 @@ class FakeSource:
         self._next: dict[Partition, int] = {}
         self._assigned: dict[Partition, int] = {}
         self._unheard: set[Partition] = set()
-        self._unanswered: deque[tuple[Mapping[Partition, Position], Callable[[Errors], None]]] = deque()
+        self._leaving: dict[Partition, int] = {}
+        self._unanswered: deque[tuple[Mapping[Partition, Commit], Callable[[Errors], None]]] = deque()
         self.logs: dict[Partition, list[Record | None]] = {}
         self.committed: dict[Partition, Position] = {}
         self.commits: list[Mapping[Partition, Position]] = []
@@ -159,6 +162,7 @@ class FakeSource:
 
     def revoke(self, *partitions: Partition) -> None:
         """Ask for these back."""
+        self._leaving |= {partition: self._assigned[partition] for partition in partitions}
         self._drop(partitions)
         self._sink(Revoked(frozenset(partitions)))
         self._clock.run()
@@ -203,25 +207,33 @@ class FakeSource:
         """A wish, which this one does not follow."""
         self.rests.append(resting)
 
-    def commit(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
+    def commit(self, commits: Mapping[Partition, Commit], done: Callable[[Errors], None]) -> None:
         """Answered at the clock's next run, or when a test says so."""
-        self.commits.append(positions)
-        self._unanswered.append((positions, done))
+        self.commits.append({partition: commit.position for partition, commit in commits.items()})
+        ours = self._leaving | self._assigned
+        if any(ours.get(partition) != commit.epoch for partition, commit in commits.items()):
+            self._clock.call_soon(partial(done, dict.fromkeys(commits, "_STATE")))
+            return
+        self._unanswered.append((commits, done))
         if self.answers_commits:
             self._clock.call_soon(self.answer_commits)
 
     def released(self, partitions: Collection[Partition]) -> None:
         """These may go."""
         self.let_go.append(frozenset(partitions))
+        for partition in partitions:
+            self._leaving.pop(partition, None)
 
     def _drop(self, partitions: Collection[Partition]) -> None:
         for partition in partitions:
             del self._assigned[partition]
 
-    def _answer(self, positions: Mapping[Partition, Position], done: Callable[[Errors], None]) -> None:
-        errors = {partition: self._judged(partition, position) for partition, position in positions.items()}
-        self.committed.update({p: position for p, position in positions.items() if errors[p] is None})
-        done(dict.fromkeys(positions, next(filter(None, errors.values()), None)))
+    def _answer(self, commits: Mapping[Partition, Commit], done: Callable[[Errors], None]) -> None:
+        errors = {
+            partition: self._judged(partition, commit.position) for partition, commit in commits.items()
+        }
+        self.committed.update({p: commit.position for p, commit in commits.items() if errors[p] is None})
+        done(dict.fromkeys(commits, next(filter(None, errors.values()), None)))
 
     def _judged(self, partition: Partition, position: Position) -> str | None:
         if self.commit_error is not None:

@@ -62,7 +62,6 @@ class Assignment:
         """Whether its topic is not there. The broker has dropped its position then, and would take it
         back: for the next topic of that name."""
         self.committed = committed
-        self.asked: Position | None = None
         self.crowded = False
         self.hold: Hold | None = None
 

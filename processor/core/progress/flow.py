@@ -6,7 +6,7 @@ one (`epoch`) is recognised here, and only here, and changes nothing.
 
 Promises, with those of `lanes` and `offsets`:
 - nothing of a revoked or lost partition is started;
-- nothing of a released or lost partition is committed;
+- nothing of a released or lost partition is committed; a position goes out with its epoch;
 - what is received and not finished stays below twice the limits of the policy, and what comes
   before a hold is carried out: above the limits `held()` names the partitions that have more than
   their share, above twice the limits all of them.
@@ -21,7 +21,7 @@ from processor.core.progress.assignment import Assignment, Hold, PartitionStatus
 from processor.core.progress.lanes import Order
 from processor.core.progress.metadata_room import MetadataRoom
 from processor.core.progress.offset_codec import LIMIT, Marks
-from processor.model import Assigned, Partition, Position, Record
+from processor.model import Assigned, Commit, Partition, Position, Record
 
 PLENTY = 500
 """So many records that may start are enough to go on with: what is read later fills no caches meanwhile."""
@@ -146,13 +146,13 @@ class Flow:
                 self._look_again = True
         self._drop_ready(partitions)
 
-    def committed(self, partitions: Iterable[Partition]) -> None:
-        """The broker acknowledged what `commits()` last asked for these partitions."""
-        for partition in partitions:
+    def committed(self, commits: Mapping[Partition, Commit]) -> None:
+        """The broker acknowledged these."""
+        for partition, (epoch, position) in commits.items():
             assignment = self._assignments.get(partition)
-            if assignment and assignment.asked is not None:
-                assignment.committed = assignment.asked
-                self._metadata.accepted(len(assignment.asked.metadata))
+            if assignment and assignment.epoch == epoch:
+                assignment.committed = position
+                self._metadata.accepted(len(position.metadata))
 
     def refused_metadata(self, longest: int) -> int:
         """The broker refused a commit for its metadata, of which the longest was so long; the limit now."""
@@ -194,7 +194,7 @@ class Flow:
 
     def commits(
         self, partitions: Collection[Partition] | None = None, *, unmoved: bool = False
-    ) -> dict[Partition, Position]:
+    ) -> dict[Partition, Commit]:
         """The positions that moved since the last acknowledged commit; of all partitions, or of these.
 
         `unmoved`: also the others.
@@ -206,15 +206,14 @@ class Flow:
             position = self._position(assignment)
             is_wanted = position != assignment.committed or (unmoved and not assignment.is_away)
             if position is not None and is_wanted:
-                assignment.asked = asked[partition] = position
+                asked[partition] = Commit(assignment.epoch, position)
         return asked
 
-    def shortened(self, positions: Mapping[Partition, Position]) -> dict[Partition, Position]:
+    def shortened(self, commits: Mapping[Partition, Commit]) -> dict[Partition, Commit]:
         """Those whose metadata may be too long for the broker, with as much as it has taken before."""
         room = self._metadata.accepted_bytes
-        long = [partition for partition, position in positions.items() if len(position.metadata) > room]
-        commits = {partition: self._assignments[partition].offsets.commit(room) for partition in long}
-        return {partition: commit[0] for partition, commit in commits.items() if commit}
+        long = {p: self._assignments[p] for p, at in commits.items() if len(at.position.metadata) > room}
+        return {p: Commit(a.epoch, at[0]) for p, a in long.items() if (at := a.offsets.commit(room))}
 
     def held(self) -> Mapping[Partition, Hold]:
         """The partitions of which no more is to be taken for now, and why."""

@@ -1,4 +1,4 @@
-"""Commits as the library takes them, each for the assignment that it was asked in.
+"""Commits as the library takes them, each for the assignment whose epoch it carries.
 
 Promises:
 - nothing is committed for an assignment that is over, be the partition ours again (the broker would
@@ -13,7 +13,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processor.kafka.partitions.start_positions import partition_of
-from processor.model import Acknowledged, Partition, Position
+from processor.model import Acknowledged, Commit, Partition
 
 GONE_MEANWHILE = "_STATE"
 
@@ -53,19 +53,18 @@ class Committer:
     def commit(
         self,
         client: confluent_kafka.Consumer,
-        positions: Mapping[Partition, Position],
-        epochs: Mapping[Partition, int | None],
+        commits: Mapping[Partition, Commit],
         done: Done,
     ) -> None:
-        """Commit what was asked for in these assignments."""
-        if any(self._owned.get(partition) != epoch for partition, epoch in epochs.items()):
-            self._tell(done, dict.fromkeys(positions, GONE_MEANWHILE))
+        """Commit all of these, or none where one is of an assignment that is over."""
+        if any(self._owned.get(partition) != commit.epoch for partition, commit in commits.items()):
+            self._tell(done, dict.fromkeys(commits, GONE_MEANWHILE))
             return
-        offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata) for p, at in positions.items()]
+        offsets = [TopicPartition(*p, at.offset, at.metadata) for p, (_, at) in commits.items()]
         try:
             client.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
-            self._tell(done, dict.fromkeys(positions, error.args[0].name()))
+            self._tell(done, dict.fromkeys(commits, error.args[0].name()))
         else:
             self._unanswered.append(done)
 

@@ -4,7 +4,7 @@ The examples say what each fact and question means; `FlowMachine` tries every or
 a broker and a model made of plain sets.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,7 +23,7 @@ from processor.core.progress.assignment import Hold, PartitionStatus
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.offset_codec import NO_MARKS, Marks, Span, decode, encode, read
-from processor.model import RECORD_OVERHEAD_BYTES, Assigned, Partition, Position, Record
+from processor.model import RECORD_OVERHEAD_BYTES, Assigned, Commit, Partition, Position, Record
 from tests.support.builders import FIRST, SECOND, THIRD, assigned, record, records
 from tests.support.examples import examples
 
@@ -50,6 +50,13 @@ def places(of: Iterable[Record]) -> list[tuple[Partition, int]]:
     return sorted((one.partition, one.offset) for one in of)
 
 
+def positions(
+    flow: Flow, of: Collection[Partition] | None = None, *, unmoved: bool = False
+) -> dict[Partition, Position]:
+    """What is to be committed, whatever its epoch."""
+    return {partition: commit.position for partition, commit in flow.commits(of, unmoved=unmoved).items()}
+
+
 def finish_all(flow: Flow) -> None:
     """Start and finish whatever may start, to the end."""
     while started := flow.start(100):
@@ -63,7 +70,7 @@ def finish_all(flow: Flow) -> None:
 def test_where_a_partition_begins_is_committed_however_long_nothing_comes() -> None:
     flow = Flow(FlowPolicy())
     flow.assigned(Assigned(1, {FIRST: None, SECOND: Position(3), THIRD: None}, starts={FIRST: 7, SECOND: 9}))
-    assert {partition: at.offset for partition, at in flow.commits().items()} == {FIRST: 7}
+    assert {partition: at.offset for partition, at in positions(flow).items()} == {FIRST: 7}
     assert flow.received([record(7)]) == 1
 
 
@@ -139,24 +146,25 @@ def test_what_the_commit_says_is_finished_is_not_done_again() -> None:
 def test_a_position_is_asked_for_until_it_is_acknowledged() -> None:
     flow = running_flow(record(0))
     flow.finished(record(0))
-    assert flow.commits() == flow.commits() == {FIRST: Position(1)}
-    flow.committed([FIRST])
-    assert flow.commits() == {}
+    asked = flow.commits()
+    assert asked == flow.commits() == {FIRST: Commit(1, Position(1))}
+    flow.committed(asked)
+    assert positions(flow) == {}
 
 
 def test_what_moved_after_the_question_is_asked_for_again() -> None:
     flow = running_flow(*records([0, 1]))
     flow.finished(*records([0]))
-    flow.commits()
+    asked = flow.commits()
     flow.finished(*records([1]))
-    flow.committed([FIRST])
-    assert flow.commits() == {FIRST: Position(2)}
+    flow.committed(asked)
+    assert positions(flow) == {FIRST: Position(2)}
 
 
 def test_a_finished_record_beyond_the_position_is_committed_as_metadata() -> None:
     flow = running_flow(*records(range(4)))
     flow.finished(*records([2]))
-    position = flow.commits()[FIRST]
+    position = positions(flow)[FIRST]
     assert position.offset == 0
     assert decode(*position) == (Span(2, 3),)
 
@@ -164,11 +172,11 @@ def test_a_finished_record_beyond_the_position_is_committed_as_metadata() -> Non
 def test_what_the_broker_has_already_is_not_asked_for() -> None:
     flow = Flow(FlowPolicy())
     flow.assigned(assigned(committed=Position(5)))
-    assert flow.commits() == {}
+    assert positions(flow) == {}
 
 
 def test_a_partition_of_which_nothing_is_known_has_nothing_to_commit() -> None:
-    assert flow_with().commits() == {}
+    assert positions(flow_with()) == {}
 
 
 def test_one_can_ask_for_some_partitions_only() -> None:
@@ -181,24 +189,36 @@ def test_an_end_that_was_reached_passes_over_what_kafka_never_handed_out() -> No
     flow = running_flow(record(0))
     flow.reached({FIRST: 7, SECOND: 7})
     flow.finished(record(0))
-    assert flow.commits() == {FIRST: Position(7)}
+    assert positions(flow) == {FIRST: Position(7)}
 
 
-def test_an_acknowledgement_without_a_question_changes_nothing() -> None:
+def test_an_acknowledgement_of_a_partition_that_went_changes_nothing() -> None:
     flow = running_flow(record(0))
     flow.finished(record(0))
-    flow.committed([FIRST, SECOND])
-    assert flow.commits() == {FIRST: Position(1)}
+    flow.committed({SECOND: Commit(1, Position(9))})
+    assert positions(flow) == {FIRST: Position(1)}
+
+
+def test_what_is_acknowledged_is_what_was_asked_for_however_far_it_has_been_asked_since() -> None:
+    flow = running_flow(*records([0, 1]))
+    flow.finished(*records([0]))
+    asked = flow.commits()
+    flow.finished(*records([1]))
+    flow.commits([FIRST])
+    flow.committed(asked)
+    assert [standing.committed for _, standing in flow.standings()] == [1]
+    assert positions(flow) == {FIRST: Position(2)}
 
 
 def test_an_acknowledgement_of_an_earlier_assignment_changes_nothing() -> None:
     flow = running_flow(record(0))
-    flow.commits()
+    asked = flow.commits()
     flow.released([FIRST])
     flow.assigned(assigned(epoch=2))
     flow.received([record(0, epoch=2)])
-    flow.committed([FIRST])
-    assert flow.commits() == {FIRST: Position(0)}
+    assert flow.commits() == {FIRST: Commit(2, Position(0))}
+    flow.committed(asked)
+    assert flow.commits() == {FIRST: Commit(2, Position(0))}
 
 
 # The fence
@@ -218,7 +238,7 @@ def test_a_late_result_of_an_earlier_assignment_changes_nothing() -> None:
     flow, late, current = two_assignments()
     assert not flow.finished(late)
     assert flow.running([FIRST]) == [current]
-    assert flow.commits() == {FIRST: Position(0)}
+    assert positions(flow) == {FIRST: Position(0)}
     assert flow.waiting() == (1, current.weight())
 
 
@@ -290,7 +310,7 @@ def test_an_end_reached_after_the_revocation_is_not_believed() -> None:
     flow.received(records([1]))
     flow.reached({FIRST: 2})
     flow.finished(record(0))
-    assert flow.commits() == {FIRST: Position(1)}
+    assert positions(flow) == {FIRST: Position(1)}
 
 
 def test_a_revoked_partition_is_idle_when_what_runs_is_finished() -> None:
@@ -306,18 +326,18 @@ def test_a_revoked_partition_is_idle_when_what_runs_is_given_up() -> None:
     flow.revoked([FIRST])
     flow.abandoned(record(0))
     assert flow.idle([FIRST])
-    assert flow.commits() == {FIRST: Position(0)}
+    assert positions(flow) == {FIRST: Position(0)}
 
 
 def test_what_a_revoked_partition_finished_is_committed_before_its_release() -> None:
     flow = running_flow(record(0), record(1))
     flow.revoked([FIRST])
     flow.finished(record(0))
-    assert flow.commits([FIRST]) == {FIRST: Position(1)}
+    assert positions(flow, [FIRST]) == {FIRST: Position(1)}
     assert flow.assignment() == {FIRST}
     flow.released([FIRST])
     assert flow.assignment() == frozenset()
-    assert flow.commits() == {}
+    assert positions(flow) == {}
     assert flow.waiting() == (0, 0)
 
 
@@ -471,13 +491,13 @@ def test_metadata_that_may_be_too_long_has_a_form_as_short_as_what_was_taken() -
     flow = running_flow(*many_holes())
     for one in many_holes()[1::2]:
         flow.finished(one)
-    positions = flow.commits()
-    assert flow.shortened(positions) == {FIRST: Position(0)}
-    flow.committed(positions)
-    assert flow.shortened(positions) == {}
-    longest = len(positions[FIRST].metadata)
+    commits = flow.commits()
+    assert flow.shortened(commits) == {FIRST: Commit(1, Position(0))}
+    flow.committed(commits)
+    assert flow.shortened(commits) == {}
+    longest = len(commits[FIRST].position.metadata)
     assert flow.refused_metadata(longest) == longest // 2
-    assert len(flow.commits()[FIRST].metadata) <= longest // 2
+    assert len(positions(flow)[FIRST].metadata) <= longest // 2
 
 
 def test_of_a_topic_that_is_away_nothing_is_committed_but_what_moved() -> None:
@@ -497,7 +517,7 @@ def test_an_id_that_is_learned_later_is_marked_but_not_instead_of_the_one_it_beg
     flow.assigned(Assigned(1, {FIRST: Position(7), FOURTH: Position(7)}, {FOURTH.topic: b"o" * 16}))
     flow.identified({FIRST.topic: b"n" * 16, FOURTH.topic: b"n" * 16})
     flow.identified({FIRST.topic: b""})
-    commits = flow.commits()
+    commits = positions(flow)
     assert read(*commits[FIRST]).marks.topic_id == b"n" * 16
     assert read(*commits[FOURTH]).marks.topic_id == b"o" * 16
 
@@ -509,7 +529,7 @@ def test_metadata_that_speaks_of_more_than_the_log_holds_is_not_believed() -> No
     flow.bounded({FIRST: 10, SECOND: 10, THIRD: 10})
     received = [record(offset, None, partition=p) for p in BOTH for offset in range(5, 10)]
     assert flow.received(received) == 5 + 1
-    assert all(position.offset <= 10 for position in flow.commits(unmoved=True).values())
+    assert all(position.offset <= 10 for position in positions(flow, unmoved=True).values())
 
 
 def test_what_was_restored_and_does_not_fit_holds_nothing_that_could_make_room() -> None:
@@ -529,7 +549,7 @@ def test_marks_go_with_every_commit_and_what_we_do_not_know_better_is_handed_on(
     flow = Flow(FlowPolicy(destination="ours"))
     flow.assigned(Assigned(1, {FIRST: found, SECOND: None}))
     flow.received([record(0, partition=SECOND)])
-    commits = flow.commits(unmoved=True)
+    commits = positions(flow, unmoved=True)
     assert flow.marks() == {FIRST: theirs, SECOND: NO_MARKS}
     assert read(*commits[FIRST]).marks == Marks(b"t" * 16, "ours", 5.5)
     assert read(*commits[SECOND]).marks == Marks(None, "ours", None)
@@ -539,7 +559,7 @@ def test_what_is_known_at_the_assignment_is_marked() -> None:
     flow = Flow(FlowPolicy())
     found = Position(7, encode(7, (), marks=Marks(b"o" * 16, None, 5.5))[0])
     flow.assigned(Assigned(1, {FIRST: found}, {FIRST.topic: b"t" * 16}, 9.0))
-    assert read(*flow.commits()[FIRST]).marks == Marks(b"t" * 16, None, 9.0)
+    assert read(*positions(flow)[FIRST]).marks == Marks(b"t" * 16, None, 9.0)
 
 
 def many_holes() -> list[Record]:
@@ -564,7 +584,7 @@ def test_a_crowded_partition_is_let_go_when_its_metadata_is_well_below_the_limit
     held = []
     for one in many_holes()[0::2]:
         flow.finished(one)
-        size = len(flow.commits()[FIRST].metadata)
+        size = len(positions(flow)[FIRST].metadata)
         held.append((size, FIRST in flow.held()))
     assert (26, True) in held
     assert (22, True) in held
@@ -598,7 +618,7 @@ def test_a_partition_is_held_before_its_metadata_overflows_but_not_long_before()
     held = []
     for one in many_holes()[1::2]:
         flow.finished(one)
-        held.append((len(flow.commits()[FIRST].metadata), bool(flow.held())))
+        held.append((len(positions(flow)[FIRST].metadata), bool(flow.held())))
     assert all(is_held is (size > 60) for size, is_held in held)
     assert {is_held for _, is_held in held} == {False, True}
     assert max(size for size, _ in held) <= 80
@@ -651,7 +671,7 @@ def test_a_flow_at_rest_holds_nothing() -> None:
     finish_all(flow)
     assert flow.waiting() == (0, 0)
     assert flow.idle([FIRST, SECOND])
-    assert flow.commits() == {FIRST: Position(20), SECOND: Position(20)}
+    assert positions(flow) == {FIRST: Position(20), SECOND: Position(20)}
 
 
 # Every order of everything
@@ -704,7 +724,7 @@ class FlowMachine(RuleBasedStateMachine):
         self.ours: dict[Partition, Ours] = {}
         self.settled: set[tuple[Partition, int]] = set()
         self.late: list[Record] = []
-        self.asked: dict[Partition, tuple[int, Position]] = {}
+        self.asked: dict[Partition, Commit] = {}
         self.full: set[Partition] = set()
         self.owned = 0
         self.epoch = 0
@@ -803,8 +823,8 @@ class FlowMachine(RuleBasedStateMachine):
     def release(self, arrives: bool) -> None:
         """What was revoked and is idle is committed for the last time and handed back."""
         idle = [p for p, ours in self.ours.items() if ours.revoked and not ours.running]
-        for partition, position in self.commits(idle).items():
-            self.logs[partition].committed = position if arrives else self.logs[partition].committed
+        for partition, commit in self.commits(idle).items():
+            self.logs[partition].committed = commit.position if arrives else self.logs[partition].committed
             self.asked.pop(partition, None)
         self.flow.released(idle)
         self.forget(idle)
@@ -943,11 +963,12 @@ class FlowMachine(RuleBasedStateMachine):
 
     # Commits
 
-    def commits(self, partitions: Iterable[Partition] | None = None) -> dict[Partition, Position]:
+    def commits(self, partitions: Iterable[Partition] | None = None) -> dict[Partition, Commit]:
         asked = self.flow.commits(partitions if partitions is None else list(partitions))
         assert asked.keys() <= (self.ours.keys() if partitions is None else set(partitions))
-        for partition, position in asked.items():
+        for partition, (epoch, position) in asked.items():
             log, ours = self.logs[partition], self.ours[partition]
+            assert epoch == ours.epoch
             covered = covered_by(position, log)
             assert covered <= ours.done
             assert {(partition, offset) for offset in covered} <= self.settled
@@ -963,19 +984,21 @@ class FlowMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.asked)
     @rule()
     def ask(self) -> None:
-        self.asked = {p: (self.ours[p].epoch, position) for p, position in self.commits().items()}
+        self.asked = self.commits()
 
     @rule(arrives=MOSTLY, answered=MOSTLY)
     def answer(self, arrives: bool, answered: bool) -> None:
-        """The broker takes it or not, and says so or not; of a lost partition it takes nothing."""
-        current = [
-            p for p, (epoch, _) in self.asked.items() if p in self.ours and self.ours[p].epoch == epoch
-        ]
-        for partition in current if arrives else []:
-            self.logs[partition].committed = self.asked[partition][1]
-        for partition in current if arrives and answered else []:
-            self.flow.committed([partition])
-            self.ours[partition].acknowledged = self.asked[partition][1]
+        """The broker takes it or not, and says so or not; of a lost partition it takes nothing.
+
+        It may be heard all the same that it took what was asked for before.
+        """
+        current = {p: c for p, c in self.asked.items() if p in self.ours and self.ours[p].epoch == c.epoch}
+        for partition, commit in current.items() if arrives else ():
+            self.logs[partition].committed = commit.position
+        if arrives and answered:
+            self.flow.committed(self.asked)
+            for partition, commit in current.items():
+                self.ours[partition].acknowledged = commit.position
         self.asked = {}
 
     @precondition(lambda self: not self.asked)
