@@ -27,6 +27,7 @@ from processor.kafka.retention import Retention
 from processor.model import SourceEvent
 from processor.signals import stop_on_signals
 from processor.status import Status
+from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.telemetry.unreadable import Reading
@@ -110,17 +111,17 @@ class App:
         rooms.callback(listen(loop, self._fail))
         await self._client.open()
         rooms.push_async_callback(self._client.close)
-        self._producer.open(self._telemetry.troubled)
-        rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
         self._traffic = self._build_traffic(loop)
         self._pipeline = self._traffic.pipeline
+        self._producer.open(self._facts.troubled)
+        rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
         self._group = Group(
             self._flow,
             Inquiry(self._settings.kafka),
             self._telemetry.client_log,
             loop.time,
             self._is_leased,
-            self._telemetry.foreign,
+            self._facts.foreign,
             destination=self._settings.destination.name,
             is_classic=self._settings.kafka.group_protocol == "classic",
         )
@@ -168,6 +169,7 @@ class App:
         delivery = settings.delivery
         self._preparation = Preparation(settings.request_policy(), settings.filter_policy())
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
+        self._facts = Broadcast(self._telemetry, self._live)
         return assemble(
             Policies(
                 retry=settings.retry_policy(),
@@ -190,8 +192,7 @@ class App:
                 preparation=self._preparation,
                 flow=self._flow,
                 admission=self._admission,
-                telemetry=self._telemetry,
-                live=self._live,
+                facts=self._facts,
             ),
         )
 

@@ -208,6 +208,11 @@ def test_a_library_is_used_behind_its_door_only(path: Path) -> None:
         assert library not in DOORS or rooms & DOORS[library], f"{name} must not import {library}"
 
 
+def test_traffic_tells_facts_and_knows_nobody_who_listens() -> None:
+    known = {each for path in (PACKAGE / "traffic").rglob("*.py") for each in ours(path)}
+    assert {each for each in known if room_of(each) == "telemetry"} == {"telemetry.facts"}
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / "core").rglob("*.py")), ids=name_of)
 def test_a_decision_reads_no_clock_rolls_no_dice_and_waits_for_nothing(path: Path) -> None:
     assert not UNDECIDED & {imported.partition(".")[0] for imported in imports_of(path)}

@@ -8,10 +8,10 @@ shown that `processor.core.disclosure` or the setting `live.payloads` hides.
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 from processor.core import disclosure
-from processor.core.age import age, known
+from processor.core.age import Age, age, known
 from processor.core.dead_letter import Failure
 from processor.core.disclosure import (
     BODY_LIMIT,
@@ -22,8 +22,9 @@ from processor.core.disclosure import (
     redacted,
 )
 from processor.core.request import events
-from processor.errors import EventError, TransportError
+from processor.errors import EventError, TransportError, WriteError
 from processor.model import Answer, Headers, Record, Request, Response
+from processor.telemetry.facts import Listener, Tried
 from processor.telemetry.watch import FAILURES, Allowance, Batch, Entry, Filter, Happening, Watch
 
 RECENT = 50
@@ -34,16 +35,7 @@ IDLE_SECONDS = 10.0
 """Who does not ask for so long looks no more."""
 
 
-class Tried(NamedTuple):
-    """An attempt for a record: what was sent, which one it is, and when it left, in monotonic seconds."""
-
-    record: Record
-    request: Request | None
-    attempts: int
-    at: float
-
-
-class Told(TypedDict, total=False):
+class Details(TypedDict, total=False):
     """What is known of the attempt, or of the failure, behind an entry."""
 
     method: str
@@ -58,7 +50,7 @@ class Told(TypedDict, total=False):
     retry_in: float
 
 
-class Live:
+class Live(Listener):
     """Everybody who looks on. `is_watched`: whether there is anybody; `now` is monotonic."""
 
     def __init__(
@@ -72,6 +64,11 @@ class Live:
         self._asked: dict[str, float] = {}
         self._recent: deque[Entry] = deque(maxlen=RECENT)
         self._memory = Allowance(REMEMBERED)
+        self._changed: Callable[[], None] = lambda: None
+
+    def attend(self, changed: Callable[[], None]) -> None:
+        """`changed` is called when the first one comes to look, and when the last one is gone."""
+        self._changed = changed
 
     # Who looks
 
@@ -94,45 +91,49 @@ class Live:
         earliest = self._now() - IDLE_SECONDS
         for who in [who for who, asked in self._asked.items() if asked < earliest]:
             del self._watches[who], self._asked[who]
-        self.is_watched = bool(self._watches)
+        if self.is_watched is not bool(self._watches):
+            self.is_watched = not self.is_watched
+            self._changed()
 
-    # What happens. `delivered` and `skipped` need not be told while nobody looks.
+    # What happens
 
-    def delivered(self, tried: Tried, answer: Answer) -> None:
+    def delivered(
+        self, record: Record, request: Request | None, attempts: int, at: float, answer: Answer, _age: Age
+    ) -> None:
         """A record was delivered."""
-        told = partial(self._sight.attempt, tried, answer)
-        self._happened(Happening.DELIVERED, tried.record, told)
+        details = partial(self._sight.attempt, Tried(record, request, attempts, at), answer)
+        self._happened(Happening.DELIVERED, record, details)
 
     def skipped(self, record: Record, reason: str) -> None:
         """A rule left a record out."""
-        self._happened(Happening.SKIPPED, record, lambda: Told(reason=reason))
+        self._happened(Happening.SKIPPED, record, lambda: Details(reason=reason))
 
     def retried(self, tried: Tried, answer: Answer, after: float) -> None:
         """An attempt failed; another follows after so many seconds."""
-        told = partial(self._sight.attempt, tried, answer, after)
-        self._happened(Happening.RETRIED, tried.record, told)
+        details = partial(self._sight.attempt, tried, answer, after)
+        self._happened(Happening.RETRIED, tried.record, details)
 
-    def withheld(self, tried: Tried, answer: Answer) -> None:
-        """A refusal became no dead letter: the record waits."""
-        told = partial(self._sight.attempt, tried, answer)
-        self._happened(Happening.HELD, tried.record, told)
+    def withheld(self, tried: Tried, failure: Failure, answer: Answer | None, **_: bool) -> None:
+        """A failure became no dead letter: the record waits."""
+        if answer is None:
+            details = partial(self._sight.failure, failure, failure.message)
+        else:
+            details = partial(self._sight.attempt, tried, answer)
+        self._happened(Happening.HELD, tried.record, details)
 
-    def unusable(self, record: Record, failure: Failure) -> None:
-        """An event that can be no request became no dead letter: the record waits."""
-        told = partial(self._sight.failure, failure, failure.message)
-        self._happened(Happening.HELD, record, told)
-
-    def blocked(self, record: Record, failure: Failure) -> None:
+    def blocked(self, record: Record, failure: Failure, _error: WriteError) -> None:
         """The dead letter of a record cannot be written now."""
-        told = partial(self._sight.failure, failure, "its dead letter cannot be written, and is tried again")
-        self._happened(Happening.HELD, record, told)
+        details = partial(
+            self._sight.failure, failure, "its dead letter cannot be written, and is tried again"
+        )
+        self._happened(Happening.HELD, record, details)
 
-    def dead_lettered(self, record: Record, failure: Failure) -> None:
+    def dead_lettered(self, record: Record, failure: Failure, **_: bool) -> None:
         """A dead letter was acknowledged."""
-        told = partial(self._sight.failure, failure, "" if failure.response else failure.message)
-        self._happened(Happening.DEAD_LETTERED, record, told)
+        details = partial(self._sight.failure, failure, "" if failure.response else failure.message)
+        self._happened(Happening.DEAD_LETTERED, record, details)
 
-    def _happened(self, happening: Happening, record: Record, told: Callable[[], Told]) -> None:
+    def _happened(self, happening: Happening, record: Record, details: Callable[[], Details]) -> None:
         now = self._now()
         if self.is_watched:
             self._forget()
@@ -140,7 +141,7 @@ class Live:
         is_kept = happening in FAILURES and self._memory.takes(now)
         if not (wanting or is_kept):
             return
-        entry = self._sight.entry(happening, record, self._wall_clock(), told())
+        entry = self._sight.entry(happening, record, self._wall_clock(), details())
         if is_kept:
             self._recent.append(entry)
         for watch in wanting:
@@ -154,7 +155,7 @@ class _Sight:
         self._policy = policy
         self._now = now
 
-    def entry(self, happening: Happening, record: Record, at: float, told: Told) -> Entry:
+    def entry(self, happening: Happening, record: Record, at: float, details: Details) -> Entry:
         value = record.value
         kind, name = _called(value)
         return Entry(
@@ -169,37 +170,37 @@ class _Sight:
             key=None if record.key is None else self._key(record.key),
             bytes=None if value is None else len(value),
             payload=self._payload(value),
-            **told,
+            **details,
         )
 
-    def attempt(self, tried: Tried, answer: Answer, after: float | None = None) -> Told:
-        told = self._request(tried.request)
-        told["attempts"], told["seconds"] = tried.attempts, self._now() - tried.at
+    def attempt(self, tried: Tried, answer: Answer, after: float | None = None) -> Details:
+        details = self._request(tried.request)
+        details["attempts"], details["seconds"] = tried.attempts, self._now() - tried.at
         if after is not None:
-            told["retry_in"] = after
+            details["retry_in"] = after
         if isinstance(answer, TransportError):
-            told["reason"], told["message"] = answer.reason, self._text(answer.message, TEXT_LIMIT)
-            return told
-        return told | self._response(answer)
+            details["reason"], details["message"] = answer.reason, self._text(answer.message, TEXT_LIMIT)
+            return details
+        return details | self._response(answer)
 
-    def failure(self, failure: Failure, message: str) -> Told:
-        told = self._request(failure.request)
-        told["attempts"], told["reason"] = failure.attempts, failure.code
+    def failure(self, failure: Failure, message: str) -> Details:
+        details = self._request(failure.request)
+        details["attempts"], details["reason"] = failure.attempts, failure.code
         if message:
-            told["message"] = self._text(message, TEXT_LIMIT)
-        return told | self._response(failure.response) if failure.response else told
+            details["message"] = self._text(message, TEXT_LIMIT)
+        return details | self._response(failure.response) if failure.response else details
 
-    def _request(self, request: Request | None) -> Told:
+    def _request(self, request: Request | None) -> Details:
         if request is None:
-            return Told()
+            return Details()
         url = self._text(self._policy.secrets.url(request.url), BODY_LIMIT)
         headers = tuple((name, self._text(value, BODY_LIMIT)) for name, value in redacted(request.headers))
-        return Told(method=request.method, url=url, request_headers=headers)
+        return Details(method=request.method, url=url, request_headers=headers)
 
-    def _response(self, response: Response) -> Told:
+    def _response(self, response: Response) -> Details:
         if not response.body:
-            return Told(status=response.status)
-        return Told(
+            return Details(status=response.status)
+        return Details(
             status=response.status, response=self._text(response.body.decode(errors="replace"), BODY_LIMIT)
         )
 

@@ -22,7 +22,7 @@ from processor.logs import output
 from processor.logs.client import ClientLog
 from processor.logs.quota import Quota
 from processor.logs.source import SourceLog
-from processor.model import Answer, Partition, Record, Signal
+from processor.model import Answer, Partition, Record, Request, Signal
 from processor.telemetry import definitions
 from processor.telemetry.collectors import (
     ObservableCounter,
@@ -32,6 +32,7 @@ from processor.telemetry.collectors import (
     gauge,
 )
 from processor.telemetry.definitions import CounterDefinition, HistogramDefinition
+from processor.telemetry.facts import Listener, Tried
 from processor.telemetry.snapshot import PartitionStatuses, Snapshot
 
 LINES_PER_SECOND = 10
@@ -48,7 +49,7 @@ _CIRCUIT_LINES = {
 log = structlog.get_logger()
 
 
-class Telemetry:
+class Telemetry(Listener):
     """The metrics of one destination."""
 
     def __init__(self, destination: str, now: Callable[[], float] = time.time) -> None:
@@ -131,18 +132,25 @@ class Telemetry:
         self._attempts.counts[result] += 1
         self._request_seconds.observe(seconds)
 
-    def retried(self, record: Record, answer: Answer, attempts: int, after: float) -> None:
+    def retried(self, tried: Tried, answer: Answer, after: float) -> None:
         """An attempt will be followed by another."""
+        record = tried.record
         self._retries.labels(self._destination).inc()
         if isinstance(answer, TransportError) and answer.reason in _FOR_THE_OPERATOR:
             self._warn("no request can be sent until this is mended", record, message=str(answer))
             return
         result = answer.reason if isinstance(answer, TransportError) else answer.status
         log.debug(
-            "attempt failed", **_where(record), result=result, attempts=attempts, retry_in=round(after, 3)
+            "attempt failed",
+            **_where(record),
+            result=result,
+            attempts=tried.attempts,
+            retry_in=round(after, 3),
         )
 
-    def delivered(self, age: Age) -> None:
+    def delivered(
+        self, _record: Record, _request: Request | None, _attempts: int, _at: float, _answer: Answer, age: Age
+    ) -> None:
         """A record of this age was delivered."""
         self._outcomes.counts["delivered"] += 1
         if isinstance(age, Unknown):
@@ -150,19 +158,19 @@ class Telemetry:
         else:
             self._end_to_end_seconds.observe(age)
 
-    def skipped(self, reason: str) -> None:
+    def skipped(self, _record: Record, reason: str) -> None:
         """A rule left a record out."""
         self._outcomes.counts["skipped"] += 1
         self._skipped.labels(self._destination, reason).inc()
 
-    def dead_lettered(self, record: Record, failure: Failure, *, is_whole: bool = True) -> None:
+    def dead_lettered(self, record: Record, failure: Failure, *, is_whole: bool) -> None:
         """A dead letter was acknowledged; not `is_whole`: without the record's value and headers."""
         self._outcomes.counts["dead_lettered"] += 1
         self._dead_letters.labels(self._destination, failure.code).inc()
         what = "dead letter written" if is_whole else "dead letter written without the record's value"
         self._warn(what, record, code=failure.code, message=failure.message, attempts=failure.attempts)
 
-    def dead_letter_failed(self, record: Record, error: WriteError) -> None:
+    def blocked(self, record: Record, _failure: Failure, error: WriteError) -> None:
         """A dead letter could not be written."""
         self._write_failures.labels(self._destination, error.reason).inc()
         self._warn(
@@ -172,13 +180,13 @@ class Telemetry:
             message=error.message,
         )
 
-    def withheld(self, record: Record, failure: Failure, *, is_first: bool) -> None:
+    def withheld(self, tried: Tried, failure: Failure, _answer: Answer | None, *, is_first: bool) -> None:
         """A failure became no dead letter, and the record waits; the first of many is said."""
         self._withheld.labels(self._destination, failure.code).inc()
         if is_first:
             log.warning(
                 "too many events would be dead letters: they are held, nothing is lost",
-                **_where(record),
+                **_where(tried.record),
                 code=failure.code,
                 message=failure.message,
                 remedy=f"mend the topic or the endpoint, or say dead_letter.always: [{failure.code}]",

@@ -14,8 +14,7 @@ from processor.core.pace.admission import Admission
 from processor.core.progress.flow import Flow
 from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.retry import RetryPolicy
-from processor.telemetry.live_events import Live
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.facts import Facts
 from processor.traffic.attempt import End, Run, Sender
 from processor.traffic.delivery import Delivery
 from processor.traffic.dispatch import Dispatch
@@ -57,8 +56,7 @@ class Rooms:
     preparation: Preparation
     flow: Flow
     admission: Admission
-    telemetry: Telemetry
-    live: Live
+    facts: Facts
     attempt_headers: AttemptHeaders | None = None
     """Who makes what each attempt says anew; None: nothing does."""
 
@@ -72,7 +70,7 @@ class Traffic(NamedTuple):
 
 def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
     """Put it together; nothing happens yet. Each room makes the one below it, which tells it what happens."""
-    clock, chance, telemetry, live = world.clock, world.chance, rooms.telemetry, rooms.live
+    clock, chance, facts = world.clock, world.chance, rooms.facts
 
     def delivery(ended: Callable[[Run, End], None]) -> Delivery:
         return Delivery(
@@ -84,8 +82,7 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
             clock=clock,
             wall_clock=world.wall_clock,
             chance=chance,
-            telemetry=telemetry,
-            live=live,
+            facts=facts,
             ended=ended,
         )
 
@@ -93,15 +90,14 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
         return Dispatch(
             flow=rooms.flow,
             admission=rooms.admission,
-            letters=Letters(policies.dead_letter, world.dead_letters, clock, chance, telemetry, world.oldest),
+            letters=Letters(policies.dead_letter, world.dead_letters, clock, chance, facts, world.oldest),
             delivery=delivery,
             knock_after=policies.retry.max_backoff,
             clock=clock,
             chance=chance,
-            telemetry=telemetry,
-            live=live,
+            facts=facts,
             pumped=pumped,
         )
 
-    pipeline = Pipeline(policies.pipeline, rooms.flow, world.source, dispatch, clock, telemetry, world.failed)
+    pipeline = Pipeline(policies.pipeline, rooms.flow, world.source, dispatch, clock, facts, world.failed)
     return Traffic(pipeline, pipeline.dispatch)

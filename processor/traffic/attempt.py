@@ -22,7 +22,7 @@ from processor.core.pace.budget import Fault
 from processor.core.retry import Again, Effort, Reason
 from processor.errors import TransportError
 from processor.model import Answer, Record, Request
-from processor.telemetry.live_events import Tried
+from processor.telemetry.facts import Tried
 from processor.traffic.undelivered.dead_letters import Letter
 
 
@@ -132,9 +132,9 @@ class Run(Struct, eq=False, gc=False):
         age = known(record_age(self.record.timestamp, wall))
         return Effort(self.attempts, self.counted, elapsed, age, is_spared, self.is_foreign)
 
-    def tried(self, attempts: int) -> Tried:
-        """Its last attempt, which is the one of that number, as those see it who look on."""
-        return Tried(self.record, self.request, attempts, self.sent_at)
+    def tried(self) -> Tried:
+        """Its last attempt, which was answered, as it is told."""
+        return Tried(self.record, self.request, self.attempts, self.sent_at)
 
     def refusal(self, answer: Answer, reason: Reason) -> Failure:
         """What is to be written down of it when it is given up after `answer`."""

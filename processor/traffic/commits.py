@@ -20,7 +20,7 @@ from processor.core.progress.commit_requests import CommitRequests, Request
 from processor.core.progress.flow import Flow
 from processor.core.progress.lease import METADATA_REFUSED, Lease, LeasePolicy, is_disproof, is_proof
 from processor.model import Commit, Partition
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.facts import Facts
 
 ANSWER_SECONDS = 30.0
 """After so long without an answer the next commit is sent; an older one may still arrive behind it."""
@@ -50,7 +50,7 @@ class Commits:
         flow: Flow,
         source: Committing,
         clock: Clock,
-        telemetry: Telemetry,
+        facts: Facts,
         *,
         leased: Callable[[float], None],
         answered: Callable[[bool], None],
@@ -59,7 +59,7 @@ class Commits:
         self._flow = flow
         self._source = source
         self._clock = clock
-        self._telemetry = telemetry
+        self._facts = facts
         self._leased = leased
         self._answered = answered
         self._requests = CommitRequests()
@@ -100,7 +100,7 @@ class Commits:
         if self._sent_at is not None:
             if now - self._sent_at < ANSWER_SECONDS:
                 return
-            self._telemetry.commit_unanswered(now - self._sent_at)
+            self._facts.commit_unanswered(now - self._sent_at)
         self.ask(unmoved=self._lease.is_due(now))
 
     def ask(self, *, unmoved: bool = False) -> None:
@@ -115,7 +115,7 @@ class Commits:
         """Commit what moved of partitions that are about to go, whatever is under way."""
         if commits := self._flow.commits(partitions):
             if proven := self._flow.shortened(commits):
-                self._source.commit(proven, self._telemetry.committed)
+                self._source.commit(proven, self._facts.committed)
             self._source.commit(commits, partial(self._last_came_back, commits))
         self._requests.forgotten(partitions)
 
@@ -139,7 +139,7 @@ class Commits:
         self._leased(self._lease.until())
         again = self._once_more(commits, errors)
         if not again:
-            self._telemetry.committed(errors)
+            self._facts.committed(errors)
         if sent_at != self._sent_at:
             return
         self._sent_at = None
@@ -158,10 +158,10 @@ class Commits:
         """The broker does not take so much metadata; whether less is left to be tried."""
         longest = max(len(commit.position.metadata) for commit in commits.values())
         if longest:
-            self._telemetry.metadata_refused(longest, self._flow.refused_metadata(longest))
+            self._facts.metadata_refused(longest, self._flow.refused_metadata(longest))
         return longest > 0
 
     def _last_came_back(self, commits: Asked, errors: Errors) -> None:
-        self._telemetry.committed(errors)
+        self._facts.committed(errors)
         if METADATA_REFUSED in errors.values():
             self._learn(commits)

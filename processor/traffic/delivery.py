@@ -26,8 +26,7 @@ from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.retry import Again, Reading, RetryPolicy
 from processor.errors import EventError
 from processor.model import Answer, Request, Response, Signal
-from processor.telemetry.live_events import Live
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.facts import Facts
 from processor.traffic.attempt import Attempt, End, Failed, Run, Sender, Settled, Withheld, nothing
 from processor.traffic.preparation import Preparation, Skipped
 
@@ -50,8 +49,7 @@ class Delivery:
         clock: Clock,
         wall_clock: Callable[[], float],
         chance: Callable[[], float],
-        telemetry: Telemetry,
-        live: Live,
+        facts: Facts,
         ended: Callable[[Run, End], None],
     ) -> None:
         self._preparation = preparation
@@ -62,8 +60,7 @@ class Delivery:
         self._clock = clock
         self._wall_clock = wall_clock
         self._chance = chance
-        self._telemetry = telemetry
-        self._live = live
+        self._facts = facts
         self._ended = ended
         self._circuit = admission.circuit()
         self._circuit_was = State.CLOSED
@@ -81,7 +78,7 @@ class Delivery:
             else:
                 run.request, run.is_foreign = prepared.request, prepared.is_foreign
                 if prepared.dropped_headers:
-                    self._telemetry.dropped_headers(prepared.dropped_headers)
+                    self._facts.dropped_headers(prepared.dropped_headers)
         now, wall, request = self._clock.time(), self._wall_clock(), run.request
         attempt = run.attempt = Attempt(self._admission.started(now), (run,))
         run.sent(now, wall, self._circuit.downtime(now))
@@ -104,7 +101,7 @@ class Delivery:
 
     # What an answer means
 
-    def _answered(self, attempt: Attempt, answer: Answer) -> None:  # noqa: C901 - every case in sight
+    def _answered(self, attempt: Attempt, answer: Answer) -> None:
         """The fate of what was sent: delivered, sent again later, to be written down, or held unpaid."""
         now, wall = self._clock.time(), self._wall_clock()
         (run,) = attempt.runs
@@ -112,17 +109,18 @@ class Delivery:
         run.attempt, attempt.cancel = None, nothing
         if run.paid:
             self._give_back(run)
-        self._telemetry.attempted(answer, now - permit.at)
+        self._facts.attempted(answer, now - permit.at)
         reading = retry.read(self._policy, answer, wall)
         end: End = _DELIVERED
         if reading.sign is _TAKEN:
-            if self._live.is_watched:
-                self._live.delivered(run.tried(run.attempts + 1), answer)
             if run.is_foreign:  # it tells nothing of the endpoint
                 admission.ended(permit, None, now, self._chance())
             else:
                 admission.accepted(permit, now)
-            self._telemetry.delivered(age(run.record.timestamp, wall))
+            record = run.record
+            self._facts.delivered(
+                record, run.request, run.attempts + 1, run.sent_at, answer, age(record.timestamp, wall)
+            )
         else:
             chance = self._chance()
             admission.ended(permit, None if run.is_foreign else _outcome(run, reading), now, chance)
@@ -132,8 +130,7 @@ class Delivery:
             effort = run.answered(now, wall, self._circuit.downtime(now), is_spared=is_spared)
             verdict = retry.judge(self._policy, answer, reading, effort, chance=chance)
             if isinstance(verdict, Again):
-                self._telemetry.retried(run.record, answer, run.attempts, verdict.after)
-                self._live.retried(run.tried(run.attempts), answer, verdict.after)
+                self._facts.retried(run.tried(), answer, verdict.after)
                 end = verdict
             elif run.is_foreign or admission.is_unpaid(verdict.reason, _status(answer)):
                 end = Failed(run.refusal(answer, verdict.reason), None)
@@ -143,16 +140,14 @@ class Delivery:
                 end = Withheld(run.refusal(answer, verdict.reason), answer)
         if self._circuit.state() is not self._circuit_was:
             self._circuit_was = self._circuit.state()
-            self._telemetry.circuit_changed(self._circuit_was, self._circuit.reason(), answer)
+            self._facts.circuit_changed(self._circuit_was, self._circuit.reason(), answer)
         self._ended(run, end)
 
     # What needs no request
 
     def _skip(self, run: Run, reason: str) -> End:
         self._give_back(run)
-        self._telemetry.skipped(reason)
-        if self._live.is_watched:
-            self._live.skipped(run.record, reason)
+        self._facts.skipped(run.record, reason)
         return _SKIPPED
 
     def _reject(self, run: Run, failure: Failure) -> End:

@@ -26,8 +26,7 @@ from processor.core.pace.circuit import State
 from processor.core.progress.flow import Flow
 from processor.core.retry import Again
 from processor.model import Partition, Record, Signal
-from processor.telemetry.live_events import Live
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.facts import Facts
 from processor.traffic.attempt import WAITING, End, Failed, Run, Settled, Stage, Withheld
 from processor.traffic.delivery import Delivery
 from processor.traffic.undelivered.dead_letters import Letters
@@ -55,8 +54,7 @@ class Dispatch:
         knock_after: float,
         clock: Clock,
         chance: Callable[[], float],
-        telemetry: Telemetry,
-        live: Live,
+        facts: Facts,
         pumped: Callable[[], None],
     ) -> None:
         self._flow = flow
@@ -67,8 +65,7 @@ class Dispatch:
         self._knock_after = knock_after
         self._clock = clock
         self._chance = chance
-        self._telemetry = telemetry
-        self._live = live
+        self._facts = facts
         self._pumped = pumped
         self._runs: dict[tuple[Partition, int], Run] = {}
         self._due: dict[Run, None] = {}
@@ -184,8 +181,7 @@ class Dispatch:
         run = self._runs[record.partition, record.offset] = Run(record)
         if self.withheld.kinds.known and (failure := self.withheld.kinds.keeps_back(record)):
             self.pump_soon()  # it may be paid for already
-            self._telemetry.withheld(record, failure, is_first=False)
-            self._live.unusable(record, failure)
+            self._facts.withheld(run.tried(), failure, None, is_first=False)
             self.withheld.kept_back(run, failure, self._clock.time())
             self._wait(run, Stage.WITHHELD)
         elif (end := self._delivery.begin(run)) is not None:
@@ -214,7 +210,7 @@ class Dispatch:
             run.stage = _OVER  # from wherever it is: who is over already is not among the runs
             del self._runs[record.partition, record.offset]
             if not self._flow.finished(record):
-                self._telemetry.came_late()
+                self._facts.came_late()
         else:
             self._goes_on(run, end)
         if not self._pump_is_due:
@@ -228,12 +224,10 @@ class Dispatch:
             case Failed(failure, paid):
                 self._bury(run, failure, paid)
             case Withheld(failure, answer):
-                self._telemetry.withheld(run.record, failure, is_first=not self.withheld.count)
+                self._facts.withheld(run.tried(), failure, answer, is_first=not self.withheld.count)
                 if answer is None:
-                    self._live.unusable(run.record, failure)
                     self.withheld.unusable(run, failure, self._clock.time())
                 else:
-                    self._live.withheld(run.tried(run.attempts), answer)
                     self.withheld.refused(run, failure, self._clock.time())
                 self._wait(run, Stage.WITHHELD)
 
@@ -258,19 +252,17 @@ class Dispatch:
         run.letter = self._letters.write(
             run.record,
             failure,
-            partial(self._buried, run, failure),
-            partial(self._blocked, run, failure),
+            partial(self._buried, run),
+            partial(self._blocked, run),
             partial(run.enter, Stage.LETTER),
         )
 
-    def _buried(self, run: Run, failure: Failure) -> None:
-        self._live.dead_lettered(run.record, failure)
+    def _buried(self, run: Run) -> None:
         run.letter = None
         self._ended(run, _WRITTEN)
 
-    def _blocked(self, run: Run, failure: Failure) -> None:
+    def _blocked(self, run: Run) -> None:
         """Its dead letter could not be written; it is written again, until it can be."""
-        self._live.blocked(run.record, failure)
         self._flow.blocked(run.record)
         self._wait(run, Stage.BLOCKED_LETTER)
         self.pump_soon()

@@ -37,7 +37,7 @@ from processor.model import (
     Stopped,
     Troubled,
 )
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.facts import Facts
 from processor.traffic.backpressure import Backpressure, Holding
 from processor.traffic.commits import Commits, Committing
 from processor.traffic.dispatch import Dispatch
@@ -91,7 +91,7 @@ class Pipeline:
         source: Source,
         dispatch: Callable[[Callable[[], None]], Dispatch],
         clock: Clock,
-        telemetry: Telemetry,
+        facts: Facts,
         failed: Callable[[str], None],
     ) -> None:
         """`dispatch` starts records, given whom to tell when all that may leave has left."""
@@ -100,14 +100,14 @@ class Pipeline:
         self._source = source
         self.dispatch = dispatch(self._pumped)
         self._clock = clock
-        self._telemetry = telemetry
+        self._facts = facts
         self._failed = failed
         self._commits = Commits(
             policy.lease,
             flow,
             source,
             clock,
-            telemetry,
+            facts,
             leased=self.dispatch.leased,
             answered=self._committed,
         )
@@ -148,7 +148,7 @@ class Pipeline:
             case Identified(topic_ids):
                 self._flow.identified(topic_ids)
             case MadeAnew(partitions):
-                self._telemetry.made_anew(partitions)
+                self._facts.made_anew(partitions)
                 self._forget(partitions)
             case _:
                 self._heard(event)
@@ -157,31 +157,31 @@ class Pipeline:
     def _heard(self, event: SourceEvent) -> None:
         match event:
             case Missed(partition, first, end):
-                self._telemetry.missed(partition, first, end)
+                self._facts.missed(partition, first, end)
             case Troubled(error, message, topic):
-                self._telemetry.troubled(error, message, topic)
+                self._facts.troubled(error, message, topic)
             case Stopped(error):
                 self._failed(error)
 
     def _assigned(self, assigned: Assigned) -> None:
         self._intake.forgotten()
-        self._telemetry.rebalanced("assigned", assigned.positions)
+        self._facts.rebalanced("assigned", assigned.positions)
         self.dispatch.give_up(assigned.positions)  # of an earlier assignment, which counts no more
         self._flow.assigned(assigned)
         self._commits.positions_known()
 
     def _received(self, received: Received) -> None:
         records = received.records
-        self._telemetry.consumed(Counter([record.partition.topic for record in records]))
+        self._facts.consumed(Counter([record.partition.topic for record in records]))
         if received.headless:
-            self._telemetry.headless(received.headless)
+            self._facts.headless(received.headless)
         self._flow.bounded(received.bounds)
         self._flow.received(records)
         self._flow.reached(received.ends)
         self._commits.positions_known()
 
     def _revoked(self, partitions: frozenset[Partition]) -> None:
-        self._telemetry.rebalanced("revoked", partitions)
+        self._facts.rebalanced("revoked", partitions)
         self._intake.forgotten()
         self._wind_up(partitions)
         time_is_up = partial(self.dispatch.give_up, partitions)
@@ -189,7 +189,7 @@ class Pipeline:
         self._leaving.append(_Leaving(partitions, deadline))
 
     def _lost(self, partitions: frozenset[Partition]) -> None:
-        self._telemetry.rebalanced("lost", partitions)
+        self._facts.rebalanced("lost", partitions)
         self._commits.lost()
         self._forget(partitions)
 

@@ -12,6 +12,7 @@ from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.request.filters import FilterPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.model import Position, Record
+from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.assembly import Policies, Rooms, World, assemble
@@ -113,8 +114,10 @@ class Process:
                 ),
                 flow=self.flow,
                 admission=self.admission,
-                telemetry=Telemetry("simulated", self.wall_clock),
-                live=Live(DisclosurePolicy(), self.loop.time, self.wall_clock),
+                facts=Broadcast(
+                    Telemetry("simulated", self.wall_clock),
+                    Live(DisclosurePolicy(), self.loop.time, self.wall_clock),
+                ),
             ),
         )
         self.account.waiting = self.flow.waiting

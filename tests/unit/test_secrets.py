@@ -16,7 +16,7 @@ from processor.core.disclosure import Payloads
 from processor.errors import ConfigError, Problem
 from processor.logs import output
 from processor.model import Request, Response
-from processor.telemetry.live_events import Live, Tried
+from processor.telemetry.live_events import Live
 from processor.telemetry.watch import Filter
 from processor.workers.worker import settings_of
 from tests.support.builders import record
@@ -65,7 +65,7 @@ def test_what_is_added_later_stands_in_no_line_letter_page_or_error(
     answer = Response(400, None, said.encode())
     failure = Failure("refused", said, "TASK_PUT", "x", 1, 0.0, 0.0, request, answer)
     live.look("somebody", Filter())
-    live.delivered(Tried(record(key=said.encode(), value=said.encode()), request, 1, 0.0), answer)
+    live.delivered(record(key=said.encode(), value=said.encode()), request, 1, 0.0, answer, 0.0)
     structlog.get_logger().info(said, more=[{said: spelt}])
     logging.getLogger("some library").warning(said)
     with pytest.raises(typer.Exit):

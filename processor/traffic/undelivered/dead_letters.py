@@ -14,7 +14,7 @@ from processor.core.dead_letter import DeadLetterPolicy, Failure, Form, has_othe
 from processor.core.retry import backoff
 from processor.errors import WriteError
 from processor.model import DeadLetter, Record
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.facts import Facts
 
 REWRITE_SECONDS = 1.0
 REWRITE_MAX_SECONDS = 30.0
@@ -42,7 +42,7 @@ class Letters:
         topic: DeadLetters,
         clock: Clock,
         chance: Callable[[], float],
-        telemetry: Telemetry,
+        facts: Facts,
         oldest: Callable[[], float] = lambda: -math.inf,
     ) -> None:
         """`oldest`: the timestamp before which a record's time is not to be that of its letter."""
@@ -51,7 +51,7 @@ class Letters:
         self._topic = topic
         self._clock = clock
         self._chance = chance
-        self._telemetry = telemetry
+        self._facts = facts
 
     def write(
         self,
@@ -78,8 +78,8 @@ class Letters:
             return
         if error is None:
             if has_other_time(self._policy, letter.record, text):
-                self._telemetry.troubled("dead_letter_time", OTHER_TIME)
-            self._telemetry.dead_lettered(letter.record, letter.failure, is_whole=letter.form.has_value)
+                self._facts.troubled("dead_letter_time", OTHER_TIME)
+            self._facts.dead_lettered(letter.record, letter.failure, is_whole=letter.form.has_value)
             letter.written()
         elif error.reason == "other_record":
             self._send(
@@ -93,7 +93,7 @@ class Letters:
 
     def _send_later(self, letter: "Letter", error: WriteError) -> None:
         letter.failures += 1
-        self._telemetry.dead_letter_failed(letter.record, error)
+        self._facts.blocked(letter.record, letter.failure, error)
         delay = backoff(REWRITE_SECONDS, REWRITE_MAX_SECONDS, letter.failures, (1 + self._chance()) / 2)
         letter.timer = self._clock.call_later(delay, lambda: self._send_again(letter))
         letter.blocked()

@@ -16,7 +16,8 @@ from processor.core.redaction import Secrets
 from processor.core.retry import RetryPolicy
 from processor.errors import TransportError, WriteError
 from processor.model import Request, Response
-from processor.telemetry.live_events import IDLE_SECONDS, RECENT, Live, Tried
+from processor.telemetry.facts import Tried
+from processor.telemetry.live_events import IDLE_SECONDS, RECENT, Live
 from processor.telemetry.watch import SHOWN, WINDOW_SECONDS, Entry, Filter, Happening
 from tests.support.builders import record, response
 from tests.support.fakes import VirtualClock
@@ -152,7 +153,7 @@ def test_of_a_flood_only_what_is_shown_is_looked_into(clock: VirtualClock) -> No
 
 def test_a_record_from_the_future_is_of_no_age(clock: VirtualClock) -> None:
     live = a_live(clock)
-    live.dead_lettered(record(timestamp=9e9), a_failure())
+    live.dead_lettered(record(timestamp=9e9), a_failure(), is_whole=True)
     assert live.look("somebody", EVERYTHING).entries[0].age is None
 
 
@@ -160,7 +161,7 @@ def test_who_comes_later_sees_the_failures_of_late_and_no_deliveries(clock: Virt
     live = a_live(clock)
     assert not live.is_watched
     for offset in range(2 * RECENT):
-        live.dead_lettered(record(offset), a_failure())
+        live.dead_lettered(record(offset), a_failure(), is_whole=True)
         clock.advance(WINDOW_SECONDS)
     seen = [entry.offset for entry in live.look("late", EVERYTHING).entries]
     assert seen == list(range(RECENT, 2 * RECENT))
@@ -169,7 +170,7 @@ def test_who_comes_later_sees_the_failures_of_late_and_no_deliveries(clock: Virt
 def test_a_storm_of_failures_is_looked_into_a_few_times_only_while_nobody_looks(clock: VirtualClock) -> None:
     live = a_live(clock)
     for offset in range(1000):
-        live.dead_lettered(record(offset), a_failure())
+        live.dead_lettered(record(offset), a_failure(), is_whole=True)
     assert len(live.look("late", EVERYTHING).entries) == 2
 
 
@@ -189,7 +190,7 @@ def test_two_who_look_see_each_what_they_want(clock: VirtualClock) -> None:
     live.look("a", Filter("skipped"))
     live.look("b", Filter("failures"))
     live.skipped(record(1), "tombstone")
-    live.dead_lettered(record(2), a_failure())
+    live.dead_lettered(record(2), a_failure(), is_whole=True)
     assert [entry.offset for entry in live.look("a", Filter("skipped")).entries] == [1]
     assert [entry.offset for entry in live.look("b", Filter("failures")).entries] == [2]
 
@@ -241,7 +242,7 @@ def test_half_a_surrogate_is_shown_as_the_replacement_character(clock: VirtualCl
     live = a_live(clock, payloads=Payloads.MASKED)
     live.look("somebody", EVERYTHING)
     value = b'{"type":"track","event":"cut \\ud83d","\\ude00":1}'
-    live.dead_lettered(record(1, b"k", value), a_failure(response=Response(400, None, b"")))
+    live.dead_lettered(record(1, b"k", value), a_failure(response=Response(400, None, b"")), is_whole=True)
     entry = live.look("somebody", EVERYTHING).entries[0]
     assert entry.name == "cut \ufffd"
     assert entry.payload == '{"type": "***", "event": "***", "\ufffd": "***"}'
@@ -258,7 +259,7 @@ def test_whatever_an_event_holds_it_can_be_shown(
 ) -> None:
     live = a_live(VirtualClock(), payloads=payloads)
     live.look("somebody", EVERYTHING)
-    live.dead_lettered(record(1, key, value), a_failure(response=Response(400, None, body)))
+    live.dead_lettered(record(1, key, value), a_failure(response=Response(400, None, body)), is_whole=True)
     batch = live.look("somebody", EVERYTHING)
     assert len(batch.entries) == 1
     assert json.decode(json.encode(batch.entries[0]))["offset"] == 1

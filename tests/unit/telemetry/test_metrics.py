@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 from structlog.testing import capture_logs
 
-from processor.core.age import Unknown
+from processor.core.age import Age, Unknown
 from processor.core.dead_letter import Failure, of_event
 from processor.core.group.stability import Stability
 from processor.core.pace.circuit import State
@@ -21,6 +21,7 @@ from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.errors import EventError, TransportError, WriteError
 from processor.model import Partition, Position, Record, Signal
+from processor.telemetry.facts import Tried
 from processor.telemetry.metrics import LINES_PER_SECOND, Telemetry
 from tests.support.builders import FIRST, SECOND, THIRD, assigned, record, records, response, snapshot
 
@@ -88,6 +89,16 @@ def watched(now: Callable[[], float] = time, **more: Any) -> Series:
     return series(telemetry)
 
 
+def tried(one: Record) -> Tried:
+    """Its first attempt."""
+    return Tried(one, None, 1, 0.0)
+
+
+def delivered(telemetry: Telemetry, age: Age) -> None:
+    """A record of this age was."""
+    telemetry.delivered(record(), None, 1, 0.0, response(), age)
+
+
 FAILURE = Failure("refused", "the endpoint answered 400", "DELIVERY", "x", attempts=3)
 
 FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
@@ -111,9 +122,9 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
             ("request_duration_seconds_sum",): 10,
         },
     ),
-    (lambda t: t.retried(record(), response(503), 1, 0.5), {("retries_total",): 1}),
+    (lambda t: t.retried(tried(record()), response(503), 0.5), {("retries_total",): 1}),
     (
-        lambda t: t.delivered(1.5),
+        lambda t: delivered(t, 1.5),
         {
             ("deliveries_total", "delivered"): 1,
             ("end_to_end_latency_seconds_count",): 1,
@@ -121,7 +132,7 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
         },
     ),
     (
-        lambda t: t.delivered(Unknown.AHEAD),
+        lambda t: delivered(t, Unknown.AHEAD),
         {("deliveries_total", "delivered"): 1, ("end_to_end_latency_unknown_total", "ahead"): 1},
     ),
     (
@@ -129,15 +140,15 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
         {("records_headless_total", "events"): 1},
     ),
     (
-        lambda t: t.skipped("tombstone"),
+        lambda t: t.skipped(record(), "tombstone"),
         {("deliveries_total", "skipped"): 1, ("records_skipped_total", "tombstone"): 1},
     ),
     (
-        lambda t: t.dead_lettered(record(), FAILURE),
+        lambda t: t.dead_lettered(record(), FAILURE, is_whole=True),
         {("deliveries_total", "dead_lettered"): 1, ("dead_letters_total", "refused"): 1},
     ),
     (
-        lambda t: t.dead_letter_failed(record(), WriteError("timed_out", "no answer")),
+        lambda t: t.blocked(record(), FAILURE, WriteError("timed_out", "no answer")),
         {("dead_letter_write_failures_total", "timed_out"): 1},
     ),
     (lambda t: t.dropped_headers(2), {("event_headers_dropped_total",): 2}),
@@ -164,7 +175,7 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
     ),
     (lambda t: t.missed(FIRST, 100, 600), {("records_missed_total", "events"): 500}),
     (
-        lambda t: t.withheld(record(), FAILURE, is_first=False),
+        lambda t: t.withheld(tried(record()), FAILURE, None, is_first=False),
         {("dead_letters_withheld_total", "refused"): 1},
     ),
     (
@@ -190,7 +201,7 @@ def test_a_fact_moves_its_metrics_and_no_others(fact: Callable[[Telemetry], None
 def test_seconds_are_counted_in_the_bucket_they_belong_to() -> None:
     telemetry = Telemetry("crm", Clock())
     telemetry.attempted(response(), 0.3)
-    telemetry.delivered(20)
+    delivered(telemetry, 20)
     found = series(telemetry)
     assert found["request_duration_seconds_bucket", "0.25"] == 0
     assert found["request_duration_seconds_bucket", "0.5"] == 1
@@ -251,7 +262,7 @@ def test_the_circuit_stands_in_one_state(state: State) -> None:
 @pytest.mark.parametrize("reason", ["certificate", "blocked"])
 def test_what_only_the_operator_can_mend_is_said_loudly(reason: str) -> None:
     with capture_logs() as lines:
-        Telemetry("crm", Clock()).retried(record(), TransportError(reason, "h has none"), 1, 0.5)
+        Telemetry("crm", Clock()).retried(tried(record()), TransportError(reason, "h has none"), 0.5)
     (line,) = lines
     assert (line["log_level"], line["message"]) == ("warning", f"{reason}: h has none")
 
@@ -453,15 +464,15 @@ def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
         telemetry.consumed({"events": seed})
         telemetry.attempted(response(200 + seed % 400, body=b"%d" % seed), seed / 100)
         telemetry.attempted(TransportError("reset", f"message {seed}"), seed)
-        telemetry.retried(one, response(500 + seed % 100), seed, seed)
-        telemetry.delivered(seed)
+        telemetry.retried(tried(one), response(500 + seed % 100), seed)
+        delivered(telemetry, seed)
         telemetry.headless([one])
-        telemetry.skipped("tombstone")
-        telemetry.dead_lettered(one, of_event(EventError("invalid_url", f"message {seed}")))
-        telemetry.dead_letter_failed(one, WriteError("broker", f"message {seed}"))
+        telemetry.skipped(one, "tombstone")
+        telemetry.dead_lettered(one, of_event(EventError("invalid_url", f"message {seed}")), is_whole=True)
+        telemetry.blocked(one, FAILURE, WriteError("broker", f"message {seed}"))
         telemetry.dropped_headers(seed)
         telemetry.came_late()
-        telemetry.withheld(record(), FAILURE, is_first=False)
+        telemetry.withheld(tried(one), FAILURE, None, is_first=False)
         telemetry.missed(FIRST, seed, seed + 1)
         telemetry.circuit_changed(State.OPEN, Signal.NO_ANSWER, response(503))
         telemetry.committed({FIRST: None, SECOND: f"error {seed}"})
@@ -563,7 +574,7 @@ def test_what_is_missed_of_a_topic_is_counted_from_its_assignment_on() -> None:
 
 def test_two_processors_in_one_process_do_not_share_metrics() -> None:
     first, second = Telemetry("crm"), Telemetry("crm")
-    first.delivered(1)
+    delivered(first, 1)
     assert series(second)["deliveries_total", "delivered"] == 0
 
 
@@ -583,9 +594,10 @@ def private(offset: int = 7) -> Record:
 def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
     telemetry = Telemetry("crm", Clock())
     with capture_logs() as lines:
-        telemetry.retried(private(), response(500, body=PAYLOAD.encode()), 1, 0.12345)
-        telemetry.dead_lettered(private(), FAILURE._replace(response=response(400, body=PAYLOAD.encode())))
-        telemetry.dead_letter_failed(private(), WriteError("broker", "no leader"))
+        telemetry.retried(tried(private()), response(500, body=PAYLOAD.encode()), 0.12345)
+        failure = FAILURE._replace(response=response(400, body=PAYLOAD.encode()))
+        telemetry.dead_lettered(private(), failure, is_whole=True)
+        telemetry.blocked(private(), FAILURE, WriteError("broker", "no leader"))
     assert PAYLOAD not in repr(lines)
     assert all(line["partition"] == "events/0" and line["offset"] == 7 for line in lines)
     assert lines[0] == {
@@ -638,12 +650,12 @@ def test_a_flood_of_failures_is_so_many_lines_a_second_and_counted_all_the_same(
     telemetry = Telemetry("crm", clock)
     with capture_logs() as lines:
         for _ in range(100):
-            telemetry.dead_lettered(record(), FAILURE)
-            telemetry.dead_letter_failed(record(), WriteError("broker", "x"))
+            telemetry.dead_lettered(record(), FAILURE, is_whole=True)
+            telemetry.blocked(record(), FAILURE, WriteError("broker", "x"))
         assert len(lines) == LINES_PER_SECOND
         clock.now += 1
         for _ in range(100):
-            telemetry.dead_lettered(record(), FAILURE)
+            telemetry.dead_lettered(record(), FAILURE, is_whole=True)
         assert len(lines) == 2 * LINES_PER_SECOND
     assert series(telemetry)["dead_letters_total", "refused"] == 200
 

@@ -19,6 +19,7 @@ from processor.core.request.transform import RequestPolicy
 from processor.core.retry import Effort, RetryPolicy
 from processor.errors import TransportError, WriteError
 from processor.model import Assigned, Position, Record, Response
+from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.telemetry.watch import Filter
@@ -95,8 +96,7 @@ class House:
                 ),
                 flow=self.flow,
                 admission=self.admission,
-                telemetry=self.telemetry,
-                live=self.live,
+                facts=Broadcast(self.telemetry, self.live),
                 attempt_headers=attempt_headers,
             ),
         ).dispatch

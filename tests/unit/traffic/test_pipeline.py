@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from processor.core.dead_letter import DeadLetterPolicy
-from processor.core.disclosure import DisclosurePolicy
 from processor.core.pace.admission import Admission, AdmissionPolicy
 from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.progress.flow import Flow, FlowPolicy
@@ -17,7 +16,6 @@ from processor.core.request.transform import RequestPolicy
 from processor.core.retry import RetryPolicy
 from processor.errors import TransportError, WriteError
 from processor.model import Answer, Lost, Partition, Position, Received, Request, Response, Stopped, Troubled
-from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import Telemetry
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.attempt import Stage
@@ -73,8 +71,7 @@ class House:
                 preparation=Preparation(RequestPolicy("https://h.example/base")),
                 flow=self.flow,
                 admission=self.admission,
-                telemetry=self.telemetry,
-                live=Live(DisclosurePolicy(), self.clock.time, self.clock.time),
+                facts=self.telemetry,
             ),
         )
         self.source.open(self.pipeline.take)
