@@ -29,7 +29,8 @@ from processor.signals import stop_on_signals
 from processor.status import Status
 from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.log_lines import LogLines
+from processor.telemetry.metrics import ProcessMetrics
 from processor.telemetry.unreadable import Reading
 from processor.traffic.assembly import Policies, Rooms, Traffic, World, assemble
 from processor.traffic.group import Group
@@ -41,6 +42,8 @@ MEASURE_SECONDS = 10.0
 """How often the ends of the partitions are asked for, and whether their topics are still the same."""
 REMEASURE_SECONDS = 1.0
 """The same while some are not known."""
+SUM_UP_SECONDS = 1.0
+"""How often it is asked whether what came again has to be told."""
 CLOSE_SECONDS = 10.0
 
 log = structlog.get_logger()
@@ -74,7 +77,8 @@ class App:
         refuse_unknown(settings.kafka, settings.dead_letter)
         write_debug(settings.kafka, settings.dead_letter)
         self._settings = settings
-        self._telemetry = Telemetry(settings.destination.name)
+        self._metrics = ProcessMetrics(settings.destination.name)
+        self._log_lines = LogLines()
         self._admission = Admission(settings.admission_policy())
         self._flow = Flow(settings.flow_policy())
         self._client = Client(settings.destination, settings.delivery.max_in_flight, may_send=self._is_leased)
@@ -118,16 +122,15 @@ class App:
         self._group = Group(
             self._flow,
             Inquiry(self._settings.kafka),
-            self._telemetry.client_log,
+            self._facts,
             loop.time,
             self._is_leased,
-            self._facts.foreign,
             destination=self._settings.destination.name,
             is_classic=self._settings.kafka.group_protocol == "classic",
         )
         self._reading = Reading(self._pipeline.take)
         self.status = self._build_status(loop)
-        self._telemetry.watch(self.status.snapshot)
+        self._metrics.ask(self.status.snapshot)
         front = self._build_front()
         self.admin_port = await front.open()
         rooms.push_async_callback(front.close)
@@ -135,7 +138,7 @@ class App:
         rooms.push_async_callback(self._leave)
         self._pipeline.start()
         rooms.push_async_callback(self._drain)
-        for work in (self._measure(), self._group.watch(), self._retention.watch()):
+        for work in (self._measure(), self._sum_up(), self._group.watch(), self._retention.watch()):
             rooms.callback(begin(work, self._fail).cancel)
         self._say_started()
 
@@ -169,7 +172,7 @@ class App:
         delivery = settings.delivery
         self._preparation = Preparation(settings.request_policy(), settings.filter_policy())
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
-        self._facts = Broadcast(self._telemetry, self._live)
+        self._facts = Broadcast(self._metrics, self._log_lines, self._live)
         return assemble(
             Policies(
                 retry=settings.retry_policy(),
@@ -207,7 +210,7 @@ class App:
             reading=self._reading,
             consumer=self._consumer,
             producer=self._producer,
-            telemetry=self._telemetry,
+            process_metrics=self._metrics,
             live_events=self._live,
         )
 
@@ -232,6 +235,11 @@ class App:
             self.status.measured(found, await ends.high(found))
             is_complete = bool(found) and found.keys() >= self._flow.assignment()
             await asyncio.sleep(MEASURE_SECONDS if is_complete else REMEASURE_SECONDS)
+
+    async def _sum_up(self) -> None:
+        while True:
+            self._log_lines.sum_up()
+            await asyncio.sleep(SUM_UP_SECONDS)
 
     def _is_leased(self) -> bool:
         return self._admission.lease(self._loop.time()) > 0

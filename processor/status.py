@@ -17,7 +17,7 @@ from processor.kafka.consumer import Consumer
 from processor.kafka.producer import Producer
 from processor.model import About, Partition, Report
 from processor.telemetry.live_events import Live
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.metrics import ProcessMetrics
 from processor.telemetry.snapshot import Snapshot
 from processor.telemetry.unreadable import Reading
 from processor.telemetry.watch import Batch, Filter
@@ -42,7 +42,7 @@ class Status:
     reading: Reading
     consumer: Consumer
     producer: Producer
-    telemetry: Telemetry
+    process_metrics: ProcessMetrics
     live_events: Live
     is_draining: bool = False
     _ends: Mapping[Partition, int] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Status:
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """All metrics in the format that `accept` prefers."""
-        return self.telemetry.exposition(accept)
+        return self.process_metrics.exposition(accept)
 
     def liveness(self) -> Report:
         """Whether the loop, which answers this, and the poll thread go round; a dead endpoint is no fault."""

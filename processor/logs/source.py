@@ -26,8 +26,8 @@ class SourceLog:
         self._told_at: dict[Refusal, float] = {}
         self._headless: set[Partition] = set()
 
-    def answered(self, errors: Mapping[Partition, str | None], now: float) -> Counter[str]:
-        """A commit was answered; returns how many partitions of each topic were refused."""
+    def answered(self, errors: Mapping[Partition, str | None], now: float) -> None:
+        """A commit was answered: None, or what went wrong, for each partition."""
         refused = Counter((partition.topic, error) for partition, error in errors.items() if error)
         for (topic, error), partitions in refused.items():
             if now - self._told_at.get((topic, error), -TELL_AGAIN_SECONDS) >= TELL_AGAIN_SECONDS:
@@ -35,7 +35,6 @@ class SourceLog:
                 log.warning("commit failed", topic=topic, error=error, partitions=partitions)
         if self._told_at and not refused:
             self._over({partition.topic for partition in errors})
-        return Counter(partition.topic for partition, error in errors.items() if error)
 
     def made_anew(self, topic: str, partitions: int) -> None:
         """So many partitions belong to another topic of the same name."""

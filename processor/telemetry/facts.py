@@ -7,7 +7,7 @@ what passes without a failure is heard by those who look on only while there are
 Listeners are given values, which hold nothing of what goes on. They raise nothing, and tell nothing back.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from processor.core.age import Age
@@ -37,7 +37,7 @@ class Facts:
     def missed(self, partition: Partition, first: int, end: int, /) -> None:
         """Records from `first` to before `end` were deleted before they were read."""
 
-    def headless(self, records: Iterable[Record], /) -> None:
+    def headless(self, records: Collection[Record], /) -> None:
         """The headers of these records could not be read."""
 
     def dropped_headers(self, count: int, /) -> None:
@@ -81,6 +81,12 @@ class Facts:
         """The endpoint is `open`: left alone but for probes; `half_open`; or `closed`: as it should be."""
 
     # Of the group
+
+    def membership_unproven(self, why: str, /) -> None:
+        """That we are a member of the group has not been proven for some time."""
+
+    def membership_proven(self) -> None:
+        """It is again, after it was told that it is not."""
 
     def rebalanced(self, kind: str, partitions: Collection[Partition], /) -> None:
         """Partitions were `assigned`, `revoked` or `lost`."""

@@ -1,4 +1,4 @@
-"""What the operator sees: every metric this process exposes, and the log lines that go with facts.
+"""Metrics of one process: moved by facts, exposed to whoever scrapes.
 
 Labels are bounded: words of closed sets, assigned partitions, status classes. What can be asked of
 the running process (`Snapshot`) is asked when somebody scrapes, and costs nothing otherwise.
@@ -6,10 +6,8 @@ the running process (`Snapshot`) is asked when somebody scrapes, and costs nothi
 
 import platform
 import time
-from collections import Counter as Collected
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
@@ -19,9 +17,6 @@ from processor.core.dead_letter import Failure
 from processor.core.pace.circuit import State
 from processor.errors import TransportError, WriteError
 from processor.logs import output
-from processor.logs.client import ClientLog
-from processor.logs.quota import Quota
-from processor.logs.source import SourceLog
 from processor.model import Answer, Partition, Record, Request, Signal
 from processor.telemetry import definitions
 from processor.telemetry.collectors import (
@@ -35,30 +30,16 @@ from processor.telemetry.definitions import CounterDefinition, HistogramDefiniti
 from processor.telemetry.facts import Listener, Tried
 from processor.telemetry.snapshot import PartitionStatuses, Snapshot
 
-LINES_PER_SECOND = 10
-
-_FOR_THE_OPERATOR = ("blocked", "certificate")
-"""Reasons that no waiting mends."""
 _STATUS_CLASSES = {status: f"{status // 100}xx" for status in range(1000)}
-_CIRCUIT_LINES = {
-    State.OPEN: "the endpoint is down: only probes are sent, nothing is lost",
-    State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
-    State.CLOSED: "the endpoint is up",
-}
-
-log = structlog.get_logger()
 
 
-class Telemetry(Listener):
-    """The metrics of one destination."""
+class ProcessMetrics(Listener):
+    """Those of one destination. `now`: seconds since 1970."""
 
     def __init__(self, destination: str, now: Callable[[], float] = time.time) -> None:
         self.registry = CollectorRegistry()
         self._destination = destination
         self._now = now
-        self._quota = Quota(LINES_PER_SECOND)
-        self._source_log = SourceLog()
-        self.client_log = ClientLog(now)
         ProcessCollector(registry=self.registry)
         self._consumed = self._counter(definitions.RECORDS_CONSUMED)
         self._missed = self._counter(definitions.RECORDS_MISSED)
@@ -110,21 +91,16 @@ class Telemetry(Listener):
     def missed(self, partition: Partition, first: int, end: int) -> None:
         """Records were deleted before they were read."""
         self._missed.labels(self._destination, partition.topic).inc(end - first)
-        log.error(
-            "records were deleted before they were read", partition=str(partition), first=first, end=end
-        )
 
-    def headless(self, records: Iterable[Record]) -> None:
-        """The headers of these records could not be read; told once a partition."""
+    def headless(self, records: Collection[Record]) -> None:
+        """The headers of these records could not be read."""
         for record in records:
             self._headless.labels(self._destination, record.partition.topic).inc()
-            self._source_log.headless(record)
 
     def made_anew(self, partitions: Collection[Partition]) -> None:
         """The topics of these are others than before: they begin at the start."""
-        for topic, count in sorted(Collected(partition.topic for partition in partitions).items()):
-            self._made_anew.labels(self._destination, topic).inc(count)
-            self._source_log.made_anew(topic, count)
+        for partition in sorted(partitions):
+            self._made_anew.labels(self._destination, partition.topic).inc()
 
     def attempted(self, answer: Answer, seconds: float) -> None:
         """A request was answered, or was not, after so long."""
@@ -132,21 +108,9 @@ class Telemetry(Listener):
         self._attempts.counts[result] += 1
         self._request_seconds.observe(seconds)
 
-    def retried(self, tried: Tried, answer: Answer, after: float) -> None:
+    def retried(self, _tried: Tried, _answer: Answer, _after: float) -> None:
         """An attempt will be followed by another."""
-        record = tried.record
         self._retries.labels(self._destination).inc()
-        if isinstance(answer, TransportError) and answer.reason in _FOR_THE_OPERATOR:
-            self._warn("no request can be sent until this is mended", record, message=str(answer))
-            return
-        result = answer.reason if isinstance(answer, TransportError) else answer.status
-        log.debug(
-            "attempt failed",
-            **_where(record),
-            result=result,
-            attempts=tried.attempts,
-            retry_in=round(after, 3),
-        )
 
     def delivered(
         self, _record: Record, _request: Request | None, _attempts: int, _at: float, _answer: Answer, age: Age
@@ -163,41 +127,22 @@ class Telemetry(Listener):
         self._outcomes.counts["skipped"] += 1
         self._skipped.labels(self._destination, reason).inc()
 
-    def dead_lettered(self, record: Record, failure: Failure, *, is_whole: bool) -> None:
-        """A dead letter was acknowledged; not `is_whole`: without the record's value and headers."""
+    def dead_lettered(self, _record: Record, failure: Failure, **_: bool) -> None:
+        """A dead letter was acknowledged."""
         self._outcomes.counts["dead_lettered"] += 1
         self._dead_letters.labels(self._destination, failure.code).inc()
-        what = "dead letter written" if is_whole else "dead letter written without the record's value"
-        self._warn(what, record, code=failure.code, message=failure.message, attempts=failure.attempts)
 
-    def blocked(self, record: Record, _failure: Failure, error: WriteError) -> None:
+    def blocked(self, _record: Record, _failure: Failure, error: WriteError) -> None:
         """A dead letter could not be written."""
         self._write_failures.labels(self._destination, error.reason).inc()
-        self._warn(
-            "dead letter cannot be written, will be tried again",
-            record,
-            reason=error.reason,
-            message=error.message,
-        )
 
-    def withheld(self, tried: Tried, failure: Failure, _answer: Answer | None, *, is_first: bool) -> None:
-        """A failure became no dead letter, and the record waits; the first of many is said."""
+    def withheld(self, _tried: Tried, failure: Failure, _answer: Answer | None, **_: bool) -> None:
+        """A failure became no dead letter, and the record waits."""
         self._withheld.labels(self._destination, failure.code).inc()
-        if is_first:
-            log.warning(
-                "too many events would be dead letters: they are held, nothing is lost",
-                **_where(tried.record),
-                code=failure.code,
-                message=failure.message,
-                remedy=f"mend the topic or the endpoint, or say dead_letter.always: [{failure.code}]",
-            )
 
-    def circuit_changed(self, state: State, reason: Signal, answer: Answer) -> None:
-        """The endpoint is `open`: left alone but for probes; `half_open`; or `closed`: as it should be."""
+    def circuit_changed(self, state: State, reason: Signal, _answer: Answer) -> None:
+        """The circuit stands in another state."""
         self._circuit_changes.labels(self._destination, state.value, reason.value).inc()
-        told = str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
-        write = log.warning if state is State.OPEN else log.info
-        write(_CIRCUIT_LINES[state], circuit=state.value, reason=reason.value, last_answer=told)
 
     def dropped_headers(self, count: int) -> None:
         """Headers of an event were left out."""
@@ -209,27 +154,20 @@ class Telemetry(Listener):
 
     def committed(self, errors: Mapping[Partition, str | None]) -> None:
         """The broker answered a commit: None, or what went wrong, for each partition."""
-        for error in errors.values():
+        for partition, error in errors.items():
             self._commits.labels(self._destination, "failed" if error else "acknowledged").inc()
-        for topic, partitions in self._source_log.answered(errors, self._now()).items():
-            self._commit_errors.labels(self._destination, topic).inc(partitions)
+            if error:
+                self._commit_errors.labels(self._destination, partition.topic).inc()
         if None in errors.values():
             self._last_commit.labels(self._destination).set(self._now())
 
-    def metadata_refused(self, length: int, limit: int) -> None:
-        """The broker refused commit metadata of that length; this is the limit from now on."""
+    def metadata_refused(self, _length: int, _limit: int) -> None:
+        """The broker refused commit metadata for its length."""
         self._metadata_refusals.labels(self._destination).inc()
-        log.warning(
-            "the broker takes less commit metadata: what finished out of order is remembered in part",
-            refused=length,
-            limit=limit,
-            remedy="raise the brokers' offset.metadata.max.bytes, or lower kafka.max_metadata_bytes",
-        )
 
-    def commit_unanswered(self, seconds: float) -> None:
-        """The broker did not answer a commit for so long."""
+    def commit_unanswered(self, _seconds: float) -> None:
+        """The broker did not answer a commit."""
         self._commits.labels(self._destination, "unanswered").inc()
-        log.warning("commit was not answered", seconds=seconds)
 
     def rebalanced(self, kind: str, partitions: Collection[Partition]) -> None:
         """Partitions were `assigned`, `revoked` or `lost`."""
@@ -238,21 +176,18 @@ class Telemetry(Listener):
             self._made_anew.labels(self._destination, topic)
             self._headless.labels(self._destination, topic)
         self._rebalances.labels(self._destination, kind).inc()
-        log.info("rebalanced", kind=kind, partitions=[str(partition) for partition in sorted(partitions)])
 
-    def troubled(self, error: str, message: str, topic: str | None = None) -> None:
-        """The Kafka client reported something: the first of a kind is told, the rest is summed up."""
+    def troubled(self, error: str, _message: str, _topic: str | None = None) -> None:
+        """A Kafka client reported something."""
         self._errors.labels(self._destination, error).inc()
-        self.client_log.troubled(error, message, topic)
 
-    def foreign(self, destination: str, partitions: int) -> None:
+    def foreign(self, _destination: str, partitions: int) -> None:
         """Another destination has committed the positions of partitions that were assigned to us."""
         self._foreign.labels(self._destination).inc(partitions)
-        self.client_log.foreign(destination, partitions)
 
     # Pages
 
-    def watch(self, snapshot: Callable[[], Snapshot]) -> None:
+    def ask(self, snapshot: Callable[[], Snapshot]) -> None:
         """Ask `snapshot` at every scrape."""
         self.registry.register(PartitionStatuses(self._destination, snapshot, self._now))
 
@@ -273,11 +208,3 @@ class Telemetry(Listener):
 
     def _unlocked_histogram(self, definition: HistogramDefinition) -> UnlockedHistogram:
         return UnlockedHistogram(definition, self._destination, self.registry)
-
-    def _warn(self, event: str, record: Record, **facts: object) -> None:
-        if self._quota.allows(self._now()):
-            log.warning(event, **_where(record), **facts)
-
-
-def _where(record: Record) -> dict[str, object]:
-    return {"partition": str(record.partition), "offset": record.offset}

@@ -1,7 +1,7 @@
 """How we stand in the group: whether we are a member, which topics cannot be read, what was lost.
 
 Promises:
-- a membership that is not proven is told: by `fault`, and by a line once it lasts;
+- a membership that is not proven is told: by `fault`, and as a fact once it lasts;
 - another destination that commits in our group is told;
 - how partitions stood that were taken for lost is kept until we are given others, so that what waits in
   them is still shown while nobody can ask.
@@ -17,8 +17,8 @@ from processor.core.group.membership import Membership
 from processor.core.progress import offset_codec
 from processor.core.progress.assignment import PartitionStatus
 from processor.core.progress.flow import Flow
-from processor.logs.client import ClientLog
 from processor.model import Assigned, Lost, MemberState, Partition, Position, SourceEvent
+from processor.telemetry.facts import Facts
 
 TICK_SECONDS = 1.0
 ASK_SECONDS = 5.0
@@ -45,22 +45,19 @@ class Group:
         self,
         flow: Flow,
         inquiry: Inquiring,
-        log: ClientLog,
+        facts: Facts,
         now: Callable[[], float],
         is_leased: Callable[[], bool],
-        foreign: Callable[[str, int], None],
         *,
         destination: str,
         is_classic: bool,
     ) -> None:
-        """`foreign` is told which other destination has committed how many of the partitions assigned."""
         self._flow = flow
         self._inquiry = inquiry
-        self._log = log
+        self._facts = facts
         self._now = now
         self._is_leased = is_leased
         self._is_classic = is_classic
-        self._foreign = foreign
         self._own = destination
         self._membership = Membership()
         self._denied = Denied()
@@ -106,7 +103,7 @@ class Group:
     def _look_for_others(self, positions: Iterable[Position | None]) -> None:
         named = (offset_codec.read(*position).marks.destination for position in positions if position)
         for name, partitions in Counter(name for name in named if name not in (None, self._own)).items():
-            self._foreign(str(name), partitions)
+            self._facts.foreign(str(name), partitions)
 
     async def watch(self) -> None:
         """Ask and tell, for ever."""
@@ -120,7 +117,6 @@ class Group:
     async def _keep_telling(self) -> None:
         while True:
             self._tell()
-            self._log.sum_up()
             await asyncio.sleep(TICK_SECONDS)
 
     async def _ask(self) -> None:
@@ -138,7 +134,7 @@ class Group:
         fault, now = self.fault(), self._now()
         if fault is None:
             if self._has_told:
-                self._log.membership_proven()
+                self._facts.membership_proven()
             self._faulty_since, self._has_told = None, False
             return
         self._faulty_since = now if self._faulty_since is None else self._faulty_since
@@ -147,4 +143,4 @@ class Group:
             self._membership.hint = PROTOCOL_MAY_BE_OFF
         if not self._has_told and (lasts or self._membership.hint):
             self._has_told = True
-            self._log.membership_unproven(self.fault() or "")
+            self._facts.membership_unproven(self.fault() or "")

@@ -20,7 +20,7 @@ from processor.kafka import producer
 from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.producer import Producer
 from processor.model import DeadLetter, Record
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.metrics import ProcessMetrics
 from processor.traffic.undelivered.dead_letters import DeadLetters, Letters
 from tests.support.builders import record
 from tests.support.fakes import FakeDeadLetters, VirtualClock
@@ -334,13 +334,13 @@ async def test_a_letter_that_can_never_be_written_is_held_or_by_setting_written_
     broker.create_topic(topic, config=config)
     rig = RealRig(broker.bootstrap_servers, topic, max_message_bytes=ours)
     for may_reduce in (False, True):
-        telemetry, ends = Telemetry("test"), list[str]()
+        metrics, ends = ProcessMetrics("test"), list[str]()
         letters = Letters(
             DeadLetterPolicy("crm", "g", "1", may_reduce=may_reduce),
             rig.writer,
             asyncio.get_running_loop(),
             lambda: 0.5,
-            telemetry,
+            metrics,
         )
         letter = letters.write(
             subject, FAILURE, partial(ends.append, "written"), partial(ends.append, "held")
@@ -350,7 +350,7 @@ async def test_a_letter_that_can_never_be_written_is_held_or_by_setting_written_
                 await rig.work()
         letter.give_up()
         assert ends == ["written" if may_reduce else "held"]
-        failed = telemetry.registry.get_sample_value(
+        failed = metrics.registry.get_sample_value(
             "webhook_processor_dead_letter_write_failures_total", {"destination": "test", "reason": reason}
         )
         assert (failed or 0) == (not may_reduce)
@@ -382,9 +382,9 @@ async def test_letters_whose_times_the_topic_does_not_take_are_written_at_once_a
     bounds = dict.fromkeys(("before", "after"), "3600000")
     broker.create_topic(topic, config={f"message.timestamp.{name}.max.ms": ms for name, ms in bounds.items()})
     rig = RealRig(broker.bootstrap_servers, topic)
-    telemetry, ends = Telemetry("test"), list[str]()
+    metrics, ends = ProcessMetrics("test"), list[str]()
     letters = Letters(
-        DeadLetterPolicy("crm", "g", "1"), rig.writer, asyncio.get_running_loop(), lambda: 0.5, telemetry
+        DeadLetterPolicy("crm", "g", "1"), rig.writer, asyncio.get_running_loop(), lambda: 0.5, metrics
     )
     times = [now, now + 2 * DAY, now - 1, now - 2 * DAY, now - 2]
     for n, at in enumerate(times):
@@ -398,7 +398,7 @@ async def test_letters_whose_times_the_topic_does_not_take_are_written_at_once_a
     found = {int(dict(each.headers())[OFFSET]): each.timestamp()[1] / 1000 for each in broker.read_all(topic)}
     assert [abs(found[n] - at) < 0.002 for n, at in enumerate(times)] == [True, False, True, False, True]
     assert all(abs(at - now) < 3600 for at in found.values())
-    told = telemetry.registry.get_sample_value(
+    told = metrics.registry.get_sample_value(
         "webhook_processor_source_errors_total", {"destination": "test", "error": "dead_letter_time"}
     )
     assert told == 2

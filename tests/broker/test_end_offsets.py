@@ -156,4 +156,4 @@ async def test_a_process_shows_what_an_open_transaction_keeps_from_it_and_for_ho
 def of_partition(app: App, topic: str, name: str) -> float | None:
     """What a process shows of the topic's only partition."""
     labels = {"destination": "webhook", "topic": topic, "partition": "0"}
-    return app._telemetry.registry.get_sample_value(f"webhook_processor_{name}", labels)
+    return app._metrics.registry.get_sample_value(f"webhook_processor_{name}", labels)

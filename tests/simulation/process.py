@@ -14,7 +14,8 @@ from processor.core.request.transform import RequestPolicy
 from processor.model import Position, Record
 from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.log_lines import LogLines
+from processor.telemetry.metrics import ProcessMetrics
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS
 from processor.traffic.preparation import Preparation
@@ -115,7 +116,8 @@ class Process:
                 flow=self.flow,
                 admission=self.admission,
                 facts=Broadcast(
-                    Telemetry("simulated", self.wall_clock),
+                    ProcessMetrics("simulated", self.wall_clock),
+                    LogLines(self.wall_clock),
                     Live(DisclosurePolicy(), self.loop.time, self.wall_clock),
                 ),
             ),

@@ -10,7 +10,8 @@ from processor.core.disclosure import DisclosurePolicy
 from processor.model import Answer, Record, Request
 from processor.telemetry.facts import ALL, PASSING, Broadcast, Facts, Listener
 from processor.telemetry.live_events import IDLE_SECONDS, Live
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.log_lines import LogLines
+from processor.telemetry.metrics import ProcessMetrics
 from processor.telemetry.watch import Filter
 from tests.support.builders import record, response
 from tests.support.fakes import VirtualClock
@@ -94,12 +95,12 @@ def test_what_passes_is_heard_by_those_who_look_on_only_while_they_do() -> None:
 
 
 def test_a_delivery_that_nobody_looks_at_is_told_to_the_metrics_and_by_no_detour() -> None:
-    clock, telemetry = VirtualClock(), Telemetry("crm")
+    clock, metrics = VirtualClock(), ProcessMetrics("crm")
     live = a_live(clock)
-    facts = Broadcast(telemetry, live)
+    facts = Broadcast(metrics, LogLines(), live)
     for _ in range(2):
         for fact in PASSING:
-            assert getattr(facts, fact) == getattr(telemetry, fact)
+            assert getattr(facts, fact) == getattr(metrics, fact)
         live.look("somebody", Filter())
         facts.delivered(*DELIVERED)
         facts.skipped(record(), "tombstone")
@@ -108,25 +109,27 @@ def test_a_delivery_that_nobody_looks_at_is_told_to_the_metrics_and_by_no_detour
             "skipped",
         ]
         live.unsubscribe("somebody")
-    count = telemetry.registry.get_sample_value
+    count = metrics.registry.get_sample_value
     labels = {"destination": "crm", "outcome": "delivered"}
     assert count("webhook_processor_deliveries_total", labels) == 2
 
 
 def test_who_falls_silent_is_told_no_more_from_the_next_fact_on() -> None:
-    clock, telemetry = VirtualClock(), Telemetry("crm")
+    clock, metrics = VirtualClock(), ProcessMetrics("crm")
     live = a_live(clock)
-    facts = Broadcast(live, telemetry)
+    facts = Broadcast(live, metrics)
     live.look("somebody", Filter())
     clock.advance(IDLE_SECONDS + 1)
     facts.skipped(record(), "tombstone")
-    assert facts.skipped == telemetry.skipped
-    count = telemetry.registry.get_sample_value
+    assert facts.skipped == metrics.skipped
+    count = metrics.registry.get_sample_value
     labels = {"destination": "crm", "reason": "tombstone"}
     assert count("webhook_processor_records_skipped_total", labels) == 1
 
 
 @pytest.mark.parametrize("fact", ALL)
 def test_every_fact_is_heard_by_somebody(fact: str) -> None:
-    hearing = [kind for kind in (Telemetry, Live) if getattr(kind, fact) is not getattr(Facts, fact)]
+    hearing = [
+        kind for kind in (ProcessMetrics, LogLines, Live) if getattr(kind, fact) is not getattr(Facts, fact)
+    ]
     assert hearing

@@ -1,7 +1,4 @@
-"""Every fact moves its metric, every scrape asks how the process stands, and no label grows with the data.
-
-Log lines say where a record stood, never what it held, and a flood of failures is no flood of lines.
-"""
+"""Every fact moves its metric, every scrape asks how the process stands, and no label grows with the data."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -11,7 +8,6 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
-from structlog.testing import capture_logs
 
 from processor.core.age import Age, Unknown
 from processor.core.dead_letter import Failure, of_event
@@ -20,9 +16,9 @@ from processor.core.pace.circuit import State
 from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.errors import EventError, TransportError, WriteError
-from processor.model import Partition, Position, Record, Signal
+from processor.model import Position, Record, Signal
 from processor.telemetry.facts import Tried
-from processor.telemetry.metrics import LINES_PER_SECOND, Telemetry
+from processor.telemetry.metrics import ProcessMetrics
 from tests.support.builders import FIRST, SECOND, THIRD, assigned, record, records, response, snapshot
 
 PREFIX = "webhook_processor_"
@@ -40,7 +36,6 @@ LABELS = {
     "topic",
     "version",
 }
-PAYLOAD = "personal-data-of-somebody"
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 
 Series = dict[tuple[str, ...], float]
@@ -56,9 +51,9 @@ class Clock:
         return self.now
 
 
-def series(telemetry: Telemetry) -> Series:
+def series(metrics: ProcessMetrics) -> Series:
     """Samples by short name and label values, sorted by label, the destination left out."""
-    text, _ = telemetry.exposition("")
+    text, _ = metrics.exposition("")
     return {
         (
             sample.name.removeprefix(PREFIX),
@@ -69,13 +64,13 @@ def series(telemetry: Telemetry) -> Series:
     }
 
 
-def moved(telemetry: Telemetry, fact: Callable[[], None]) -> Series:
+def moved(metrics: ProcessMetrics, fact: Callable[[], None]) -> Series:
     """What a fact adds, histogram buckets and creation times left out."""
-    before = series(telemetry)
+    before = series(metrics)
     fact()
     return {
         key: value - before.get(key, 0.0)
-        for key, value in series(telemetry).items()
+        for key, value in series(metrics).items()
         if value != before.get(key, 0.0)
         and not key[0].endswith(("_bucket", "_created"))
         and not key[0].startswith("process_")
@@ -84,9 +79,9 @@ def moved(telemetry: Telemetry, fact: Callable[[], None]) -> Series:
 
 def watched(now: Callable[[], float] = time, **more: Any) -> Series:
     """What is scraped from a process that stands so."""
-    telemetry = Telemetry("crm", now)
-    telemetry.watch(lambda: snapshot(**more))
-    return series(telemetry)
+    metrics = ProcessMetrics("crm", now)
+    metrics.ask(lambda: snapshot(**more))
+    return series(metrics)
 
 
 def tried(one: Record) -> Tried:
@@ -94,14 +89,14 @@ def tried(one: Record) -> Tried:
     return Tried(one, None, 1, 0.0)
 
 
-def delivered(telemetry: Telemetry, age: Age) -> None:
+def delivered(metrics: ProcessMetrics, age: Age) -> None:
     """A record of this age was."""
-    telemetry.delivered(record(), None, 1, 0.0, response(), age)
+    metrics.delivered(record(), None, 1, 0.0, response(), age)
 
 
 FAILURE = Failure("refused", "the endpoint answered 400", "DELIVERY", "x", attempts=3)
 
-FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
+FACTS: list[tuple[Callable[[ProcessMetrics], None], Series]] = [
     (
         lambda t: t.consumed({"a": 3, "b": 2}),
         {("records_consumed_total", "a"): 3, ("records_consumed_total", "b"): 2},
@@ -190,19 +185,20 @@ FACTS: list[tuple[Callable[[Telemetry], None], Series]] = [
 
 
 @pytest.mark.parametrize(("fact", "expected"), FACTS)
-def test_a_fact_moves_its_metrics_and_no_others(fact: Callable[[Telemetry], None], expected: Series) -> None:
-    telemetry = Telemetry("crm", Clock())
-    with capture_logs():
-        assert moved(telemetry, lambda: fact(telemetry)) == expected
-        again = {key: value for key, value in expected.items() if not key[0].startswith("last_commit")}
-        assert moved(telemetry, lambda: fact(telemetry)) == again
+def test_a_fact_moves_its_metrics_and_no_others(
+    fact: Callable[[ProcessMetrics], None], expected: Series
+) -> None:
+    metrics = ProcessMetrics("crm", Clock())
+    assert moved(metrics, lambda: fact(metrics)) == expected
+    again = {key: value for key, value in expected.items() if not key[0].startswith("last_commit")}
+    assert moved(metrics, lambda: fact(metrics)) == again
 
 
 def test_seconds_are_counted_in_the_bucket_they_belong_to() -> None:
-    telemetry = Telemetry("crm", Clock())
-    telemetry.attempted(response(), 0.3)
-    delivered(telemetry, 20)
-    found = series(telemetry)
+    metrics = ProcessMetrics("crm", Clock())
+    metrics.attempted(response(), 0.3)
+    delivered(metrics, 20)
+    found = series(metrics)
     assert found["request_duration_seconds_bucket", "0.25"] == 0
     assert found["request_duration_seconds_bucket", "0.5"] == 1
     assert found["end_to_end_latency_seconds_bucket", "10.0"] == 0
@@ -259,30 +255,11 @@ def test_the_circuit_stands_in_one_state(state: State) -> None:
     }
 
 
-@pytest.mark.parametrize("reason", ["certificate", "blocked"])
-def test_what_only_the_operator_can_mend_is_said_loudly(reason: str) -> None:
-    with capture_logs() as lines:
-        Telemetry("crm", Clock()).retried(tried(record()), TransportError(reason, "h has none"), 0.5)
-    (line,) = lines
-    assert (line["log_level"], line["message"]) == ("warning", f"{reason}: h has none")
-
-
-@pytest.mark.parametrize(
-    ("state", "level"), [(State.OPEN, "warning"), (State.HALF_OPEN, "info"), (State.CLOSED, "info")]
-)
-def test_a_change_of_the_circuit_is_one_line_that_says_why(state: State, level: str) -> None:
-    with capture_logs() as lines:
-        Telemetry("crm", Clock()).circuit_changed(state, Signal.UNREACHABLE, TransportError("dns", "no h"))
-    (line,) = lines
-    assert (line["log_level"], line["circuit"], line["reason"]) == (level, state.value, "unreachable")
-    assert line["last_answer"] == "dns: no h"
-
-
 def test_every_scrape_asks_anew() -> None:
-    telemetry = Telemetry("crm", Clock())
+    metrics = ProcessMetrics("crm", Clock())
     counts = iter(range(10))
-    telemetry.watch(lambda: snapshot(in_flight=next(counts)))
-    first, second = (series(telemetry)["in_flight",] for _ in range(2))
+    metrics.ask(lambda: snapshot(in_flight=next(counts)))
+    first, second = (series(metrics)["in_flight",] for _ in range(2))
     assert second == first + 1
 
 
@@ -445,57 +422,56 @@ def test_of_each_partition_it_is_shown_whether_it_can_be_read() -> None:
 
 def test_partitions_that_went_are_not_shown_any_more() -> None:
     flow = Flow(FlowPolicy())
-    telemetry = Telemetry("crm", Clock())
-    telemetry.watch(lambda: snapshot(ends={FIRST: 9, SECOND: 9}, standings=list(flow.standings())))
+    metrics = ProcessMetrics("crm", Clock())
+    metrics.ask(lambda: snapshot(ends={FIRST: 9, SECOND: 9}, standings=list(flow.standings())))
     flow.assigned(assigned(FIRST, SECOND))
     flow.received([record(0), record(0, partition=SECOND)])
-    assert {key[1] for key in series(telemetry) if key[0] == "lag_records"} == {"0", "1"}
+    assert {key[1] for key in series(metrics) if key[0] == "lag_records"} == {"0", "1"}
     flow.released([FIRST])
-    assert {key[1] for key in series(telemetry) if key[0] == "lag_records"} == {"1"}
+    assert {key[1] for key in series(metrics) if key[0] == "lag_records"} == {"1"}
 
 
 # The format
 
 
-def everything(telemetry: Telemetry, seeds: Iterable[int] = (1,)) -> None:
+def everything(metrics: ProcessMetrics, seeds: Iterable[int] = (1,)) -> None:
     """Every fact, with data that differs from seed to seed."""
     for seed in seeds:
         one = record(seed, b"%d" % seed, b"{%d}" % seed, headers=((f"h{seed}", b"v"),), timestamp=seed)
-        telemetry.consumed({"events": seed})
-        telemetry.attempted(response(200 + seed % 400, body=b"%d" % seed), seed / 100)
-        telemetry.attempted(TransportError("reset", f"message {seed}"), seed)
-        telemetry.retried(tried(one), response(500 + seed % 100), seed)
-        delivered(telemetry, seed)
-        telemetry.headless([one])
-        telemetry.skipped(one, "tombstone")
-        telemetry.dead_lettered(one, of_event(EventError("invalid_url", f"message {seed}")), is_whole=True)
-        telemetry.blocked(one, FAILURE, WriteError("broker", f"message {seed}"))
-        telemetry.dropped_headers(seed)
-        telemetry.came_late()
-        telemetry.withheld(tried(one), FAILURE, None, is_first=False)
-        telemetry.missed(FIRST, seed, seed + 1)
-        telemetry.circuit_changed(State.OPEN, Signal.NO_ANSWER, response(503))
-        telemetry.committed({FIRST: None, SECOND: f"error {seed}"})
-        telemetry.commit_unanswered(seed)
-        telemetry.rebalanced("assigned", [FIRST._replace(number=seed)])
-        telemetry.troubled("_TRANSPORT", f"message {seed}")
-        telemetry.foreign("erp", seed)
+        metrics.consumed({"events": seed})
+        metrics.attempted(response(200 + seed % 400, body=b"%d" % seed), seed / 100)
+        metrics.attempted(TransportError("reset", f"message {seed}"), seed)
+        metrics.retried(tried(one), response(500 + seed % 100), seed)
+        delivered(metrics, seed)
+        metrics.headless([one])
+        metrics.skipped(one, "tombstone")
+        metrics.dead_lettered(one, of_event(EventError("invalid_url", f"message {seed}")), is_whole=True)
+        metrics.blocked(one, FAILURE, WriteError("broker", f"message {seed}"))
+        metrics.dropped_headers(seed)
+        metrics.came_late()
+        metrics.withheld(tried(one), FAILURE, None, is_first=False)
+        metrics.missed(FIRST, seed, seed + 1)
+        metrics.circuit_changed(State.OPEN, Signal.NO_ANSWER, response(503))
+        metrics.committed({FIRST: None, SECOND: f"error {seed}"})
+        metrics.commit_unanswered(seed)
+        metrics.rebalanced("assigned", [FIRST._replace(number=seed)])
+        metrics.troubled("_TRANSPORT", f"message {seed}")
+        metrics.foreign("erp", seed)
 
 
-def busy() -> Telemetry:
+def busy() -> ProcessMetrics:
     """Metrics of which each has a sample."""
     flow = Flow(FlowPolicy())
     flow.assigned(assigned(FIRST, committed=Position(0)))
     flow.received([record(0)])
-    telemetry = Telemetry("crm", Clock())
-    telemetry.watch(
+    metrics = ProcessMetrics("crm", Clock())
+    metrics.ask(
         lambda: snapshot(
             held={FIRST: Hold.BYTES}, ends={FIRST: 9}, high={FIRST: 9}, standings=list(flow.standings())
         )
     )
-    with capture_logs():
-        everything(telemetry)
-    return telemetry
+    everything(metrics)
+    return metrics
 
 
 @pytest.mark.parametrize(
@@ -536,27 +512,26 @@ def test_names_tell_the_unit() -> None:
 
 
 def test_series_do_not_grow_with_the_data() -> None:
-    telemetry = busy()
-    with capture_logs():
-        everything(telemetry, range(400))
-        count = len(series(telemetry))
-        everything(telemetry, range(400, 2_000))
-    assert len(series(telemetry)) == count
-    assert {key[1] for key in series(telemetry) if key[0] == "attempts_total"} == {
+    metrics = busy()
+    everything(metrics, range(400))
+    count = len(series(metrics))
+    everything(metrics, range(400, 2_000))
+    assert len(series(metrics)) == count
+    assert {key[1] for key in series(metrics) if key[0] == "attempts_total"} == {
         *("2xx", "3xx", "4xx", "5xx"),
         "reset",
     }
 
 
 def test_counters_without_labels_are_there_from_the_start() -> None:
-    found = series(Telemetry("crm"))
+    found = series(ProcessMetrics("crm"))
     assert [found[f"{name}_total",] for name in ("retries", "late_results", "event_headers_dropped")] == [
         0
     ] * 3
 
 
 def test_what_alerts_watch_for_growth_is_there_from_the_start() -> None:
-    found = series(Telemetry("crm"))
+    found = series(ProcessMetrics("crm"))
     for name, values in (
         ("deliveries_total", {"delivered", "skipped", "dead_lettered"}),
         ("commits_total", {"acknowledged", "failed", "unanswered"}),
@@ -566,118 +541,16 @@ def test_what_alerts_watch_for_growth_is_there_from_the_start() -> None:
 
 
 def test_what_is_missed_of_a_topic_is_counted_from_its_assignment_on() -> None:
-    telemetry = Telemetry("crm")
-    with capture_logs():
-        telemetry.rebalanced("assigned", [FIRST, SECOND])
-    assert series(telemetry)["records_missed_total", "events"] == 0
+    metrics = ProcessMetrics("crm")
+    metrics.rebalanced("assigned", [FIRST, SECOND])
+    assert series(metrics)["records_missed_total", "events"] == 0
 
 
 def test_two_processors_in_one_process_do_not_share_metrics() -> None:
-    first, second = Telemetry("crm"), Telemetry("crm")
+    first, second = ProcessMetrics("crm"), ProcessMetrics("crm")
     delivered(first, 1)
     assert series(second)["deliveries_total", "delivered"] == 0
 
 
 def test_the_metrics_of_the_process_itself_are_there() -> None:
-    assert ("process_resident_memory_bytes",) in series(Telemetry("crm"))
-
-
-# Log lines
-
-
-def private(offset: int = 7) -> Record:
-    """A record full of what may not be logged."""
-    data = PAYLOAD.encode()
-    return record(offset, data, data, headers=((PAYLOAD, data),))
-
-
-def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
-    telemetry = Telemetry("crm", Clock())
-    with capture_logs() as lines:
-        telemetry.retried(tried(private()), response(500, body=PAYLOAD.encode()), 0.12345)
-        failure = FAILURE._replace(response=response(400, body=PAYLOAD.encode()))
-        telemetry.dead_lettered(private(), failure, is_whole=True)
-        telemetry.blocked(private(), FAILURE, WriteError("broker", "no leader"))
-    assert PAYLOAD not in repr(lines)
-    assert all(line["partition"] == "events/0" and line["offset"] == 7 for line in lines)
-    assert lines[0] == {
-        "event": "attempt failed",
-        "log_level": "debug",
-        "partition": "events/0",
-        "offset": 7,
-        "result": 500,
-        "attempts": 1,
-        "retry_in": 0.123,
-    }
-    assert (lines[1]["code"], lines[1]["attempts"], lines[2]["reason"]) == ("refused", 3, "broker")
-
-
-def test_a_topic_whose_commits_are_refused_is_told_once_a_minute_and_when_it_is_over() -> None:
-    clock = Clock()
-    telemetry, other = Telemetry("crm", clock), Partition("other", 0)
-    refused = dict.fromkeys((FIRST, SECOND), "TOPIC_AUTHORIZATION_FAILED")
-    with capture_logs() as lines:
-        for _ in range(120):
-            telemetry.committed(refused)
-            telemetry.committed({other: None})
-            clock.now += 1
-        telemetry.committed({FIRST: None, SECOND: None})
-        telemetry.committed({FIRST: None, SECOND: None})
-    told = [(line["event"], line["topic"]) for line in lines]
-    assert told == [("commit failed", "events")] * 2 + [("commits are acknowledged again", "events")]
-    assert (lines[0]["error"], lines[0]["partitions"]) == ("TOPIC_AUTHORIZATION_FAILED", 2)
-
-
-def test_what_is_wrong_with_commits_and_brokers_is_said() -> None:
-    telemetry = Telemetry("crm", Clock())
-    with capture_logs() as lines:
-        telemetry.committed({FIRST: None, SECOND: "rebalance in progress"})
-        telemetry.commit_unanswered(30)
-        telemetry.rebalanced("lost", [SECOND, FIRST])
-        telemetry.troubled("_TRANSPORT", "broker down")
-    assert [(line["event"], line["log_level"]) for line in lines] == [
-        ("commit failed", "warning"),
-        ("commit was not answered", "warning"),
-        ("rebalanced", "info"),
-        ("kafka client", "warning"),
-    ]
-    assert (lines[0]["topic"], lines[0]["partitions"]) == ("events", 1)
-    assert lines[2]["partitions"] == ["events/0", "events/1"]
-
-
-def test_a_flood_of_failures_is_so_many_lines_a_second_and_counted_all_the_same() -> None:
-    clock = Clock()
-    telemetry = Telemetry("crm", clock)
-    with capture_logs() as lines:
-        for _ in range(100):
-            telemetry.dead_lettered(record(), FAILURE, is_whole=True)
-            telemetry.blocked(record(), FAILURE, WriteError("broker", "x"))
-        assert len(lines) == LINES_PER_SECOND
-        clock.now += 1
-        for _ in range(100):
-            telemetry.dead_lettered(record(), FAILURE, is_whole=True)
-        assert len(lines) == 2 * LINES_PER_SECOND
-    assert series(telemetry)["dead_letters_total", "refused"] == 200
-
-
-def test_what_the_kafka_client_reports_is_told_once_then_summed_up_and_all_of_it_counted() -> None:
-    clock = Clock()
-    telemetry = Telemetry("crm", clock)
-    with capture_logs() as lines:
-        for _ in range(100):
-            telemetry.troubled("_TRANSPORT", "refused")
-        telemetry.troubled("UNKNOWN_TOPIC_OR_PART", "not there", "orders")
-        telemetry.client_log.sum_up()
-        told = [(line["event"], line["error"], line.get("topic")) for line in lines]
-        assert told == [
-            ("kafka client", "_TRANSPORT", None),
-            ("kafka client", "UNKNOWN_TOPIC_OR_PART", "orders"),
-        ]
-        for _ in range(3):
-            clock.now += 60
-            telemetry.client_log.sum_up()
-    assert [(line["event"], line["times"], line["last"]) for line in lines[2:]] == [
-        ("kafka client: the same again", 99, "refused"),
-        ("kafka client: it is over", 100, "refused"),
-    ]
-    assert series(telemetry)["source_errors_total", "_TRANSPORT"] == 100
+    assert ("process_resident_memory_bytes",) in series(ProcessMetrics("crm"))

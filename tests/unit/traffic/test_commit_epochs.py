@@ -26,7 +26,7 @@ from processor.core.progress.lease import LeasePolicy
 from processor.kafka.partitions.committer import Committer, Errors
 from processor.kafka.partitions.start_positions import partition_of
 from processor.model import Assigned, Commit, Partition, Position
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.metrics import ProcessMetrics
 from processor.traffic.commits import Commits
 from tests.support.builders import FIRST, SECOND, record
 from tests.support.examples import examples
@@ -74,7 +74,7 @@ class CommitMachine(RuleBasedStateMachine):
             self.flow,
             self,
             self.clock,
-            Telemetry("test"),
+            ProcessMetrics("test"),
             leased=lambda _: None,
             answered=lambda _: None,
         )

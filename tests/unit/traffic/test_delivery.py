@@ -21,7 +21,8 @@ from processor.errors import TransportError, WriteError
 from processor.model import Assigned, Position, Record, Response
 from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.log_lines import LogLines
+from processor.telemetry.metrics import ProcessMetrics
 from processor.telemetry.watch import Filter
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.attempt import Run, Stage
@@ -72,7 +73,7 @@ class House:
         self.admission = Admission(
             admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
         )
-        self.telemetry = Telemetry("test")
+        self.metrics = ProcessMetrics("test")
         self.live = Live(DisclosurePolicy(), self.clock.time, lambda: self.clock.time() + 1e9)
         self.dispatch = assemble(
             Policies(
@@ -96,7 +97,7 @@ class House:
                 ),
                 flow=self.flow,
                 admission=self.admission,
-                facts=Broadcast(self.telemetry, self.live),
+                facts=Broadcast(self.metrics, LogLines(), self.live),
                 attempt_headers=attempt_headers,
             ),
         ).dispatch
@@ -130,7 +131,7 @@ class House:
 
     def count(self, name: str, **labels: str) -> float | None:
         """A metric's value."""
-        return self.telemetry.registry.get_sample_value(
+        return self.metrics.registry.get_sample_value(
             f"webhook_processor_{name}", {"destination": "test", **labels}
         )
 

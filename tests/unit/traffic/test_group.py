@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from processor.core.group.membership import LOST, UNACKNOWLEDGED
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.offset_codec import Marks, encode
-from processor.logs.client import ClientLog
 from processor.model import Assigned, Lost, MemberState, Position, Troubled
+from processor.telemetry.facts import Broadcast, Listener
+from processor.telemetry.log_lines import LogLines
 from processor.traffic.group import PROTOCOL_MAY_BE_OFF, Group
 from tests.support.builders import FIRST, SECOND, assigned, records
 from tests.support.patience import PATIENCE
@@ -42,22 +43,32 @@ class FakeInquiry:
         return self.doubt
 
 
+class Foreign(Listener):
+    """Hears of other destinations."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    def foreign(self, destination: str, partitions: int) -> None:
+        """One has committed."""
+        self.told.append((destination, partitions))
+
+
 class House:
     """A group on a clock that a test moves."""
 
     def __init__(self, *, is_classic: bool = True) -> None:
         self.now = 5000.0
         self.leased = False
-        self.foreign: list[tuple[str, int]] = []
+        self.foreign = Foreign()
         self.flow = Flow(FlowPolicy())
         self.inquiry = FakeInquiry()
         self.group = Group(
             self.flow,
             self.inquiry,
-            ClientLog(lambda: self.now),
+            Broadcast(LogLines(lambda: self.now), self.foreign),
             lambda: self.now,
             lambda: self.leased,
-            lambda name, partitions: self.foreign.append((name, partitions)),
             destination="crm",
             is_classic=is_classic,
         )
@@ -110,7 +121,7 @@ def test_another_destination_that_has_committed_in_our_group_is_told() -> None:
         metadata, _ = encode(7, [], marks=Marks(destination=name))
         house.assign(assigned(FIRST, SECOND, committed=Position(7, metadata)))
     house.assign(assigned(FIRST, committed=Position(7, "written by somebody else")))
-    assert house.foreign == [("erp", 2)]
+    assert house.foreign.told == [("erp", 2)]
 
 
 def test_partitions_of_a_topic_that_may_not_be_read_are_no_reason_to_doubt_the_membership() -> None:

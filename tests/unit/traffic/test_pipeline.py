@@ -16,7 +16,9 @@ from processor.core.request.transform import RequestPolicy
 from processor.core.retry import RetryPolicy
 from processor.errors import TransportError, WriteError
 from processor.model import Answer, Lost, Partition, Position, Received, Request, Response, Stopped, Troubled
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.facts import Broadcast
+from processor.telemetry.log_lines import LogLines
+from processor.telemetry.metrics import ProcessMetrics
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.attempt import Stage
 from processor.traffic.commits import ANSWER_SECONDS
@@ -46,7 +48,7 @@ class House:
         self.source = source or FakeSource(self.clock)
         self.sender = FakeSender(self.clock, rule)
         self.letters = FakeDeadLetters(self.clock)
-        self.telemetry = Telemetry("test")
+        self.metrics = ProcessMetrics("test")
         self.flow = Flow(flow)
         self.admission = Admission(
             admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
@@ -71,7 +73,7 @@ class House:
                 preparation=Preparation(RequestPolicy("https://h.example/base")),
                 flow=self.flow,
                 admission=self.admission,
-                facts=self.telemetry,
+                facts=Broadcast(self.metrics, LogLines()),
             ),
         )
         self.source.open(self.pipeline.take)

@@ -112,7 +112,7 @@ def test_only_the_refused_topic_counts_as_failed() -> None:
     house.sender.answer(200)
     house.sender.answer(200)
     house.clock.advance(1)
-    value = house.telemetry.registry.get_sample_value
+    value = house.metrics.registry.get_sample_value
     labels = {"destination": "test", "topic": OTHER.topic}
     assert value("webhook_processor_commit_errors_total", labels) == 1
     assert value("webhook_processor_commit_errors_total", labels | {"topic": FIRST.topic}) is None
@@ -168,7 +168,7 @@ def test_a_topic_made_anew_is_told_by_name() -> None:
     house.join(FIRST, SECOND)
     house.source.make_anew(FIRST, SECOND)
     labels = {"destination": "test", "topic": FIRST.topic}
-    value = house.telemetry.registry.get_sample_value
+    value = house.metrics.registry.get_sample_value
     assert value("webhook_processor_partitions_made_anew_total", labels) == 2
 
 

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from processor.telemetry.metrics import Telemetry
+from processor.telemetry.metrics import ProcessMetrics
 from processor.workers.metrics import WORKERS_FORMAT, SupervisorMetrics
 from processor.workers.restarts import WorkerState
 from tests.support.builders import snapshot
@@ -17,17 +17,17 @@ FORMATS = pytest.mark.parametrize("accept", ["", WORKERS_FORMAT])
 Found = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def busy(seed: int) -> Telemetry:
+def busy(seed: int) -> ProcessMetrics:
     """The metrics of one worker, all of them moved."""
-    telemetry = Telemetry('a "b" \\ c')
-    telemetry.watch(snapshot)
-    everything(telemetry, [seed])
-    return telemetry
+    metrics = ProcessMetrics('a "b" \\ c')
+    metrics.ask(snapshot)
+    everything(metrics, [seed])
+    return metrics
 
 
-def answer(telemetry: Telemetry) -> str:
+def answer(metrics: ProcessMetrics) -> str:
     """What a worker answers."""
-    return telemetry.exposition(WORKERS_FORMAT)[0].decode()
+    return metrics.exposition(WORKERS_FORMAT)[0].decode()
 
 
 def crew() -> SupervisorMetrics:
@@ -109,11 +109,11 @@ def test_a_worker_without_an_answer_is_left_out_and_said(accept: str, bad: str |
 
 
 def test_workers_are_counted_by_state_and_restarts_by_worker() -> None:
-    telemetry = crew()
-    telemetry.has(0)
-    telemetry.restarted(1)
-    telemetry.restarted(1)
-    found = samples(telemetry.exposition({}, "")[0], "")
+    metrics = crew()
+    metrics.has(0)
+    metrics.restarted(1)
+    metrics.restarted(1)
+    found = samples(metrics.exposition({}, "")[0], "")
     standing = {
         dict(labels)["state"]: value for (name, labels), value in found.items() if name.endswith("_workers")
     }

@@ -83,7 +83,7 @@ def work(house: House, minutes: float = 10.0) -> None:
 
 def delivered(house: House) -> int:
     """How many were."""
-    found = house.telemetry.registry.get_sample_value(
+    found = house.metrics.registry.get_sample_value(
         "webhook_processor_deliveries_total", {"destination": "test", "outcome": "delivered"}
     )
     return int(found or 0)

@@ -1,0 +1,149 @@
+"""Log lines of facts: where a record stood, and why; never what it held.
+
+Promise: a flood of failures is no flood of lines. Of those that any record may cause so many are written
+in a second; what a Kafka client repeats is summed up once a minute.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+
+import structlog
+
+from processor.core.dead_letter import Failure
+from processor.core.pace.circuit import State
+from processor.errors import TransportError, WriteError
+from processor.logs.client import ClientLog
+from processor.logs.quota import Quota
+from processor.logs.source import SourceLog
+from processor.model import Answer, Partition, Record, Signal
+from processor.telemetry.facts import Listener, Tried
+
+LINES_PER_SECOND = 10
+
+_FOR_THE_OPERATOR = ("blocked", "certificate")
+"""Reasons that no waiting mends."""
+_CIRCUIT_LINES = {
+    State.OPEN: "the endpoint is down: only probes are sent, nothing is lost",
+    State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
+    State.CLOSED: "the endpoint is up",
+}
+
+log = structlog.get_logger()
+
+
+class LogLines(Listener):
+    """Those of one process. `now`: seconds."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._quota = Quota(LINES_PER_SECOND)
+        self._source = SourceLog()
+        self._client = ClientLog(now)
+
+    def sum_up(self) -> None:
+        """Some time has passed: what came again is told."""
+        self._client.sum_up()
+
+    # Of records
+
+    def missed(self, partition: Partition, first: int, end: int) -> None:
+        """Records were deleted before they were read."""
+        log.error(
+            "records were deleted before they were read", partition=str(partition), first=first, end=end
+        )
+
+    def headless(self, records: Collection[Record]) -> None:
+        """The headers of these records could not be read; told once a partition."""
+        for record in records:
+            self._source.headless(record)
+
+    def retried(self, tried: Tried, answer: Answer, after: float) -> None:
+        """An attempt will be followed by another; loudly, where only the operator can mend it."""
+        if isinstance(answer, TransportError) and answer.reason in _FOR_THE_OPERATOR:
+            self._warn("no request can be sent until this is mended", tried.record, message=str(answer))
+            return
+        result = answer.reason if isinstance(answer, TransportError) else answer.status
+        where, retry_in = _where(tried.record), round(after, 3)
+        log.debug("attempt failed", **where, result=result, attempts=tried.attempts, retry_in=retry_in)
+
+    def withheld(self, tried: Tried, failure: Failure, _answer: Answer | None, *, is_first: bool) -> None:
+        """A failure became no dead letter, and the record waits; the first of many is said."""
+        if is_first:
+            log.warning(
+                "too many events would be dead letters: they are held, nothing is lost",
+                **_where(tried.record),
+                code=failure.code,
+                message=failure.message,
+                remedy=f"mend the topic or the endpoint, or say dead_letter.always: [{failure.code}]",
+            )
+
+    def dead_lettered(self, record: Record, failure: Failure, *, is_whole: bool) -> None:
+        """A dead letter was acknowledged."""
+        what = "dead letter written" if is_whole else "dead letter written without the record's value"
+        self._warn(what, record, code=failure.code, message=failure.message, attempts=failure.attempts)
+
+    def blocked(self, record: Record, _failure: Failure, error: WriteError) -> None:
+        """A dead letter could not be written."""
+        what = "dead letter cannot be written, will be tried again"
+        self._warn(what, record, reason=error.reason, message=error.message)
+
+    # Of the endpoint
+
+    def circuit_changed(self, state: State, reason: Signal, answer: Answer) -> None:
+        """Down is a warning; a probe that was answered and being up are none."""
+        said = str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
+        write = log.warning if state is State.OPEN else log.info
+        write(_CIRCUIT_LINES[state], circuit=state.value, reason=reason.value, last_answer=said)
+
+    # Of the group
+
+    def membership_unproven(self, why: str) -> None:
+        """That we are a member of the group has not been proven for some time."""
+        self._client.membership_unproven(why)
+
+    def membership_proven(self) -> None:
+        """It is again."""
+        self._client.membership_proven()
+
+    def rebalanced(self, kind: str, partitions: Collection[Partition]) -> None:
+        """Partitions were `assigned`, `revoked` or `lost`."""
+        log.info("rebalanced", kind=kind, partitions=[str(partition) for partition in sorted(partitions)])
+
+    def made_anew(self, partitions: Collection[Partition]) -> None:
+        """The topics of these are others than before; a line for each topic."""
+        for topic, count in sorted(Counter(partition.topic for partition in partitions).items()):
+            self._source.made_anew(topic, count)
+
+    def foreign(self, destination: str, partitions: int) -> None:
+        """Another destination commits in our group."""
+        self._client.foreign(destination, partitions)
+
+    def committed(self, errors: Mapping[Partition, str | None]) -> None:
+        """The broker answered a commit; a topic that is refused is told once a minute."""
+        self._source.answered(errors, self._now())
+
+    def commit_unanswered(self, seconds: float) -> None:
+        """The broker did not answer a commit for so long."""
+        log.warning("commit was not answered", seconds=seconds)
+
+    def metadata_refused(self, length: int, limit: int) -> None:
+        """The broker refused commit metadata of that length; this is the limit from now on."""
+        log.warning(
+            "the broker takes less commit metadata: what finished out of order is remembered in part",
+            refused=length,
+            limit=limit,
+            remedy="raise the brokers' offset.metadata.max.bytes, or lower kafka.max_metadata_bytes",
+        )
+
+    def troubled(self, error: str, message: str, topic: str | None = None) -> None:
+        """A Kafka client reported something: the first of a kind is told, the rest is summed up."""
+        self._client.troubled(error, message, topic)
+
+    def _warn(self, event: str, record: Record, **facts: object) -> None:
+        if self._quota.allows(self._now()):
+            log.warning(event, **_where(record), **facts)
+
+
+def _where(record: Record) -> dict[str, object]:
+    return {"partition": str(record.partition), "offset": record.offset}

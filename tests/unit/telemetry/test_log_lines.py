@@ -1,0 +1,145 @@
+"""Lines say where a record stood and why, never what it held; a flood of failures is no flood of lines."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from processor.core.pace.circuit import State
+from processor.errors import TransportError, WriteError
+from processor.model import Partition, Record, Signal
+from processor.telemetry.facts import Broadcast
+from processor.telemetry.log_lines import LINES_PER_SECOND, LogLines
+from processor.telemetry.metrics import ProcessMetrics
+from tests.support.builders import FIRST, SECOND, record, response
+from tests.unit.telemetry.test_metrics import FAILURE, Clock, series, tried
+
+PAYLOAD = "personal-data-of-somebody"
+
+
+@pytest.mark.parametrize("reason", ["certificate", "blocked"])
+def test_what_only_the_operator_can_mend_is_said_loudly(reason: str) -> None:
+    with capture_logs() as lines:
+        LogLines(Clock()).retried(tried(record()), TransportError(reason, "h has none"), 0.5)
+    (line,) = lines
+    assert (line["log_level"], line["message"]) == ("warning", f"{reason}: h has none")
+
+
+@pytest.mark.parametrize(
+    ("state", "level"), [(State.OPEN, "warning"), (State.HALF_OPEN, "info"), (State.CLOSED, "info")]
+)
+def test_a_change_of_the_circuit_is_one_line_that_says_why(state: State, level: str) -> None:
+    with capture_logs() as lines:
+        LogLines(Clock()).circuit_changed(state, Signal.UNREACHABLE, TransportError("dns", "no h"))
+    (line,) = lines
+    assert (line["log_level"], line["circuit"], line["reason"]) == (level, state.value, "unreachable")
+    assert line["last_answer"] == "dns: no h"
+
+
+def private(offset: int = 7) -> Record:
+    """A record full of what may not be logged."""
+    data = PAYLOAD.encode()
+    return record(offset, data, data, headers=((PAYLOAD, data),))
+
+
+def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
+    log_lines = LogLines(Clock())
+    with capture_logs() as lines:
+        log_lines.retried(tried(private()), response(500, body=PAYLOAD.encode()), 0.12345)
+        failure = FAILURE._replace(response=response(400, body=PAYLOAD.encode()))
+        log_lines.dead_lettered(private(), failure, is_whole=True)
+        log_lines.blocked(private(), FAILURE, WriteError("broker", "no leader"))
+    assert PAYLOAD not in repr(lines)
+    assert all(line["partition"] == "events/0" and line["offset"] == 7 for line in lines)
+    assert lines[0] == {
+        "event": "attempt failed",
+        "log_level": "debug",
+        "partition": "events/0",
+        "offset": 7,
+        "result": 500,
+        "attempts": 1,
+        "retry_in": 0.123,
+    }
+    assert (lines[1]["code"], lines[1]["attempts"], lines[2]["reason"]) == ("refused", 3, "broker")
+
+
+def test_a_topic_whose_commits_are_refused_is_told_once_a_minute_and_when_it_is_over() -> None:
+    clock = Clock()
+    log_lines, other = LogLines(clock), Partition("other", 0)
+    refused = dict.fromkeys((FIRST, SECOND), "TOPIC_AUTHORIZATION_FAILED")
+    with capture_logs() as lines:
+        for _ in range(120):
+            log_lines.committed(refused)
+            log_lines.committed({other: None})
+            clock.now += 1
+        log_lines.committed({FIRST: None, SECOND: None})
+        log_lines.committed({FIRST: None, SECOND: None})
+    told = [(line["event"], line["topic"]) for line in lines]
+    assert told == [("commit failed", "events")] * 2 + [("commits are acknowledged again", "events")]
+    assert (lines[0]["error"], lines[0]["partitions"]) == ("TOPIC_AUTHORIZATION_FAILED", 2)
+
+
+def test_what_is_wrong_with_commits_and_brokers_is_said() -> None:
+    log_lines = LogLines(Clock())
+    with capture_logs() as lines:
+        log_lines.committed({FIRST: None, SECOND: "rebalance in progress"})
+        log_lines.commit_unanswered(30)
+        log_lines.rebalanced("lost", [SECOND, FIRST])
+        log_lines.troubled("_TRANSPORT", "broker down")
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("commit failed", "warning"),
+        ("commit was not answered", "warning"),
+        ("rebalanced", "info"),
+        ("kafka client", "warning"),
+    ]
+    assert (lines[0]["topic"], lines[0]["partitions"]) == ("events", 1)
+    assert lines[2]["partitions"] == ["events/0", "events/1"]
+
+
+def test_a_flood_of_failures_is_so_many_lines_a_second_and_counted_all_the_same() -> None:
+    clock = Clock()
+    metrics = ProcessMetrics("crm", clock)
+    facts = Broadcast(metrics, LogLines(clock))
+    with capture_logs() as lines:
+        for _ in range(100):
+            facts.dead_lettered(record(), FAILURE, is_whole=True)
+            facts.blocked(record(), FAILURE, WriteError("broker", "x"))
+        assert len(lines) == LINES_PER_SECOND
+        clock.now += 1
+        for _ in range(100):
+            facts.dead_lettered(record(), FAILURE, is_whole=True)
+        assert len(lines) == 2 * LINES_PER_SECOND
+    assert series(metrics)["dead_letters_total", "refused"] == 200
+
+
+def test_of_all_that_is_withheld_the_first_is_said_with_the_ways_out() -> None:
+    log_lines = LogLines(Clock())
+    with capture_logs() as lines:
+        for is_first in (True, False, False):
+            log_lines.withheld(tried(private()), FAILURE, None, is_first=is_first)
+    (line,) = lines
+    assert (line["log_level"], line["code"], line["offset"]) == ("warning", "refused", 7)
+    assert "dead_letter.always: [refused]" in line["remedy"]
+    assert PAYLOAD not in repr(line)
+
+
+def test_what_the_kafka_client_reports_is_told_once_then_summed_up_and_all_of_it_counted() -> None:
+    clock = Clock()
+    metrics, log_lines = ProcessMetrics("crm", clock), LogLines(clock)
+    facts = Broadcast(metrics, log_lines)
+    with capture_logs() as lines:
+        for _ in range(100):
+            facts.troubled("_TRANSPORT", "refused")
+        facts.troubled("UNKNOWN_TOPIC_OR_PART", "not there", "orders")
+        log_lines.sum_up()
+        told = [(line["event"], line["error"], line.get("topic")) for line in lines]
+        assert told == [
+            ("kafka client", "_TRANSPORT", None),
+            ("kafka client", "UNKNOWN_TOPIC_OR_PART", "orders"),
+        ]
+        for _ in range(3):
+            clock.now += 60
+            log_lines.sum_up()
+    assert [(line["event"], line["times"], line["last"]) for line in lines[2:]] == [
+        ("kafka client: the same again", 99, "refused"),
+        ("kafka client: it is over", 100, "refused"),
+    ]
+    assert series(metrics)["source_errors_total", "_TRANSPORT"] == 100
