@@ -31,7 +31,7 @@ from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
 from processor.telemetry.log_lines import LogLines
 from processor.telemetry.metrics import ProcessMetrics
-from processor.telemetry.unreadable import Reading
+from processor.telemetry.unreadable import UnreadablePartitions
 from processor.traffic.assembly import Policies, Rooms, Traffic, World, assemble
 from processor.traffic.group import Group
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
@@ -128,7 +128,7 @@ class App:
             destination=self._settings.destination.name,
             is_classic=self._settings.kafka.group_protocol == "classic",
         )
-        self._reading = Reading(self._pipeline.take)
+        self._unreadable = UnreadablePartitions(self._facts, self._pipeline.take)
         self.status = self._build_status(loop)
         self._metrics.ask(self.status.snapshot)
         front = self._build_front()
@@ -207,7 +207,7 @@ class App:
             flow=self._flow,
             dispatch=self._traffic.dispatch,
             group=self._group,
-            reading=self._reading,
+            unreadable=self._unreadable,
             consumer=self._consumer,
             producer=self._producer,
             process_metrics=self._metrics,
@@ -221,7 +221,7 @@ class App:
 
     def _take(self, event: SourceEvent) -> None:
         self._group.take(event)
-        self._reading.take(event)
+        self._unreadable.take(event)
 
     def _fail(self, error: str) -> None:
         if not self._failure.done():

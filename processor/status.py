@@ -19,7 +19,7 @@ from processor.model import About, Partition, Report
 from processor.telemetry.live_events import Live
 from processor.telemetry.metrics import ProcessMetrics
 from processor.telemetry.snapshot import Snapshot
-from processor.telemetry.unreadable import Reading
+from processor.telemetry.unreadable import UnreadablePartitions
 from processor.telemetry.watch import Batch, Filter
 from processor.traffic.attempt import Stage
 from processor.traffic.dispatch import Dispatch
@@ -39,7 +39,7 @@ class Status:
     flow: Flow
     dispatch: Dispatch
     group: Group
-    reading: Reading
+    unreadable: UnreadablePartitions
     consumer: Consumer
     producer: Producer
     process_metrics: ProcessMetrics
@@ -85,7 +85,7 @@ class Status:
         }
         if (blocked := self.dispatch.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
             checks["dead_letters"] = f"{blocked} cannot be written"
-        if self.settings.kafka.unready and (unreadable := self.reading.unreadable()):
+        if self.settings.kafka.unready and (unreadable := self.unreadable.places()):
             checks["partitions"] = f"cannot be read: {', '.join(map(str, sorted(unreadable)))}"
         circuit = self.admission.circuit()
         if self.settings.circuit.unready and circuit.state() is State.OPEN:
@@ -126,7 +126,7 @@ class Status:
             ends=self._ends,
             high=self._high,
             stability=self._stability,
-            unreadable=self.reading.unreadable(),
+            unreadable=self.unreadable.places(),
             standings=self.flow.standings(),
             lost=self.group.lost(),
             is_member=self.group.fault() is None,

@@ -14,7 +14,7 @@ from processor.core.age import Age
 from processor.core.dead_letter import Failure
 from processor.core.pace.circuit import State
 from processor.errors import WriteError
-from processor.model import Answer, Partition, Record, Request, Signal
+from processor.model import Answer, Partition, Record, Request, Signal, Unreadable
 
 
 class Tried(NamedTuple):
@@ -105,6 +105,12 @@ class Facts:
 
     def metadata_refused(self, length: int, limit: int, /) -> None:
         """The broker refused commit metadata of that length; this is the limit from now on."""
+
+    def unreadable(self, at: Unreadable, /) -> None:
+        """A partition cannot be read on from there, and stands still."""
+
+    def readable(self, partition: Partition, offset: int, /) -> None:
+        """It stood still at that offset, and is read again."""
 
     def troubled(self, error: str, message: str, topic: str | None = None, /) -> None:
         """A Kafka client reported something that we go on from."""

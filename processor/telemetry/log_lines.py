@@ -16,7 +16,7 @@ from processor.errors import TransportError, WriteError
 from processor.logs.client import ClientLog
 from processor.logs.quota import Quota
 from processor.logs.source import SourceLog
-from processor.model import Answer, Partition, Record, Signal
+from processor.model import Answer, Partition, Record, Signal, Unreadable
 from processor.telemetry.facts import Listener, Tried
 
 LINES_PER_SECOND = 10
@@ -28,6 +28,11 @@ _CIRCUIT_LINES = {
     State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
     State.CLOSED: "the endpoint is up",
 }
+_WAYS_OUT = {
+    "_BAD_COMPRESSION": "a batch larger than 100 MB unpacked is read with a higher receive.message.max.bytes "
+    "in kafka.client; else see the runbook, WebhookProcessorPartitionUnreadable, to move the group past it",
+}
+_WAY_OUT = "see the runbook, WebhookProcessorPartitionUnreadable, to move the group past it"
 
 log = structlog.get_logger()
 
@@ -135,6 +140,21 @@ class LogLines(Listener):
             limit=limit,
             remedy="raise the brokers' offset.metadata.max.bytes, or lower kafka.max_metadata_bytes",
         )
+
+    def unreadable(self, at: Unreadable) -> None:
+        """A partition stands still: with its coordinates and the ways out."""
+        log.error(
+            "a partition cannot be read and stands still; the others go on",
+            partition=str(at.partition),
+            offset=at.offset,
+            error=at.error,
+            message=at.message,
+            way_out=_WAYS_OUT.get(at.error, _WAY_OUT),
+        )
+
+    def readable(self, partition: Partition, offset: int) -> None:
+        """It stands still no more."""
+        log.info("a partition is read again", partition=str(partition), offset=offset)
 
     def troubled(self, error: str, message: str, topic: str | None = None) -> None:
         """A Kafka client reported something: the first of a kind is told, the rest is summed up."""

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from processor.core.pace.circuit import State
 from processor.errors import TransportError, WriteError
-from processor.model import Partition, Record, Signal
+from processor.model import Partition, Record, Signal, Unreadable
 from processor.telemetry.facts import Broadcast
 from processor.telemetry.log_lines import LINES_PER_SECOND, LogLines
 from processor.telemetry.metrics import ProcessMetrics
@@ -92,6 +92,19 @@ def test_what_is_wrong_with_commits_and_brokers_is_said() -> None:
     ]
     assert (lines[0]["topic"], lines[0]["partitions"]) == ("events", 1)
     assert lines[2]["partitions"] == ["events/0", "events/1"]
+
+
+def test_of_a_partition_that_stands_still_the_place_and_the_way_out_are_said() -> None:
+    bad = Unreadable(FIRST, 7, "_BAD_MSG", "MessageSet at offset 7 failed CRC32C check")
+    log_lines = LogLines(Clock())
+    with capture_logs() as lines:
+        log_lines.unreadable(bad)
+        log_lines.unreadable(bad._replace(error="_BAD_COMPRESSION"))
+        log_lines.readable(FIRST, 7)
+    assert all((line["partition"], line["offset"]) == ("events/0", 7) for line in lines)
+    assert [line["log_level"] for line in lines] == ["error", "error", "info"]
+    assert all("move the group past it" in line["way_out"] for line in lines[:2])
+    assert "receive.message.max.bytes" in lines[1]["way_out"]
 
 
 def test_a_flood_of_failures_is_so_many_lines_a_second_and_counted_all_the_same() -> None:
