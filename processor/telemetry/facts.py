@@ -1,8 +1,8 @@
 """Facts: the one port by which operators are told what happened.
 
 Promises: what happened is told once, by who knows it, who knows none of those who listen; a listener
-is one member more of one `Broadcast`. Telling costs no more than calling those who hear that fact, and
-what passes without a failure is heard by those who look on only while there are any.
+is one member more of one `Broadcast`. To tell what one alone hears costs no more than calling that one,
+and what passes without a failure is heard by those who look on only while there are any.
 
 Listeners are given values, which hold nothing of what goes on. They raise nothing, and tell nothing back.
 """
