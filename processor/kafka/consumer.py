@@ -36,9 +36,11 @@ from processor.core.progress.topic_identity import TopicIdentities, TopicIds
 from processor.kafka.commands import Commands
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka.partitions.committer import Committer, Done
+from processor.kafka.partitions.fetching import Fetching
 from processor.kafka.partitions.pauses import Pauses
 from processor.kafka.partitions.records import Records
 from processor.kafka.partitions.start_positions import TRIES, StartPositions, partition_of
+from processor.kafka.partitions.tenures import LEAVING, Tenures
 from processor.kafka.partitions.topic_ids import ANSWER_SECONDS, Registry, known
 from processor.kafka.words import MADE_ANEW, UNREAD, member_state, trouble
 from processor.model import (
@@ -70,11 +72,11 @@ class Consumer:
         self._dead_letter_topic = dead_letter_topic
         self._max_wait = max_wait
         self._commands = Commands()
-        self._committer = Committer(self._call, self._tell)
+        self._tenures = Tenures()
+        self._committer = Committer(self._tenures, self._call, self._tell)
         self._epoch = 0
         self._ahead = 0
         self._identities = TopicIdentities()
-        self._waiting_for: set[Partition] = set()
         self._closing = False
         self._has_told_of_letters = False
         self._beat = time.monotonic()
@@ -101,8 +103,11 @@ class Consumer:
             dead_letter_topic=self._dead_letter_topic,
             cluster=self._registry.cluster,
         )
+        self._fetching = Fetching(
+            self._client, self._tenures, self._holds, self._beginnings, self._is_made_anew
+        )
         self._records = Records(
-            self._client, self._holds, self._beginnings, self._on_error, self._is_made_anew, self._tell
+            self._client, self._tenures, self._fetching, self._on_error, self._is_made_anew, self._tell
         )
         threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
 
@@ -121,7 +126,7 @@ class Consumer:
 
     def released(self, partitions: Collection[Partition]) -> None:
         """All that was to be done for these revoked partitions is done."""
-        self._commands.put(lambda: self._waiting_for.difference_update(partitions))
+        self._commands.put(lambda: self._tenures.released(partitions))
 
     def identify(self) -> None:
         """Ask which topics these are by now; what that comes to is told as `Identified` and `MadeAnew`."""
@@ -158,8 +163,8 @@ class Consumer:
     def _go_round(self) -> None:
         self._beat = time.monotonic()
         self._commands.obey()
-        self._records.settle(self._beat)
-        if unknown := self._records.unknown(self._beat):
+        self._fetching.settle(self._beat)
+        if unknown := self._fetching.unknown(self._beat):
             self._assign([TopicPartition(*partition) for partition in unknown], is_again=True)
         if self._ahead >= AHEAD or self._holds.are_waited_for(self._beat):
             self._commands.obey(wait=POLL_SECONDS)
@@ -208,31 +213,33 @@ class Consumer:
         if begins or not is_again:
             self._epoch += 1
             positions = {p: None if p in anew else committed.get(p) for p in begins}
-            self._committer.own(self._epoch, begins)
             since, cluster = self._beginnings.since, self._registry.cluster()
             self._tell(Assigned(self._epoch, positions, known(told), since, starts, cluster))
-            self._records.begin(self._epoch, starts, parked=() if is_again else parked, unread=unread)
-        self._records.put_off(parked, began)
+            self._fetching.begin(self._epoch, starts, parked=() if is_again else parked, unread=unread)
+        self._fetching.put_off(parked, began)
 
     def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
-        partitions = self._drop(revoked)
-        self._waiting_for = set(partitions)
+        partitions = self._leave(revoked)
         self._tell(Revoked(partitions))
         deadline = time.monotonic() + self._max_wait
-        while self._waiting_for and time.monotonic() < deadline:
+        while self._tenures.count(LEAVING) and time.monotonic() < deadline:
             self._beat = time.monotonic()
             self._commands.obey(wait=POLL_SECONDS)
-        self._committer.disown(partitions)
+        self._tenures.gone(partitions)
 
     def _on_lost(self, _: confluent_kafka.Consumer, lost: list[TopicPartition]) -> None:
-        partitions = self._drop(lost)
-        self._committer.disown(partitions)
+        partitions = self._leave(lost)
+        self._tenures.gone(partitions)
         self._tell(Lost(partitions))
 
-    def _drop(self, gone: list[TopicPartition]) -> frozenset[Partition]:
-        partitions = frozenset(map(partition_of, gone)) - self._letters_among(gone)
+    def _leave(self, leaving: list[TopicPartition]) -> frozenset[Partition]:
+        """Nothing of these is read any more; those are returned that the loop knows of."""
+        letters = self._letters_among(leaving)
+        partitions = frozenset(map(partition_of, leaving)) - letters
         self._identities.forgotten(partitions)
-        self._records.drop(partitions)
+        self._tenures.gone(letters)
+        self._tenures.leave(partitions)
+        self._holds.forget(partitions)
         return partitions
 
     def _letters_among(self, partitions: list[TopicPartition]) -> frozenset[Partition]:
@@ -247,7 +254,7 @@ class Consumer:
     # Identities
 
     def _ask_ids(self) -> None:
-        self._registry.ask({partition.topic for partition in self._records.partitions}, self._answered)
+        self._registry.ask({partition.topic for partition in self._tenures.ours()}, self._answered)
 
     def _answered(self, told: TopicIds) -> None:
         """In a thread of the library's."""
@@ -259,17 +266,16 @@ class Consumer:
 
         Not within a revocation: what is assigned stays as it is then. It will be told again.
         """
-        if self._waiting_for:
+        if self._tenures.count(LEAVING):
             return frozenset()
         told = self._identities.timely(told)
         self._tell(Identified(told))
-        anew = self._identities.learned(self._records.partitions, told, time.monotonic())
+        anew = self._identities.learned(self._tenures.ours(), told, time.monotonic())
         if anew and self._may_begin_anew(anew):
             self._epoch += 1
-            self._committer.own(self._epoch, anew)
             since, cluster = self._beginnings.since, self._registry.cluster()
             self._tell(Assigned(self._epoch, dict.fromkeys(anew), known(told), since, cluster=cluster))
-            self._records.begin_anew(self._epoch, anew, OFFSET_BEGINNING)
+            self._fetching.begin_anew(self._epoch, anew, OFFSET_BEGINNING)
         return anew
 
     def _is_made_anew(self, partition: Partition) -> bool:
@@ -287,7 +293,7 @@ class Consumer:
     # Commands
 
     def _want(self, partitions: frozenset[Partition], *, at_once: bool) -> None:
-        self._holds.wanted(partitions & self._records.partitions, at_once=at_once)
+        self._holds.wanted(partitions & self._tenures.ours(), at_once=at_once)
 
     def _close(self) -> None:
         self._closing = True

@@ -28,7 +28,8 @@ from processor.admin.live_page import PERIOD_SECONDS
 from processor.app import App
 from processor.config.settings import Settings
 from processor.kafka.consumer import AHEAD, BATCH
-from processor.kafka.partitions.records import Records
+from processor.kafka.partitions.records import MANY, Batch, Records
+from processor.kafka.partitions.tenures import READ, UNHEARD, Tenures
 from processor.logs import output
 from processor.model import (
     Answer,
@@ -239,14 +240,15 @@ class Unasked:
 def take(messages: list[Message]) -> int:
     """Nanoseconds of CPU time for what the poll thread does with all messages."""
     nobody = cast(Any, Unasked())
-    reading = Records(nobody, nobody, nobody, nobody, nobody, nobody)
-    reading.begin(1, {Partition("events", number): 0 for number in range(PARTITIONS)})
+    tenures = Tenures()
+    reading = Records(nobody, tenures, nobody, nobody, nobody, nobody)
+    for number in range(PARTITIONS):
+        tenures.become(tenures.begin(Partition("events", number), 1, 0, UNHEARD), READ)
     began = time.process_time_ns()
     for first in range(0, len(messages), BATCH):
-        records: list[Record] = []
-        for message in messages[first : first + BATCH]:
-            if message.error() is None:
-                reading._take(message, records)
+        batch = Batch()
+        for part in range(first, min(first + BATCH, len(messages)), MANY):
+            reading._take(messages[part : part + MANY], batch)
     return time.process_time_ns() - began
 
 

@@ -8,9 +8,11 @@ import confluent_kafka
 import pytest
 
 from processor.kafka.embedded import EmbeddedBroker
+from processor.kafka.partitions.fetching import Fetching
 from processor.kafka.partitions.pauses import Pauses
 from processor.kafka.partitions.records import Records
 from processor.kafka.partitions.start_positions import StartPositions
+from processor.kafka.partitions.tenures import Tenures
 from processor.model import Partition, Received, Record, Stopped, Unreadable
 from tests.broker.batches import Raw, crc32c, produce
 from tests.broker.test_consumer import has_read
@@ -120,15 +122,17 @@ def test_what_is_told_of_a_log_that_is_over_moves_no_partition_that_began_anew()
             if anew:
                 return False
             anew.extend(partitions)
-            records.begin_anew(2, partitions, confluent_kafka.OFFSET_BEGINNING)
+            fetching.begin_anew(2, partitions, confluent_kafka.OFFSET_BEGINNING)
             return partition in anew
 
-        records = Records(client, Pauses(client), beginnings, lambda *_: None, is_made_anew, lambda _: None)
-        records.begin(1, dict.fromkeys(partitions, behind))
+        tenures = Tenures()
+        fetching = Fetching(client, tenures, Pauses(client), beginnings, is_made_anew)
+        records = Records(client, tenures, fetching, lambda *_: None, is_made_anew, lambda _: None)
+        fetching.begin(1, dict.fromkeys(partitions, behind))
         first: dict[Partition, tuple[int, int]] = {}
         deadline = time.monotonic() + PATIENCE
         while len(first) < many and time.monotonic() < deadline:
-            records.settle(time.monotonic())
+            fetching.settle(time.monotonic())
             if received := records.read(500, 0.05):
                 for one in received.records:
                     first.setdefault(one.partition, (one.epoch, one.offset))

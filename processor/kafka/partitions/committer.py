@@ -1,18 +1,19 @@
-"""Commits as the library takes them, each for the assignment whose epoch it carries.
+"""Commits as the library takes them, each for the tenure whose epoch it carries.
 
 Promises:
-- nothing is committed for an assignment that is over, be the partition ours again (the broker would
-  take it: it knows members, not owners);
+- nothing is committed for a tenure that is over, be the partition ours again (the broker would take it:
+  it knows members, not owners);
 - every commit is answered once, in the order in which they were sent.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from processor.kafka.partitions.start_positions import partition_of
+from processor.kafka.partitions.tenures import Tenures
 from processor.model import Acknowledged, Commit, Partition
 
 GONE_MEANWHILE = "_STATE"
@@ -28,12 +29,14 @@ class Committer:
     """
 
     def __init__(
-        self, tell: Callable[[Done, Errors], None], acknowledged: Callable[[Acknowledged], None]
+        self,
+        tenures: Tenures,
+        tell: Callable[[Done, Errors], None],
+        acknowledged: Callable[[Acknowledged], None],
     ) -> None:
+        self._tenures = tenures
         self._tell = tell
         self._acknowledged = acknowledged
-        self._owned: dict[Partition, int] = {}
-        """The assignments that commits may be made for, those that are being handed back included."""
         self._unanswered: deque[Done] = deque()
 
     @property
@@ -41,23 +44,14 @@ class Committer:
         """Whether an answer is to come."""
         return bool(self._unanswered)
 
-    def own(self, epoch: int, partitions: Iterable[Partition]) -> None:
-        """These are ours, in this assignment."""
-        self._owned.update(dict.fromkeys(partitions, epoch))
-
-    def disown(self, partitions: Iterable[Partition]) -> None:
-        """These went."""
-        for partition in partitions:
-            self._owned.pop(partition, None)
-
     def commit(
         self,
         client: confluent_kafka.Consumer,
         commits: Mapping[Partition, Commit],
         done: Done,
     ) -> None:
-        """Commit all of these, or none where one is of an assignment that is over."""
-        if any(self._owned.get(partition) != commit.epoch for partition, commit in commits.items()):
+        """Commit all of these, or none where one is of a tenure that is over."""
+        if not self._tenures.are_current(commits):
             self._tell(done, dict.fromkeys(commits, GONE_MEANWHILE))
             return
         offsets = [TopicPartition(*p, at.offset, at.metadata) for p, (_, at) in commits.items()]

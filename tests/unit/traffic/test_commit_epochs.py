@@ -25,6 +25,7 @@ from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lease import LeasePolicy
 from processor.kafka.partitions.committer import Committer, Errors
 from processor.kafka.partitions.start_positions import partition_of
+from processor.kafka.partitions.tenures import UNHEARD, Tenures
 from processor.model import Assigned, Commit, Partition, Position
 from processor.telemetry.metrics import ProcessMetrics
 from processor.traffic.commits import Commits
@@ -78,7 +79,8 @@ class CommitMachine(RuleBasedStateMachine):
             leased=lambda _: None,
             answered=lambda _: None,
         )
-        self.committer = Committer(self._tell, lambda _: None)
+        self.tenures = Tenures()
+        self.committer = Committer(self.tenures, self._tell, lambda _: None)
         self.client = cast(confluent_kafka.Consumer, Client(self))
         self.commits.start()
 
@@ -89,6 +91,7 @@ class CommitMachine(RuleBasedStateMachine):
     @invariant()
     def a_step_was_made(self) -> None:
         self.steps_in_calm += 1
+        self.tenures.check()
 
     # From one to the other
 
@@ -123,7 +126,8 @@ class CommitMachine(RuleBasedStateMachine):
         for partition, position in positions.items():
             ours = Ours(self.epoch, position.offset if position else 0)
             self.ours[partition] = self.all[partition, self.epoch] = ours
-        self.committer.own(self.epoch, partitions)
+            self.tenures.begin(partition, self.epoch, ours.begins, UNHEARD)
+        self.tenures.settled()
         self.told.append(partial(self.flow.assigned, Assigned(self.epoch, positions)))
 
     @precondition(lambda self: self.ours and not self.leaving and self.is_calm())
@@ -131,7 +135,7 @@ class CommitMachine(RuleBasedStateMachine):
     def loses_all(self) -> None:
         lost = frozenset(self.ours)
         self.ours.clear()
-        self.committer.disown(lost)
+        self.tenures.gone(lost)
         self.told.append(partial(self._hears_of_loss, lost))
 
     @precondition(lambda self: self.ours and not self.leaving and self.is_calm())
@@ -139,16 +143,18 @@ class CommitMachine(RuleBasedStateMachine):
     def is_asked_for(self, data: st.DataObject) -> None:
         """The thread waits until they are released, or has waited long enough."""
         self.leaving = data.draw(st.sets(st.sampled_from(sorted(self.ours)), min_size=1))
+        self.tenures.leave(self.leaving)
         self.told.append(partial(self._hears_of_revocation, frozenset(self.leaving)))
 
     @precondition(lambda self: self.leaving)
     @rule()
     def has_waited_long_enough(self) -> None:
-        self._goes(frozenset(self.leaving))
+        self.tenures.gone(self.leaving)
+        self._goes(self.leaving)
 
     def _goes(self, partitions: Collection[Partition]) -> None:
         gone = self.leaving.intersection(partitions)
-        self.committer.disown(gone)
+        self.tenures.released(partitions)
         self.leaving -= gone
         for partition in gone:
             del self.ours[partition]
@@ -212,7 +218,7 @@ class CommitMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Once all is heard and obeyed, everything that was finished is committed."""
-        self._goes(frozenset(self.leaving))
+        self._goes(self.leaving)
         for _ in range(3):
             while self.asked or self.told or self.unanswered:
                 for queue in (self.asked, self.told):

@@ -10,9 +10,11 @@ from confluent_kafka import OFFSET_INVALID, TopicPartition
 
 from processor.core.progress.offset_codec import Marks, encode
 from processor.kafka.embedded import EmbeddedBroker
+from processor.kafka.partitions.fetching import Fetching
 from processor.kafka.partitions.pauses import Pauses
 from processor.kafka.partitions.records import Records
 from processor.kafka.partitions.start_positions import StartPositions
+from processor.kafka.partitions.tenures import Tenures
 from processor.model import Assigned, Partition, Position, SourceEvent, Troubled
 from tests.broker.test_source_contract import RealRig
 from tests.broker.test_start_on_kafka import starts
@@ -67,13 +69,10 @@ class Reader:
         self.told: list[SourceEvent] = []
         self.read: dict[Partition, list[int]] = {}
         self.beginnings = StartPositions(self.client, topics.__contains__, setting, self.told.append)
+        tenures = Tenures()
+        self.fetching = Fetching(self.client, tenures, Pauses(self.client), self.beginnings, lambda _: False)
         self.records = Records(
-            self.client,
-            Pauses(self.client),
-            self.beginnings,
-            lambda *_: None,
-            lambda _: False,
-            self.told.append,
+            self.client, tenures, self.fetching, lambda *_: None, lambda _: False, self.told.append
         )
 
     def until(self, condition: Callable[[], object]) -> None:
@@ -96,16 +95,16 @@ def test_a_leader_that_is_down_keeps_no_partition_of_others_from_its_place(clust
     starts = reader.beginnings.of(partitions, committed)
     assert starts == {partitions[0]: 1, partitions[1]: 3, partitions[2]: 3}
     assert len({event for event in reader.told if isinstance(event, Troubled)}) == len(reader.told) <= 2
-    reader.records.begin(1, starts, parked=partitions[3:])
+    reader.fetching.begin(1, starts, parked=partitions[3:])
     reader.until(lambda: reader.read == {partitions[0]: [1, 2]})
-    assert reader.records.unknown(math.inf) == frozenset(partitions[3:])
+    assert reader.fetching.unknown(math.inf) == frozenset(partitions[3:])
     cluster.broker_up(2)
     again: dict[Partition, int] = {}
     while len(again) < 3:
         committed = reader.beginnings.committed([TopicPartition(*each) for each in partitions[3:]])
         again = reader.beginnings.of(partitions[3:], committed, is_asked=True)
-    reader.records.begin(2, again)
-    assert not reader.records.unknown(math.inf)
+    reader.fetching.begin(2, again)
+    assert not reader.fetching.unknown(math.inf)
     append(cluster, *partitions)
     reader.until(lambda: all(reader.read.get(p) == [3] for p in partitions[1:]))
     reader.client.close()
@@ -114,9 +113,9 @@ def test_a_leader_that_is_down_keeps_no_partition_of_others_from_its_place(clust
 def test_a_read_asks_nothing_of_what_the_library_has_no_offset_of(cluster: EmbeddedBroker) -> None:
     partitions = a_topic(cluster, 5)
     reader = Reader(cluster, "latest", ["elsewhere"])
-    reader.records.begin(1, {partitions[0]: 0, partitions[1]: OFFSET_INVALID})
-    reader.until(lambda: reader.read == {partitions[0]: [0, 1, 2]} and reader.records.unknown(math.inf))
-    assert reader.records.unknown(math.inf) == {partitions[1]}
+    reader.fetching.begin(1, {partitions[0]: 0, partitions[1]: OFFSET_INVALID})
+    reader.until(lambda: reader.read == {partitions[0]: [0, 1, 2]} and reader.fetching.unknown(math.inf))
+    assert reader.fetching.unknown(math.inf) == {partitions[1]}
     assert (reader.told, reader.beginnings.since) == ([], None)
     reader.client.close()
 
