@@ -85,6 +85,8 @@ class Status:
         }
         if (blocked := self.dispatch.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
             checks["dead_letters"] = f"{blocked} cannot be written"
+        if unprepared := self.dispatch.unprepared.said():
+            checks["preparation"] = unprepared
         if self.settings.kafka.unready and (unreadable := self.unreadable.places()):
             checks["partitions"] = f"cannot be read: {', '.join(map(str, sorted(unreadable)))}"
         circuit = self.admission.circuit()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from processor.config.settings import Settings
-    from processor.model import Finding
-    from processor.traffic.preparation import Preparation
+    from processor.model import Finding, Record
+    from processor.traffic.preparation import Preparing, Result
 
 app = typer.Typer(
     name="webhook-processor",
@@ -250,19 +250,26 @@ def _settings(file: Path | None, *, with_libraries: bool = True) -> Settings:
         refuse(error)
 
 
-def _preview(preparation: Preparation, value: bytes) -> dict[str, Any]:
+def _preview(preparation: Preparing, value: bytes) -> dict[str, Any]:
     from processor.errors import EventError
     from processor.model import Partition, Record, Request
-    from processor.traffic.preparation import Skipped
+    from processor.traffic.preparation import Held, Later, Skipped
 
-    prepared = preparation.prepare(Record(Partition("", 0), 0, None, value, (), None, 0))
+    prepared = preparation.prepare(Record(Partition("", 0), 0, None, value, (), None, 0), _never)
+    assert not isinstance(prepared, Later)  # who answers later needs a loop, which preview does not run
     if isinstance(prepared, EventError):
         return {"error": {"code": prepared.code, "message": prepared.message}}
     if isinstance(prepared, Skipped):
         return {"skipped": prepared.reason}
+    if isinstance(prepared, Held):
+        return {"held": prepared.reason}
     request = prepared if isinstance(prepared, Request) else prepared.request
     body = None if request.body is None else request.body.decode()
     return {"method": request.method, "url": request.url, "headers": dict(request.headers), "body": body}
+
+
+def _never(_: Record, result: Result) -> None:
+    raise AssertionError(result)
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:

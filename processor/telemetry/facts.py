@@ -72,6 +72,9 @@ class Facts:
     def blocked(self, record: Record, failure: Failure, error: WriteError, /) -> None:
         """A dead letter could not be written, and will be tried again."""
 
+    def unprepared(self, record: Record, reason: str, /) -> None:
+        """What it takes to prepare a record is not to be had; it will be asked for again."""
+
     def came_late(self) -> None:
         """A result belongs to an assignment that is over."""
 

@@ -93,6 +93,10 @@ class LogLines(Listener):
         what = "dead letter cannot be written, will be tried again"
         self._warn(what, record, reason=error.reason, message=error.message)
 
+    def unprepared(self, record: Record, reason: str) -> None:
+        """What it takes to prepare a record is not to be had."""
+        self._warn("event cannot be prepared, will be tried again", record, reason=reason)
+
     # Of the endpoint
 
     def circuit_changed(self, state: State, reason: Signal, answer: Answer) -> None:

@@ -19,8 +19,9 @@ from processor.traffic.attempt import End, Run, Sender
 from processor.traffic.delivery import Delivery
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline, PipelinePolicy, Source
-from processor.traffic.preparation import Preparation
+from processor.traffic.preparation import Preparing
 from processor.traffic.undelivered.dead_letters import DeadLetters, Letters
+from processor.traffic.unprepared import MOST, Unprepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Policies:
     retry: RetryPolicy
     dead_letter: DeadLetterPolicy
     pipeline: PipelinePolicy
+    most_unprepared: int = MOST
+    """Of how many records the preparation may be asked at once, where it answers later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ class World:
 class Rooms:
     """What it shares with those who ask how it stands."""
 
-    preparation: Preparation
+    preparation: Preparing
     flow: Flow
     admission: Admission
     facts: Facts
@@ -74,7 +77,6 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
 
     def delivery(ended: Callable[[Run, End], None]) -> Delivery:
         return Delivery(
-            preparation=rooms.preparation,
             attempt_headers=rooms.attempt_headers,
             admission=rooms.admission,
             policy=policies.retry,
@@ -86,12 +88,28 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
             ended=ended,
         )
 
+    def unprepared(
+        delivery: Delivery, ended: Callable[[Run, End], None], changed: Callable[[], None]
+    ) -> Unprepared:
+        return Unprepared(
+            rooms.preparation,
+            policies.most_unprepared,
+            flow=rooms.flow,
+            delivery=delivery,
+            clock=clock,
+            chance=chance,
+            facts=facts,
+            ended=ended,
+            changed=changed,
+        )
+
     def dispatch(pumped: Callable[[], None]) -> Dispatch:
         return Dispatch(
             flow=rooms.flow,
             admission=rooms.admission,
             letters=Letters(policies.dead_letter, world.dead_letters, clock, chance, facts, world.oldest),
             delivery=delivery,
+            unprepared=unprepared,
             knock_after=policies.retry.max_backoff,
             clock=clock,
             chance=chance,

@@ -30,35 +30,47 @@ class Stage(IntEnum):
     """What a record under way waits for."""
 
     NEW = 1
-    ANSWER = 2
-    RETRY = 3
+    PREPARATION = 2
+    """The answer of its preparation."""
+    UNPREPARED = 3
+    """The time at which it is prepared again: what that takes was not to be had."""
+    PREPARED = 4
+    """Room for its first attempt."""
+    ANSWER = 5
+    RETRY = 6
     """The time of its next attempt."""
-    DUE = 4
+    DUE = 7
     """Room for its next attempt."""
-    WITHHELD = 5
+    WITHHELD = 8
     """Deliveries that pay for its dead letter."""
-    LETTER = 6
+    LETTER = 9
     """The acknowledgement of its dead letter."""
-    BLOCKED_LETTER = 7
+    BLOCKED_LETTER = 10
     """The time at which its dead letter, which could not be written, is written again."""
-    OVER = 8
+    OVER = 11
     """Nothing: it is settled, or given up."""
 
 
+_LOOKED_INTO = frozenset((Stage.UNPREPARED, Stage.LETTER, Stage.WITHHELD, Stage.OVER))
+"""Where a run may go for which there is no request."""
+
 FOLLOWS: dict[Stage, frozenset[Stage]] = {
-    Stage.NEW: frozenset((Stage.ANSWER, Stage.LETTER, Stage.WITHHELD, Stage.OVER)),
+    Stage.NEW: _LOOKED_INTO | {Stage.PREPARATION, Stage.ANSWER},
+    Stage.PREPARATION: _LOOKED_INTO | {Stage.PREPARED},
+    Stage.UNPREPARED: _LOOKED_INTO | {Stage.PREPARATION, Stage.PREPARED},
+    Stage.PREPARED: frozenset((Stage.ANSWER, Stage.OVER)),
     Stage.ANSWER: frozenset((Stage.RETRY, Stage.WITHHELD, Stage.LETTER, Stage.OVER)),
     Stage.RETRY: frozenset((Stage.DUE, Stage.OVER)),
     Stage.DUE: frozenset((Stage.ANSWER, Stage.OVER)),
     # One that was kept back was never looked into: it may turn out to be no request, or none to be sent.
-    Stage.WITHHELD: frozenset((Stage.ANSWER, Stage.LETTER, Stage.WITHHELD, Stage.OVER)),
+    Stage.WITHHELD: _LOOKED_INTO | {Stage.PREPARATION, Stage.ANSWER},
     Stage.LETTER: frozenset((Stage.BLOCKED_LETTER, Stage.OVER)),
     Stage.BLOCKED_LETTER: frozenset((Stage.LETTER, Stage.OVER)),
     Stage.OVER: frozenset(),
 }
 """Where a run may go from where it is."""
 
-WAITING = frozenset((Stage.NEW, Stage.RETRY, Stage.DUE, Stage.WITHHELD, Stage.BLOCKED_LETTER))
+WAITING = frozenset(Stage) - {Stage.ANSWER, Stage.LETTER, Stage.OVER}
 """Where nothing of a run is under way in the world, so that it can be given up without a trace there."""
 
 _ANSWER = Stage.ANSWER
@@ -101,7 +113,9 @@ class Run(Struct, eq=False, gc=False):
     """What its dead letter was paid as, which is written or may have to be."""
     letter: Letter | None = None
     timer: Timer | None = None
-    """Rings when its next attempt is due."""
+    """Rings when its next attempt is due, or it is to be prepared again."""
+    unprepared: int = 0
+    """How often in a row what its preparation takes was not to be had."""
     attempt: Attempt | None = None
     request: Request | None = None
     is_foreign: bool = False
@@ -131,6 +145,14 @@ class Run(Struct, eq=False, gc=False):
         elapsed = now - self.started_at - (downtime - self.downtime)
         age = known(record_age(self.record.timestamp, wall))
         return Effort(self.attempts, self.counted, elapsed, age, is_spared, self.is_foreign)
+
+    def let_go(self) -> None:
+        """Nothing waits for it any more: neither its letter nor its timer."""
+        if self.letter is not None:
+            self.letter.give_up()
+        if self.timer is not None:
+            self.timer.cancel()
+        self.letter = self.timer = None
 
     def tried(self) -> Tried:
         """Its last attempt, which was answered, as it is told."""

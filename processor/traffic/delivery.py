@@ -23,12 +23,13 @@ from processor.core.pace.admission import Admission, Outcome
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import State
 from processor.core.request.attempt_headers import AttemptHeaders
+from processor.core.request.transform import Prepared
 from processor.core.retry import Again, Reading, RetryPolicy
 from processor.errors import EventError
 from processor.model import Answer, Request, Response, Signal
 from processor.telemetry.facts import Facts
 from processor.traffic.attempt import Attempt, End, Failed, Run, Sender, Settled, Withheld, nothing
-from processor.traffic.preparation import Preparation, Skipped
+from processor.traffic.preparation import Skipped
 
 _TAKEN = Signal.DELIVERED
 """Looking a member up in its class is dear where it is done for every request."""
@@ -41,7 +42,6 @@ class Delivery:
     def __init__(
         self,
         *,
-        preparation: Preparation,
         attempt_headers: AttemptHeaders | None,
         admission: Admission,
         policy: RetryPolicy,
@@ -52,7 +52,6 @@ class Delivery:
         facts: Facts,
         ended: Callable[[Run, End], None],
     ) -> None:
-        self._preparation = preparation
         self._attempt_headers = attempt_headers
         self._admission = admission
         self._policy = policy
@@ -65,20 +64,9 @@ class Delivery:
         self._circuit = admission.circuit()
         self._circuit_was = State.CLOSED
 
-    def begin(self, run: Run) -> End | None:
-        """Send a request for it; what becomes of it, where that needs none; None: that is told later."""
-        if run.request is None:
-            prepared = self._preparation.prepare(run.record)
-            if isinstance(prepared, Request):
-                run.request = prepared
-            elif isinstance(prepared, EventError):
-                return self._reject(run, dead_letter.of_event(prepared))
-            elif isinstance(prepared, Skipped):
-                return self._skip(run, prepared.reason)
-            else:
-                run.request, run.is_foreign = prepared.request, prepared.is_foreign
-                if prepared.dropped_headers:
-                    self._facts.dropped_headers(prepared.dropped_headers)
+    def begin(self, run: Run) -> None:
+        """Send its request."""
+        assert run.request is not None
         now, wall, request = self._clock.time(), self._wall_clock(), run.request
         attempt = run.attempt = Attempt(self._admission.started(now), (run,))
         run.sent(now, wall, self._circuit.downtime(now))
@@ -87,7 +75,6 @@ class Delivery:
             # The run keeps the request without them: they are told nobody, and the next attempt has others.
             request = request._replace(attempt_headers=made.make(request, run.record, wall))
         attempt.cancel = self._sender.send(request, partial(self._answered, attempt))
-        return None
 
     def withdraw(self, run: Run) -> None:
         """Nobody waits for its answer any more; a request that carries no other run is called off."""
@@ -108,7 +95,7 @@ class Delivery:
         permit, admission = attempt.permit, self._admission
         run.attempt, attempt.cancel = None, nothing
         if run.paid:
-            self._give_back(run)
+            self.give_back(run)
         self._facts.attempted(answer, now - permit.at)
         reading = retry.read(self._policy, answer, wall)
         end: End = _DELIVERED
@@ -143,23 +130,38 @@ class Delivery:
             self._facts.circuit_changed(self._circuit_was, self._circuit.reason(), answer)
         self._ended(run, end)
 
-    # What needs no request
+    # What a preparation comes to
+
+    def prepared(self, run: Run, result: Request | Prepared | Skipped | EventError) -> End | None:
+        """What becomes of a run that can be no request; None: it has one now."""
+        match result:
+            case Request():
+                run.request = result
+            case Prepared(request, dropped_headers, is_foreign):
+                run.request, run.is_foreign = request, is_foreign
+                if dropped_headers:
+                    self._facts.dropped_headers(dropped_headers)
+            case Skipped(reason):
+                return self._skip(run, reason)
+            case EventError():
+                return self._reject(run, dead_letter.of_event(result))
+        return None
 
     def _skip(self, run: Run, reason: str) -> End:
-        self._give_back(run)
+        self.give_back(run)
         self._facts.skipped(run.record, reason)
         return _SKIPPED
 
     def _reject(self, run: Run, failure: Failure) -> End:
         """It can be no request, which is paid for too, but for tombstones: for those there is a setting."""
-        self._give_back(run)
+        self.give_back(run)
         if failure.code == "tombstone" or self._admission.is_unpaid(failure.code):
             return Failed(failure, None)
         if self._admission.afford_unusable():
             return Failed(failure, Fault.UNUSABLE)
         return Withheld(failure, None)
 
-    def _give_back(self, run: Run) -> None:
+    def give_back(self, run: Run) -> None:
         """What its dead letter was paid with, if it was: it becomes none now."""
         if run.paid:
             self._admission.give_back(run.paid)

@@ -1,4 +1,4 @@
-"""Who leaves next: retries that are due, what is withheld, probes, new records; and the end of each of them.
+"""Who leaves next: retries, what is withheld or prepared, probes, new records; and the end of each of them.
 
 Promises:
 - what may leave leaves at the end of the turn in which that became so, in one place: `_pump` alone begins;
@@ -9,6 +9,7 @@ Promises:
 - a record given up is not settled, and nothing of it is sent, or told, any more;
 - an event whose dead letter is not paid for waits; others are looked for behind those that wait, each of
   which goes on as deliveries pay for it;
+- a record is looked into once, before its first attempt; one that is prepared later holds no slot meanwhile;
 - of a partition that is leaving nothing is begun, and what comes to wait is left to whoever reads it next.
 
 No task, no thread: what happens next is decided in callbacks on the event loop.
@@ -18,19 +19,20 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
 
-from processor.clock import Alarm, Clock, Timer
+from processor.clock import Alarm, Clock
 from processor.core.dead_letter import Failure
 from processor.core.pace.admission import Admission
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import State
 from processor.core.progress.flow import Flow
 from processor.core.retry import Again
-from processor.model import Partition, Record, Signal
+from processor.model import Partition, Record, Request, Signal
 from processor.telemetry.facts import Facts
 from processor.traffic.attempt import WAITING, End, Failed, Run, Settled, Stage, Withheld
 from processor.traffic.delivery import Delivery
 from processor.traffic.undelivered.dead_letters import Letters
 from processor.traffic.undelivered.withheld import Withheld as Unpaid
+from processor.traffic.unprepared import Unprepared
 
 _OVER, _OPEN = Stage.OVER, State.OPEN
 """Looking a member up in its class is dear where it is done for every record."""
@@ -40,8 +42,9 @@ _WRITTEN = Settled(is_delivered=False)
 class Dispatch:
     """All records under way in this process.
 
-    `delivery` makes the attempts, given whom they tell what becomes of a run. `pumped` is called when all
-    that may leave has left. `knock_after`: seconds after which one that is not paid for is tried again.
+    `delivery` makes the attempts, given whom they tell what becomes of a run; `unprepared` has what is not
+    prepared yet, given also whom to tell of a change. `pumped` is called when all that may leave has left.
+    `knock_after`: seconds after which one that is not paid for is tried again.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Dispatch:
         admission: Admission,
         letters: Letters,
         delivery: Callable[[Callable[[Run, End], None]], Delivery],
+        unprepared: Callable[[Delivery, Callable[[Run, End], None], Callable[[], None]], Unprepared],
         knock_after: float,
         clock: Clock,
         chance: Callable[[], float],
@@ -62,7 +66,8 @@ class Dispatch:
         self._circuit = admission.circuit()
         self._letters = letters
         self._delivery = delivery(self._ended)
-        self._knock_after = knock_after
+        self.unprepared = unprepared(self._delivery, self._ended, self.pump_soon)
+        self._prepare, self._told = self.unprepared.prepare, self.unprepared.told
         self._clock = clock
         self._chance = chance
         self._facts = facts
@@ -70,10 +75,8 @@ class Dispatch:
         self._runs: dict[tuple[Partition, int], Run] = {}
         self._due: dict[Run, None] = {}
         """Those whose next attempt is due, in the order in which it became due."""
-        self.withheld = Unpaid()
+        self.withheld = Unpaid(clock, knock_after, self.pump_soon)
         self._alarm = Alarm(clock, self.pump_soon)
-        self._knock: Timer | None = None
-        self._has_knocked = False
         self._is_open = True
         self._pump_is_due = False
 
@@ -117,6 +120,7 @@ class Dispatch:
         runs, stages = self._runs.values(), self.stages()
         assert all(run.stage is Stage.DUE for run in self._due)
         assert (len(self._due), self.withheld.count) == (stages[Stage.DUE], stages[Stage.WITHHELD])
+        self.unprepared.check(stages)
         assert stages[Stage.NEW] == stages[Stage.OVER] == 0
         assert all((run.attempt is not None) is (run.stage is Stage.ANSWER) for run in runs)
         assert stages[Stage.ANSWER] == self._admission.in_flight()
@@ -133,20 +137,37 @@ class Dispatch:
         while self._due and self._room() > 0:
             run = next(iter(self._due))
             del self._due[run]
-            self._begin(run)
+            self._delivery.begin(run)
         if self.withheld.count:
             self._resume(is_open=is_open)
-        while self._is_open and (room := self._room()) > 0 and (records := self._flow.start(room)):
+        for run, end in self.unprepared.ask_again() if self.unprepared.due else ():
+            self._ended(run, end)
+        while self.unprepared.prepared and self._room() > 0:
+            self._delivery.begin(self.unprepared.next_prepared())
+        self._start_new(is_open=is_open)
+        self._pumped()
+
+    def _start_new(self, *, is_open: bool) -> None:
+        while self._is_open and (room := self._room()) > 0:
+            if self.unprepared.asked or room > self.unprepared.most:
+                # They hold no slot, so something else has to bound them. A probe is alone.
+                room = self.unprepared.room(room, keeps_place=is_open)
+            if not (records := self._flow.start(room)):
+                break
             for record in records:
                 self._start(record)
-        self._pumped()
 
     def _probe(self) -> None:
         """A new record, if it is one's turn."""
         is_refused = self._circuit.reason() is Signal.REFUSED
         if self._circuit.failed_probes() % (4 if is_refused else 2) == 0:
             return
-        while self._room() > 0:
+        while (room := self._room()) > 0:
+            if self.unprepared.prepared:
+                self._delivery.begin(self.unprepared.next_prepared())
+                continue
+            if self.unprepared.room(room, keeps_place=True) < 1:
+                return  # what will be sent is being prepared
             self._flow.look_further(self._chance() if is_refused else 0.0)
             if not (records := self._flow.start(1)):
                 return
@@ -160,22 +181,16 @@ class Dispatch:
         while self.withheld.has_unusable() and self._admission.afford_unusable():
             run, failure = self.withheld.next_unusable()
             self._bury(run, failure, Fault.UNUSABLE)
-        while self.withheld.has_refused() and self._room() > 0:
+        while self.withheld.has_refused() and self.unprepared.room(self._room(), keeps_place=True) > 0:
             is_reserved = not is_open and self._admission.reserve()
-            if not (is_open or is_reserved or self._has_knocked):
+            if not (is_open or is_reserved or self.withheld.has_knocked):
                 break
             if not (is_open or is_reserved):
-                self._has_knocked = False
+                self.withheld.has_knocked = False
             run = self.withheld.next_refused()
             run.paid = Fault.REFUSED if is_reserved else None
-            self._begin(run)
-        self._has_knocked = False
-        if self._knock is None and self.withheld.has_refused():
-            self._knock = self._clock.call_later(self._knock_after, self._knocked)
-
-    def _knocked(self) -> None:
-        self._knock, self._has_knocked = None, True
-        self.pump_soon()
+            self._made(run, None if run.request is not None else self.unprepared.ask(run))
+        self.withheld.go_on_later()
 
     def _start(self, record: Record) -> None:
         run = self._runs[record.partition, record.offset] = Run(record)
@@ -184,12 +199,18 @@ class Dispatch:
             self._facts.withheld(run.tried(), failure, None, is_first=False)
             self.withheld.kept_back(run, failure, self._clock.time())
             self._wait(run, Stage.WITHHELD)
-        elif (end := self._delivery.begin(run)) is not None:
-            self._ended(run, end)
+        elif isinstance(result := self._prepare(record, self._told), Request):
+            run.request = result
+            self._delivery.begin(run)
+        else:
+            self._made(run, self.unprepared.take(run, result))
 
-    def _begin(self, run: Run) -> None:
-        if (end := self._delivery.begin(run)) is not None:
+    def _made(self, run: Run, end: End | None) -> None:
+        """It is looked into; what becomes of it, where it can be no request."""
+        if end is not None:
             self._ended(run, end)
+        elif run.request is not None:
+            self._delivery.begin(run)
 
     def _room(self) -> int:
         """How many requests may leave now; when time alone will bring room, it is waited for."""
@@ -274,13 +295,10 @@ class Dispatch:
         if run.paid and run.stage is not Stage.LETTER:  # one that is being written may well arrive
             self._admission.give_back(run.paid)
             run.paid = None
-        if run.letter is not None:
-            run.letter.give_up()
-        if run.timer is not None:
-            run.timer.cancel()
-        run.letter = run.timer = None
+        run.let_go()
         self._due.pop(run, None)
         self.withheld.forget(run)
+        self.unprepared.forget(run)
         run.enter(Stage.OVER)
         del self._runs[run.record.partition, run.record.offset]
         self._flow.abandoned(run.record)

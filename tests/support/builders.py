@@ -7,9 +7,11 @@ from typing import Any
 from processor.core.group.stability import Stability
 from processor.core.pace.circuit import State
 from processor.core.request.events import Event, parse
+from processor.core.request.transform import Prepared
+from processor.errors import EventError
 from processor.model import Assigned, Partition, Position, Record, RecordHeaders, Request, Response
 from processor.telemetry.snapshot import Snapshot
-from processor.traffic.preparation import Preparation, Result
+from processor.traffic.preparation import Held, Later, Preparing, Result, Skipped
 
 FIRST = Partition("events", 0)
 SECOND = Partition("events", 1)
@@ -42,9 +44,11 @@ def assigned(*partitions: Partition, epoch: int = 1, committed: Position | None 
     return Assigned(epoch, dict.fromkeys(partitions or (FIRST,), committed))
 
 
-def prepared(preparation: Preparation, value: bytes | None) -> Result:
-    """What becomes of a record with that value."""
-    return preparation.prepare(record(value=value))
+def prepared(preparation: Preparing, value: bytes | None) -> Request | Prepared | Skipped | EventError:
+    """What becomes of a record with that value, at once and for good."""
+    made = preparation.prepare(record(value=value), _never)
+    assert not isinstance(made, Later | Held)
+    return made
 
 
 def event(members: Mapping[str, Any] | None = None, /, **more: Any) -> Event:
@@ -83,3 +87,7 @@ def snapshot(**more: Any) -> Snapshot:
         at=0.0,
     )
     return idle._replace(**more)
+
+
+def _never(made: Record, result: Result) -> None:
+    raise AssertionError(made, result)

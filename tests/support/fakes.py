@@ -1,7 +1,7 @@
 """The rooms that touch the world, played by plain objects on a clock that a test moves.
 
-`test_source_contract`, `test_sender_contract` and `test_dead_letters_contract` hold them to what
-the real ones do.
+`test_source_contract`, `test_sender_contract`, `test_preparation_contract` and
+`test_dead_letters_contract` hold them to what the real ones do.
 """
 
 import heapq
@@ -32,6 +32,7 @@ from processor.model import (
     Revoked,
     SourceEvent,
 )
+from processor.traffic.preparation import Held, Later, Preparing, Result
 
 Errors = Mapping[Partition, str | None]
 
@@ -243,6 +244,54 @@ class FakeSource:
         return self.refused.get(partition)
 
 
+class Asked(NamedTuple):
+    """A record whose preparation has not answered."""
+
+    record: Record
+    done: Callable[[Record, Result], None]
+
+
+class FakePreparation:
+    """Answers as `real` does, of some records later: when a test says so; holds while there is a `fault`."""
+
+    def __init__(self, clock: VirtualClock, real: Preparing) -> None:
+        self._clock = clock
+        self._real = real
+        self.is_late: Callable[[Record], bool] = lambda _: True
+        self.fault = ""
+        self.open: list[Asked] = []
+        self.called_off: list[Asked] = []
+
+    def prepare(self, record: Record, done: Callable[[Record, Result], None]) -> Result | Later:
+        """Wait for the test, or say it at once."""
+        if not self.is_late(record):
+            return self._result(record)
+        asked = Asked(record, done)
+        self.open.append(asked)
+        return Later(lambda: self._call_off(asked))
+
+    def answer(self, which: int = 0) -> None:
+        """Answer for the record that has waited longest, or another one; then run the clock."""
+        asked = self.open.pop(which)
+        asked.done(asked.record, self._result(asked.record))
+        self._clock.run()
+
+    def offsets(self) -> list[int]:
+        """Those of the records that wait for an answer."""
+        return [asked.record.offset for asked in self.open]
+
+    def _result(self, record: Record) -> Result:
+        if self.fault:
+            return Held(self.fault)
+        result = self._real.prepare(record, _unwanted)
+        assert not isinstance(result, Later)
+        return result
+
+    def _call_off(self, asked: Asked) -> None:
+        self.open.remove(asked)
+        self.called_off.append(asked)
+
+
 class FakeAttemptHeaders:
     """Says which attempt it is, of all, and when it leaves."""
 
@@ -325,3 +374,7 @@ class FakeDeadLetters:
             if self.error is None:
                 self.letters.append(letter)
             written(self.error)
+
+
+def _unwanted(record: Record, result: Result) -> None:
+    raise AssertionError(record, result)

@@ -15,7 +15,10 @@ from processor.config import loading
 from processor.config.settings import Settings
 from processor.errors import ConfigError, FatalError
 from processor.kafka.embedded import EmbeddedBroker
+from processor.traffic.attempt import Run
+from processor.traffic.preparation import Held
 from tests.support.apache_kafka import Broker
+from tests.support.builders import SECOND, record
 from tests.support.endpoint import Endpoint, Reply
 from tests.support.patience import PATIENCE
 
@@ -60,6 +63,16 @@ async def test_it_delivers_until_it_is_stopped_and_its_pages_answer_meanwhile(br
             )
             assert answer.status == 200
             answer.close()
+        held, unprepared = Run(record(partition=SECOND)), app.status.dispatch.unprepared
+        unprepared.take(held, Held("the registry does not answer"))
+        readiness = app.status.readiness()
+        assert (readiness.ok, readiness.checks["preparation"]) == (
+            False,
+            "1 cannot be prepared: the registry does not answer",
+        )
+        held.let_go()
+        unprepared.forget(held)
+        assert app.status.readiness().ok
         stop.set_result(None)
         await running
     assert len(endpoint.requests) == 50

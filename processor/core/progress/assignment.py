@@ -20,6 +20,7 @@ class Hold(StrEnum):
     BYTES = "bytes"
     METADATA = "metadata"
     DEAD_LETTER = "dead_letter"
+    PREPARATION = "preparation"
 
 
 class PartitionStatus(NamedTuple):
@@ -53,7 +54,8 @@ class Assignment:
         self.offsets = Offsets(committed, known)
         self.lanes = Lanes(order)
         self.running: dict[int, Record] = {}
-        self.blocked: set[int] = set()
+        self.blocked: dict[int, Hold] = {}
+        """What cannot go on by the operator's fault, and why."""
         self.withheld: set[int] = set()
         """What failed and waits until deliveries have paid for its dead letter."""
         self.bytes = 0
@@ -75,9 +77,14 @@ class Assignment:
         del self.running[offset]
         self.offsets.finished(offset)
         self.withheld.discard(offset)
-        was_blocked = offset in self.blocked
-        self.blocked.discard(offset)
-        return was_blocked
+        return self.blocked.pop(offset, None) is not None
+
+    def block(self, offset: int, why: Hold | None) -> None:
+        """The record at `offset` cannot go on, or (None) can again."""
+        if why is None:
+            self.blocked.pop(offset, None)
+        else:
+            self.blocked[offset] = why
 
     def crowds(self, length: int | None, limit: int) -> bool:
         """All that is finished takes metadata of that length, or (None) more than `limit`; whether this

@@ -119,10 +119,10 @@ class Flow:
         if assignment := self._assignment_of(record):
             del assignment.running[record.offset]
 
-    def blocked(self, record: Record) -> None:
-        """The dead letter of `record` could not be written: its partition is held until it is finished."""
+    def blocked(self, record: Record, why: Hold | None = Hold.DEAD_LETTER) -> None:
+        """`record` cannot go on: its partition is held until it is finished, or (None) can go on again."""
         if assignment := self._assignment_of(record):
-            assignment.blocked.add(record.offset)
+            assignment.block(record.offset, why)
             self._look_again = True
 
     def withheld(self, record: Record) -> None:
@@ -255,7 +255,7 @@ class Flow:
         kept = [a for a in assignments if not a.revoked]
         started_or_behind = sum(len(a.running) + a.lanes.behind() for a in kept)
         assert len(self._ready) + started_or_behind == sum(a.offsets.unfinished() for a in kept)
-        assert all(a.blocked | a.withheld <= a.running.keys() for a in kept)
+        assert all(a.blocked.keys() | a.withheld <= a.running.keys() for a in kept)
 
     # How they are answered
 
@@ -275,7 +275,7 @@ class Flow:
 
     def _hold(self, assignment: Assignment) -> Hold | None:
         if assignment.blocked:
-            return Hold.DEAD_LETTER
+            return next(iter(assignment.blocked.values()))
         if assignment.crowded:
             return Hold.METADATA
         if assignment.hold in _CROWDS:

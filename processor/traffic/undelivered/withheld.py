@@ -4,7 +4,9 @@ Promise: of each fault the one that waits longest goes on first. Cost: O(1) a re
 """
 
 from collections import Counter
+from collections.abc import Callable
 
+from processor.clock import Clock, Timer
 from processor.core.dead_letter import Failure
 from processor.core.kinds import Kinds
 from processor.traffic.attempt import Run
@@ -14,11 +16,22 @@ LONGEST_REASON = 200
 
 
 class Withheld:
-    """Those of one process."""
+    """Those of one process. Now and then one may go on unpaid: nothing else may be left to send."""
 
-    def __init__(self, minimum: int = 10) -> None:
-        """`minimum`: after so many refusals in a row a kind is kept back while others are delivered."""
+    def __init__(
+        self, clock: Clock, knock_after: float, knocked: Callable[[], None], minimum: int = 10
+    ) -> None:
+        """`knocked` is called when one may, `knock_after` seconds after the one before.
+
+        `minimum`: after so many refusals in a row a kind is kept back while others are delivered.
+        """
         self.kinds = Kinds(minimum)
+        self.has_knocked = False
+        """Whether one may go on now though it is not paid for."""
+        self._clock = clock
+        self._knock_after = knock_after
+        self._told = knocked
+        self._knock: Timer | None = None
         self.count = 0
         """How many there are: looked at for every event, hence no question."""
         self._refused: dict[Run, str] = {}
@@ -44,6 +57,16 @@ class Withheld:
         self._begin(failure, now)
         self._unusable[run] = failure
         self.count += 1
+
+    def go_on_later(self) -> None:
+        """Those that are left had their chance; the next comes by itself."""
+        self.has_knocked = False
+        if self._knock is None and self._refused:
+            self._knock = self._clock.call_later(self._knock_after, self._knocked)
+
+    def _knocked(self) -> None:
+        self._knock, self.has_knocked = None, True
+        self._told()
 
     def said(self, now: float) -> str | None:
         """For how long some have waited, how many do and why, and what is wrong with the latest of each."""

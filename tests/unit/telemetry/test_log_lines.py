@@ -47,6 +47,7 @@ def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
         failure = FAILURE._replace(response=response(400, body=PAYLOAD.encode()))
         log_lines.dead_lettered(private(), failure, is_whole=True)
         log_lines.blocked(private(), FAILURE, WriteError("broker", "no leader"))
+        log_lines.unprepared(private(), "the registry does not answer")
     assert PAYLOAD not in repr(lines)
     assert all(line["partition"] == "events/0" and line["offset"] == 7 for line in lines)
     assert lines[0] == {
@@ -59,6 +60,7 @@ def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
         "retry_in": 0.123,
     }
     assert (lines[1]["code"], lines[1]["attempts"], lines[2]["reason"]) == ("refused", 3, "broker")
+    assert (lines[3]["log_level"], lines[3]["reason"]) == ("warning", "the registry does not answer")
 
 
 def test_a_topic_whose_commits_are_refused_is_told_once_a_minute_and_when_it_is_over() -> None:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from processor.traffic import delivery, dispatch, pipeline
+from processor.traffic import delivery, dispatch, pipeline, unprepared
 from tests.support.stacks import Stacks
 
 
 @pytest.fixture
 def nothing_is_reentered() -> Iterator[None]:
     """Of the rooms through which a record goes."""
-    with Stacks(delivery, dispatch, pipeline).watched() as stacks:
+    with Stacks(delivery, dispatch, pipeline, unprepared).watched() as stacks:
         yield
     assert not stacks.reentered

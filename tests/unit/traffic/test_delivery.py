@@ -11,6 +11,7 @@ from processor.core.pace.admission import Admission, AdmissionPolicy
 from processor.core.pace.budget import BudgetPolicy
 from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.pace.rate import RatePolicy
+from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.request.attempt_headers import AttemptHeaders
@@ -47,10 +48,10 @@ class Remembering(Flow):
         self.settled_records.append(record)
         return super().finished(record)
 
-    def blocked(self, record: Record) -> None:
-        """Its dead letter could not be written."""
+    def blocked(self, record: Record, why: Hold | None = Hold.DEAD_LETTER) -> None:
+        """It cannot go on."""
         self.blocked_records.append(record)
-        super().blocked(record)
+        super().blocked(record, why)
 
 
 class House:

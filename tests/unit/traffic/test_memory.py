@@ -40,12 +40,40 @@ def lost_while_its_letter_waits(house: House) -> None:
     house.source.lose(FIRST)
 
 
+def prepared_late(house: House) -> None:
+    house.preparation.answer()
+    house.sender.answer(200)
+
+
+def lost_while_it_is_prepared(house: House) -> None:
+    house.source.lose(FIRST)
+    house.preparation.called_off.clear()
+
+
+def lost_while_it_cannot_be_prepared(house: House) -> None:
+    house.preparation.fault = "the registry does not answer"
+    house.preparation.answer()
+    house.source.lose(FIRST)
+
+
+LATE = (prepared_late, lost_while_it_is_prepared, lost_while_it_cannot_be_prepared)
+
+
 @pytest.mark.parametrize(
     "end",
-    [delivered, dead_lettered, retried, lost_under_way, lost_while_it_waits, lost_while_its_letter_waits],
+    [
+        *LATE,
+        delivered,
+        dead_lettered,
+        retried,
+        lost_under_way,
+        lost_while_it_waits,
+        lost_while_its_letter_waits,
+    ],
 )
 def test_of_a_record_that_is_over_nothing_is_kept(end: Callable[[House], None]) -> None:
     house = House()
+    house.preparation.is_late = lambda _: end in LATE
     house.join(FIRST)
     value = bytes(bytearray(b'{"n": 1}'))
     house.source.append(FIRST, None, value)

@@ -24,8 +24,9 @@ from processor.traffic.attempt import Stage
 from processor.traffic.commits import ANSWER_SECONDS
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
 from processor.traffic.preparation import Preparation
+from processor.traffic.unprepared import MOST
 from tests.support.builders import FIRST, SECOND, assigned, records
-from tests.support.fakes import FakeDeadLetters, FakeSender, FakeSource, VirtualClock
+from tests.support.fakes import FakeDeadLetters, FakePreparation, FakeSender, FakeSource, VirtualClock
 
 pytestmark = pytest.mark.usefixtures("nothing_is_reentered")
 
@@ -43,8 +44,11 @@ class House:
         source: FakeSource | None = None,
         clock: VirtualClock | None = None,
         chance: Callable[[], float] = lambda: 1.0,
+        most_unprepared: int = MOST,
     ) -> None:
         self.clock = clock or VirtualClock()
+        self.preparation = FakePreparation(self.clock, Preparation(RequestPolicy("https://h.example/base")))
+        self.preparation.is_late = lambda _: False
         self.source = source or FakeSource(self.clock)
         self.sender = FakeSender(self.clock, rule)
         self.letters = FakeDeadLetters(self.clock)
@@ -59,6 +63,7 @@ class House:
                 retry=RetryPolicy(),
                 dead_letter=DeadLetterPolicy("test", "group", "1"),
                 pipeline=PipelinePolicy(commit_interval=1.0, drain_timeout=25.0),
+                most_unprepared=most_unprepared,
             ),
             World(
                 source=self.source,
@@ -70,7 +75,7 @@ class House:
                 failed=self.failures.append,
             ),
             Rooms(
-                preparation=Preparation(RequestPolicy("https://h.example/base")),
+                preparation=self.preparation,
                 flow=self.flow,
                 admission=self.admission,
                 facts=Broadcast(self.metrics, LogLines()),

@@ -18,7 +18,7 @@ from processor.model import Answer, Request, Response
 from processor.traffic.attempt import Run
 from processor.traffic.undelivered.withheld import Withheld
 from tests.support.builders import FIRST, record, response
-from tests.support.fakes import FakeSource
+from tests.support.fakes import FakeSource, VirtualClock
 from tests.unit.traffic.test_delivery import House as Alone
 from tests.unit.traffic.test_pipeline import House
 
@@ -346,7 +346,7 @@ def test_why_events_are_held_is_told_with_their_kinds_the_time_and_what_their_by
 
 
 def test_what_is_told_of_held_events_is_short_and_begins_anew() -> None:
-    withheld, run = Withheld(), Run(record(0))
+    withheld, run = Withheld(VirtualClock(), 60.0, pytest.fail), Run(record(0))
     for since in (10.0, 50.0):
         withheld.refused(run, Failure("refused", "x" * 10_000, "", ""), since)
         withheld.refused(Run(record(1)), Failure("refused", "x" * 10_000, "", ""), since + 1)
@@ -359,7 +359,7 @@ def test_what_is_told_of_held_events_is_short_and_begins_anew() -> None:
 
 
 def test_the_one_that_waits_longest_goes_first_and_one_that_is_given_up_is_forgotten() -> None:
-    withheld, runs = Withheld(), [Run(record(offset)) for offset in range(6)]
+    withheld, runs = Withheld(VirtualClock(), 60.0, pytest.fail), [Run(record(offset)) for offset in range(6)]
     for run in runs[:3]:
         withheld.refused(run, Failure("refused", "", "", ""), 0.0)
     for run in runs[3:]:
