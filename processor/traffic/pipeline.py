@@ -77,7 +77,8 @@ _RUNNING = _Phase.RUNNING
 class _Leaving(NamedTuple):
     """Revoked partitions that are not released yet, and the end of their time."""
 
-    partitions: frozenset[Partition]
+    partitions: set[Partition]
+    """But for those that are ours again: whoever reads them waits for no release."""
     deadline: Timer
 
 
@@ -167,6 +168,8 @@ class Pipeline:
         self._intake.forgotten()
         self._facts.rebalanced("assigned", assigned.positions)
         self.dispatch.give_up(assigned.positions)  # of an earlier assignment, which counts no more
+        for leaving in self._leaving:
+            leaving.partitions.difference_update(assigned.positions)
         self._flow.assigned(assigned)
         self._commits.positions_known()
 
@@ -184,9 +187,10 @@ class Pipeline:
         self._facts.rebalanced("revoked", partitions)
         self._intake.forgotten()
         self._wind_up(partitions)
-        time_is_up = partial(self.dispatch.give_up, partitions)
+        leaving = set(partitions)
+        time_is_up = partial(self.dispatch.give_up, leaving)
         deadline = self._clock.call_later(self._policy.drain_timeout, time_is_up)
-        self._leaving.append(_Leaving(partitions, deadline))
+        self._leaving.append(_Leaving(leaving, deadline))
 
     def _lost(self, partitions: frozenset[Partition]) -> None:
         self._facts.rebalanced("lost", partitions)

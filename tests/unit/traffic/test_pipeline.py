@@ -376,6 +376,26 @@ def test_a_revoked_partition_is_released_at_the_deadline_and_its_requests_are_ca
     assert house.room() == 64
 
 
+@pytest.mark.parametrize("answered_after", [0, 30])
+def test_a_partition_that_is_ours_again_before_it_was_released_is_not_released_any_more(
+    house: House, answered_after: int
+) -> None:
+    """The source has waited as long as it may, as where this loop stood still."""
+    house.produce(1)
+    house.source.fetch()
+    house.source.revoke(FIRST)
+    house.source.assign(FIRST)
+    house.source.fetch()
+    house.clock.advance(answered_after)
+    assert house.open() == [0]
+    house.sender.answer(200)
+    house.clock.advance(1)
+    house.produce(1)
+    house.source.fetch()
+    assert (house.open(), house.committed(), len(house.sender.sent)) == ([0], 1, 3)
+    assert FIRST not in frozenset().union(*house.source.let_go)
+
+
 def test_an_earlier_revocation_does_not_shorten_the_time_of_a_later_one(house: House) -> None:
     house.produce(1)
     house.source.revoke(FIRST)
