@@ -99,6 +99,7 @@ COVERED_BY = {
     "assignment": "flow",
     "commits": "pipeline",
     "committer": "source_contract",
+    "poll_thread": "source_contract",
     "source": "log_lines",
     "client": "log_lines",
     "quota": "log_lines",

@@ -168,7 +168,7 @@ class Screen:
             self._live.update(self._picture(counts), refresh=True)
         elif not self._is_live and now - self._said_at >= SECONDS_PER_LINE:
             self._said_at = now
-            self.say(f"{now - self._started_at:5.1f} s  {_in_words(counts)}, {self._speed()}")
+            self.say(f"{now - self._started_at:5.1f} s  {_counted(counts)}, {self._speed()}")
 
     def _rows_each(self) -> int:
         return max(2, min(8, (self._console.height - FIXED_LINES) // 2))
@@ -263,7 +263,7 @@ def reasons(dead_letters: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {reason}" for reason, number in ranked)
 
 
-def _in_words(counts: Counts) -> str:
+def _counted(counts: Counts) -> str:
     dead = sum(counts.dead_letters.values())
     return (
         f"{counts.produced} produced, {counts.delivered} delivered, {dead} dead letters, "

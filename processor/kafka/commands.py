@@ -1,12 +1,16 @@
-"""What the event loop asks of the thread that owns the consumer.
+"""What the event loop and the threads that own a client ask of each other.
 
-Promise: what is asked is carried out in order, by who calls `obey`.
+Promise: what is asked is carried out in order, on the loop or by who calls `obey`.
 """
 
+import contextlib
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import TypeVarTuple
 
 Command = Callable[[], object]
+Arguments = TypeVarTuple("Arguments")
 
 
 class Commands:
@@ -28,3 +32,9 @@ class Commands:
                 command = self._asked.get_nowait()
         except Empty:
             return
+
+
+def call_on(loop: AbstractEventLoop, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
+    """From any thread: call it there. Not where the loop was closed: nobody listens any more."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(function, *args)

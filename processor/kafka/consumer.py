@@ -1,67 +1,19 @@
-"""The consumer and its thread: polls and rebalances as one stream of source events.
+"""The consumer as the event loop knows it: what is asked of its thread, and whether that is alive.
 
-One thread owns the client; every call on it is made there, by a queue of commands that is emptied
-between polls and while the thread waits in a rebalance callback. (From another thread a call would
-block for seconds: confluent-kafka-python pulls 2322 and 2346.) Everything learned leaves as source
-events, in order, on the event loop.
-
-Promises:
-- `Assigned` comes before the first record of an assignment, and nothing of a partition comes after
-  its `Revoked` or `Lost`;
-- the thread stays in the callback of a revocation until the partitions are `released`, or
-  `max_wait` seconds have passed, and commits asked before that are sent before the partitions go;
-- an offset that the topic no longer holds is never reset unseen: what was deleted before it was read
-  is told as `Missed`, and a position behind the end of the same log ends the process;
-- a topic that was deleted and made anew is told as `MadeAnew`, and read from its beginning in a new
-  assignment, whatever was committed for the one before; with `auto_offset_reset: error` the process ends;
-- nothing of the dead-letter topic is read, told or committed, also where a pattern assigns it to us;
-- an assignment waits at most 20 s for the brokers, what is asked again 5 s and a fifth of the time;
-- at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
+Promise: nothing here waits for the client, which blocks for seconds: all that is asked is put into a queue
+that the thread obeys, in order; `PollThread` says what comes of it.
 """
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
-from typing import TypeVarTuple
-
-import confluent_kafka
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from processor.config.kafka import KafkaSettings
-from processor.core.progress.offset_codec import read
-from processor.core.progress.topic_identity import TopicIdentities, TopicIds
 from processor.kafka.commands import Commands
-from processor.kafka.options import LOGGER, consumer_options
-from processor.kafka.partitions.committer import Committer, Done
-from processor.kafka.partitions.fetching import Fetching
-from processor.kafka.partitions.pauses import Pauses
-from processor.kafka.partitions.records import Records
-from processor.kafka.partitions.start_positions import TRIES, StartPositions, partition_of
-from processor.kafka.partitions.tenures import LEAVING, Tenures
-from processor.kafka.partitions.topic_ids import ANSWER_SECONDS, Registry, known
-from processor.kafka.words import MADE_ANEW, UNREAD, member_state, trouble
-from processor.model import (
-    Assigned,
-    Commit,
-    Identified,
-    Lost,
-    MadeAnew,
-    Partition,
-    Received,
-    Revoked,
-    SourceEvent,
-    Stopped,
-    Troubled,
-)
-
-BATCH = 500
-AHEAD = 2
-POLL_SECONDS = 0.05
-
-Arguments = TypeVarTuple("Arguments")
+from processor.kafka.partitions.committer import Done
+from processor.kafka.poll_thread import PollThread
+from processor.model import Commit, Partition, SourceEvent
 
 
 class Consumer:
@@ -72,247 +24,60 @@ class Consumer:
         self._dead_letter_topic = dead_letter_topic
         self._max_wait = max_wait
         self._commands = Commands()
-        self._tenures = Tenures()
-        self._committer = Committer(self._tenures, self._call, self._tell)
-        self._epoch = 0
-        self._ahead = 0
-        self._identities = TopicIdentities()
-        self._closing = False
-        self._has_told_of_letters = False
-        self._beat = time.monotonic()
-
-    # From the event loop
+        self._ended = asyncio.Event()
+        self._thread: PollThread | None = None
+        self._made_at = time.monotonic()
 
     def open(self, sink: Callable[[SourceEvent], None]) -> None:
         """Join the group; source events come to `sink` on the running loop from now on."""
-        self._loop = asyncio.get_running_loop()
-        self._sink = sink
-        self._ended = self._loop.create_future()
-        options = consumer_options(self._kafka, self._dead_letter_topic)
-        options |= {"on_commit": self._committer.answered, "error_cb": self._on_error}
-        options |= {"stats_cb": self._on_statistics}
-        self._client = confluent_kafka.Consumer(options, logger=LOGGER)
-        self._holds = Pauses(self._client)
-        reset = self._kafka.auto_offset_reset
-        self._registry = Registry(self._kafka)
-        self._beginnings = StartPositions(
-            self._client,
-            self._kafka.may_read,
-            reset,
-            self._tell,
-            dead_letter_topic=self._dead_letter_topic,
-            cluster=self._registry.cluster,
+        loop = asyncio.get_running_loop()
+        self._thread = PollThread(
+            self._kafka,
+            self._dead_letter_topic,
+            self._max_wait,
+            self._commands,
+            loop,
+            sink,
+            self._ended.set,
         )
-        self._fetching = Fetching(
-            self._client, self._tenures, self._holds, self._beginnings, self._is_made_anew
-        )
-        self._records = Records(
-            self._client, self._tenures, self._fetching, self._on_error, self._is_made_anew, self._tell
-        )
-        threading.Thread(target=self._run, name="kafka-consumer", daemon=True).start()
+        threading.Thread(target=self._thread.run, name="kafka-consumer", daemon=True).start()
 
     def commit(self, commits: Mapping[Partition, Commit], done: Done) -> None:
         """Commit; `done` is called on the loop with None or what went wrong for each partition."""
-        self._commands.put(lambda: self._committer.commit(self._client, commits, done))
+        self._commands.put(lambda: self._opened.commit(commits, done))
 
     def hold(self, partitions: Collection[Partition], *, at_once: bool) -> None:
         """Take nothing from these partitions for now; from all others again."""
         wanted = frozenset(partitions)
-        self._commands.put(lambda: self._want(wanted, at_once=at_once))
+        self._commands.put(lambda: self._opened.hold(wanted, at_once=at_once))
 
     def rest(self, resting: bool) -> None:
         """There is enough to do: read nothing for a moment; or there is not any more."""
-        self._commands.put(lambda: self._holds.rest(resting, self._beat))
+        self._commands.put(lambda: self._opened.rest(resting))
 
     def released(self, partitions: Collection[Partition]) -> None:
         """All that was to be done for these revoked partitions is done."""
-        self._commands.put(lambda: self._tenures.released(partitions))
+        self._commands.put(lambda: self._opened.released(partitions))
 
     def identify(self) -> None:
         """Ask which topics these are by now; what that comes to is told as `Identified` and `MadeAnew`."""
-        self._commands.put(self._ask_ids)
+        self._commands.put(self._opened.identify)
 
     def silence(self) -> float:
         """Seconds since the thread last went round; large when it is wedged."""
-        return time.monotonic() - self._beat
+        return time.monotonic() - (self._thread.beat if self._thread else self._made_at)
 
     async def close(self, within: float) -> bool:
         """Leave the group; False when that took longer than `within` seconds and was given up."""
-        self._commands.put(self._close)
-        _, pending = await asyncio.wait((self._ended,), timeout=within)
-        return not pending
-
-    # In the thread
-
-    def _run(self) -> None:
+        self._commands.put(self._opened.close)
         try:
-            self._client.subscribe(
-                list(self._kafka.topics),
-                on_assign=lambda _, assigned: self._assign(assigned),
-                on_revoke=self._on_revoke,
-                on_lost=self._on_lost,
-            )
-            while not self._closing:
-                self._go_round()
-            self._client.close()
-        except Exception as error:  # noqa: BLE001 - whatever ends the thread has to end the process
-            self._tell(Stopped(f"the consumer ended: {error}"))
-        finally:
-            self._call(self._ended.set_result, None)
+            await asyncio.wait_for(self._ended.wait(), within)
+        except TimeoutError:
+            return False
+        return True
 
-    def _go_round(self) -> None:
-        self._beat = time.monotonic()
-        self._commands.obey()
-        self._fetching.settle(self._beat)
-        if unknown := self._fetching.unknown(self._beat):
-            self._assign([TopicPartition(*partition) for partition in unknown], is_again=True)
-        if self._ahead >= AHEAD or self._holds.are_waited_for(self._beat):
-            self._commands.obey(wait=POLL_SECONDS)
-        elif self._holds.are_resting(self._beat):
-            self._commands.obey(wait=POLL_SECONDS)
-            if (
-                self._committer.is_waiting
-            ):  # the answers come with what is read, what is ready may wait for them
-                self._read(1)
-        else:
-            self._read(BATCH, wait=POLL_SECONDS)
-
-    def _read(self, most: int, wait: float = 0.0) -> None:
-        if received := self._records.read(most, wait):
-            self._ahead += 1
-            self._tell(received)
-
-    def _on_error(self, error: KafkaError, topic: str | None = None) -> None:
-        self._tell(trouble(error, topic))
-
-    def _on_statistics(self, statistics: str) -> None:
-        if state := member_state(self._client, self._kafka.group_protocol, statistics):
-            self._tell(state)
-
-    # Rebalances: callbacks only record and wait, and never raise
-
-    def _assign(self, assigned: list[TopicPartition], *, is_again: bool = False) -> None:
-        """Begin these; `is_again`: those that were parked, and are told anew once it is known where."""
-        self._beat = began = time.monotonic()
-        patience = self._beginnings.take_time(is_again=is_again)
-        ours = [each for each in assigned if each.topic != self._dead_letter_topic]
-        partitions = list(map(partition_of, ours))
-        question = self._registry.ask({each.topic for each in ours}, self._answered)
-        committed = self._beginnings.committed(ours, 1 if is_again else TRIES)
-        marked = {p: read(*at).marks.topic_id if (at := committed.get(p)) else None for p in partitions}
-        told = question.answer(patience.at_most(ANSWER_SECONDS) if any(marked.values()) else 0.0)
-        anew = self._identities.begun(marked, told)
-        unread = self._letters_among(assigned)
-        if anew and not self._may_begin_anew(anew):
-            unread |= anew
-        begun = self._beginnings.of(partitions, committed, is_asked=is_again)
-        begun |= dict.fromkeys(anew, OFFSET_BEGINNING)
-        starts = {p: at for p, at in begun.items() if p not in unread}
-        parked = frozenset(partitions) - starts.keys() - unread
-        begins = [p for p in partitions if not (is_again and p in parked)]
-        if begins or not is_again:
-            self._epoch += 1
-            positions = {p: None if p in anew else committed.get(p) for p in begins}
-            since, cluster = self._beginnings.since, self._registry.cluster()
-            self._tell(Assigned(self._epoch, positions, known(told), since, starts, cluster))
-            self._fetching.begin(self._epoch, starts, parked=() if is_again else parked, unread=unread)
-        self._fetching.put_off(parked, began)
-
-    def _on_revoke(self, _: confluent_kafka.Consumer, revoked: list[TopicPartition]) -> None:
-        partitions = self._leave(revoked)
-        self._tell(Revoked(partitions))
-        deadline = time.monotonic() + self._max_wait
-        while self._tenures.count(LEAVING) and time.monotonic() < deadline:
-            self._beat = time.monotonic()
-            self._commands.obey(wait=POLL_SECONDS)
-        self._tenures.gone(partitions)
-
-    def _on_lost(self, _: confluent_kafka.Consumer, lost: list[TopicPartition]) -> None:
-        partitions = self._leave(lost)
-        self._tenures.gone(partitions)
-        self._tell(Lost(partitions))
-
-    def _leave(self, leaving: list[TopicPartition]) -> frozenset[Partition]:
-        """Nothing of these is read any more; those are returned that the loop knows of."""
-        letters = self._letters_among(leaving)
-        partitions = frozenset(map(partition_of, leaving)) - letters
-        self._identities.forgotten(partitions)
-        self._tenures.gone(letters)
-        self._tenures.leave(partitions)
-        self._holds.forget(partitions)
-        return partitions
-
-    def _letters_among(self, partitions: list[TopicPartition]) -> frozenset[Partition]:
-        """The partitions of the dead-letter topic among these, which is told once."""
-        found = frozenset(map(partition_of, partitions))
-        letters = frozenset(p for p in found if p.topic == self._dead_letter_topic)
-        if letters and not self._has_told_of_letters:
-            self._has_told_of_letters = True
-            self._tell(Troubled("dead_letter_topic", f"{self._dead_letter_topic} {UNREAD}"))
-        return letters
-
-    # Identities
-
-    def _ask_ids(self) -> None:
-        self._registry.ask({partition.topic for partition in self._tenures.ours()}, self._answered)
-
-    def _answered(self, told: TopicIds) -> None:
-        """In a thread of the library's."""
-        if told:
-            self._commands.put(partial(self._identified, told))
-
-    def _identified(self, told: TopicIds) -> frozenset[Partition]:
-        """The partitions whose topics, of which this is told, were made anew; they are begun anew.
-
-        Not within a revocation: what is assigned stays as it is then. It will be told again.
-        """
-        if self._tenures.count(LEAVING):
-            return frozenset()
-        told = self._identities.timely(told)
-        self._tell(Identified(told))
-        anew = self._identities.learned(self._tenures.ours(), told, time.monotonic())
-        if anew and self._may_begin_anew(anew):
-            self._epoch += 1
-            since, cluster = self._beginnings.since, self._registry.cluster()
-            self._tell(Assigned(self._epoch, dict.fromkeys(anew), known(told), since, cluster=cluster))
-            self._fetching.begin_anew(self._epoch, anew, OFFSET_BEGINNING)
-        return anew
-
-    def _is_made_anew(self, partition: Partition) -> bool:
-        """What comes of it is not of the log that we know: is that another topic's by now?"""
-        return partition in self._identified(self._registry.ask({partition.topic}).answer(ANSWER_SECONDS))
-
-    def _may_begin_anew(self, partitions: frozenset[Partition]) -> bool:
-        """Tell that the topics of these were made anew; whether that is not for the operator to say."""
-        self._tell(MadeAnew(partitions))
-        is_ours_to_say = self._kafka.auto_offset_reset != "error"
-        if not is_ours_to_say:
-            self._tell(Stopped(f"{min(partitions)} {MADE_ANEW}"))
-        return is_ours_to_say
-
-    # Commands
-
-    def _want(self, partitions: frozenset[Partition], *, at_once: bool) -> None:
-        self._holds.wanted(partitions & self._tenures.ours(), at_once=at_once)
-
-    def _close(self) -> None:
-        self._closing = True
-
-    def _took(self) -> None:
-        self._ahead -= 1
-
-    # To the event loop
-
-    def _tell(self, event: SourceEvent) -> None:
-        self._call(self._hand_over, event)
-
-    def _hand_over(self, event: SourceEvent) -> None:
-        try:
-            self._sink(event)
-        finally:  # whatever a record did to who takes it: others are to be read
-            if isinstance(event, Received):
-                self._commands.put(self._took)
-
-    def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
-            self._loop.call_soon_threadsafe(function, *args)
+    @property
+    def _opened(self) -> PollThread:
+        """Who obeys."""
+        assert self._thread is not None
+        return self._thread

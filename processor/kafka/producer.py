@@ -13,13 +13,13 @@ import contextlib
 import threading
 from collections.abc import Callable
 from itertools import count
-from typing import TypeVarTuple
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 
 from processor.config.kafka import DeadLetterSettings, KafkaSettings
 from processor.errors import WriteError
+from processor.kafka.commands import call_on
 from processor.kafka.options import LOGGER, producer_options
 from processor.kafka.remedies import in_words
 from processor.model import DeadLetter
@@ -29,7 +29,6 @@ RENEW_SECONDS = 5.0
 """After so long a client is made in place of a broken one, and one that was made is taken for well."""
 DROP_SECONDS = 60.0
 
-Arguments = TypeVarTuple("Arguments")
 Written = Callable[[WriteError | None], None]
 
 _REASONS = {
@@ -109,8 +108,8 @@ class Producer:
                 value=letter.value,
                 headers=list(letter.headers),
                 timestamp=_milliseconds(letter.timestamp),
-                on_delivery=lambda error, _: self._call(
-                    self._settle, number, _answer(error) if error else None
+                on_delivery=lambda error, _: call_on(
+                    self._loop, self._settle, number, _answer(error) if error else None
                 ),
             )
         except KafkaException as error:
@@ -133,7 +132,7 @@ class Producer:
                 client.poll(POLL_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever ends the thread, another client may go on
             dropped = threading.Event()
-            self._call(self._is_broken, _broken(error), dropped)
+            call_on(self._loop, self._is_broken, _broken(error), dropped)
             dropped.wait(DROP_SECONDS)  # so that the client ends here, where nobody waits for that
 
     def _is_broken(self, error: WriteError, dropped: threading.Event) -> None:
@@ -163,7 +162,7 @@ class Producer:
 
     def _on_error(self, error: KafkaError) -> None:
         if not error.fatal():
-            self._call(self._troubled, error.name(), in_words(error))
+            call_on(self._loop, self._troubled, error.name(), in_words(error))
 
     def _refused(self, error: KafkaError) -> WriteError:
         """Before it was sent, so that the limit is ours."""
@@ -177,10 +176,6 @@ class Producer:
         """Once: what a broken client was asked is answered already."""
         if written := self._unanswered.pop(number, None):
             written(error)
-
-    def _call(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody listens any more
-            self._loop.call_soon_threadsafe(function, *args)
 
 
 def _answer(error: KafkaError) -> WriteError:

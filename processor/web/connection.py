@@ -144,7 +144,7 @@ class Connection(asyncio.Protocol):
                 self._read_head(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._is_spoilt = True
-            self._fault = self._fault or _in_words(error)
+            self._fault = self._fault or _malformed(error)
         if self._is_complete or self._is_spoilt or len(self._body) > MAX_BODY:
             self._conclude()
         elif not self._status and len(self._head) > MAX_HEAD:
@@ -291,6 +291,6 @@ def _retry_after(head: bytes) -> str | None:
     return listener.value
 
 
-def _in_words(error: Exception) -> str:
+def _malformed(error: Exception) -> str:
     """llhttp's reason, without anything that the server said."""
     return "malformed HTTP: " + re.sub(r"[^ -~]", "?", str(error))

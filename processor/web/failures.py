@@ -21,7 +21,7 @@ def unreachable(error: Exception, host: str) -> TransportError:
         case ssl.SSLCertVerificationError():
             return failure("certificate", f"{host} has no valid certificate: {error.verify_message}")
         case ssl.SSLError():
-            return failure("tls", f"no TLS with {host}: {_in_words(error.reason)}")
+            return failure("tls", f"no TLS with {host}: {_alert(error.reason)}")
         case socket.gaierror() | UnicodeError():
             return failure("dns", f"{host} cannot be looked up: {_strerror(error)}")
         case TimeoutError():
@@ -36,7 +36,7 @@ def failure(reason: str, message: str) -> TransportError:
     return TransportError(reason, message[:_LONGEST_MESSAGE])
 
 
-def _in_words(reason: str | None) -> str:
+def _alert(reason: str | None) -> str:
     """`TLSV13_ALERT_CERTIFICATE_REQUIRED` for people; OpenSSL leaves it out when it was cut off."""
     return (reason or "the connection ended").lower().replace("_", " ")
 

@@ -27,9 +27,9 @@ from msgspec.json import encode as json_encode
 from processor.admin.live_page import PERIOD_SECONDS
 from processor.app import App
 from processor.config.settings import Settings
-from processor.kafka.consumer import AHEAD, BATCH
 from processor.kafka.partitions.records import MANY, Batch, Records
 from processor.kafka.partitions.tenures import READ, UNHEARD, Tenures
+from processor.kafka.poll_thread import AHEAD, BATCH
 from processor.logs import output
 from processor.model import (
     Answer,

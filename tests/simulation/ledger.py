@@ -10,7 +10,7 @@ from zlib import crc32
 
 from processor.core.progress.lanes import Order
 from processor.errors import TransportError, WriteError
-from processor.kafka.consumer import AHEAD
+from processor.kafka.poll_thread import AHEAD
 from processor.model import (
     Answer,
     Assigned,

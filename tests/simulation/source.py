@@ -1,4 +1,4 @@
-"""The consumer of one process, as `processor.kafka.consumer` is: one thread, one stream of events.
+"""The consumer of one process, as `processor.kafka.poll_thread` is: one thread, one stream of events.
 
 What the thread learns from the group comes out of a poll, as the library does it: so nothing is
 learned, commit answers included, while it waits for a release, for a busy loop, or with a hold. In a
@@ -13,8 +13,8 @@ from typing import Protocol
 
 from processor.core.progress.offset_codec import read
 from processor.core.progress.topic_identity import TopicIdentities
-from processor.kafka.consumer import AHEAD
 from processor.kafka.partitions.pauses import PATIENCE_SECONDS
+from processor.kafka.poll_thread import AHEAD
 from processor.model import (
     Assigned,
     Commit,

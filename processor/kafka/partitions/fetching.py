@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Mapping
 import confluent_kafka
 from confluent_kafka import OFFSET_INVALID, TopicPartition
 
+from processor.kafka.partitions.patience import Patience
 from processor.kafka.partitions.pauses import Pauses
 from processor.kafka.partitions.start_positions import AGAIN_SECONDS, StartPositions
 from processor.kafka.partitions.tenures import MIXED, PARKED, UNHEARD, UNREAD, Tenure, Tenures
-from processor.kafka.patience import Patience
 from processor.model import Partition
 
 PARKED_SECONDS = 1.0

@@ -23,7 +23,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaExcep
 from processor.core.progress import offset_codec
 from processor.core.progress.start import Begin, Edge, Group, begin, policy_of, since
 from processor.errors import FatalError
-from processor.kafka.patience import Patience
+from processor.kafka.partitions.patience import Patience
 from processor.model import Missed, Partition, Position, SourceEvent, Troubled
 
 ANSWER_SECONDS = 10.0

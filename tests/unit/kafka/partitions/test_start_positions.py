@@ -11,8 +11,8 @@ from confluent_kafka import TopicPartition as Place
 
 from processor.core.progress.offset_codec import Marks, encode
 from processor.errors import FatalError
+from processor.kafka.partitions.patience import LEAST_SECONDS, Patience
 from processor.kafka.partitions.start_positions import AGAIN_SECONDS, FIRST_SECONDS, TRIES, StartPositions
-from processor.kafka.patience import LEAST_SECONDS, Patience
 from processor.model import Missed, Partition, Position, SourceEvent, Troubled
 from tests.support.builders import FIRST, SECOND, THIRD
 

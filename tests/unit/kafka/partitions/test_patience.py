@@ -1,6 +1,6 @@
 """How long the thread that reads may wait."""
 
-from processor.kafka.patience import LEAST_SECONDS, Patience
+from processor.kafka.partitions.patience import LEAST_SECONDS, Patience
 
 
 def test_what_is_left_is_what_was_not_used_and_a_moment_for_each_question_after_that() -> None:
