@@ -70,6 +70,8 @@ class Unprepared:
         self._changed = changed
         self.asked: dict[tuple[Partition, int], _Asked] = {}
         """Those whose preparation answers later."""
+        self._again = 0
+        """How many of these were held before."""
         self.prepared: dict[Run, None] = {}
         """Those that may leave when there is room, in the order in which they were prepared."""
         self._held: dict[Run, str] = {}
@@ -84,6 +86,7 @@ class Unprepared:
             case Later(call_off):
                 run.enter(Stage.PREPARATION)
                 self.asked[run.record.partition, run.record.offset] = _Asked(run, call_off)
+                self._again += run.unprepared > 0
                 return None
             case Held(reason):
                 self._hold(run, reason)
@@ -104,7 +107,7 @@ class Unprepared:
         if asked is None or asked.run.record is not record:
             self._facts.came_late()
             return
-        run = self.asked.pop(place).run
+        run = self._no_longer(place).run
         if (end := self.take(run, result)) is not None:
             self._ended(run, end)
         else:
@@ -113,7 +116,8 @@ class Unprepared:
 
     def ask_again(self) -> Iterator[tuple[Run, End]]:
         """Ask for those of the held that are due, as far as there may be; what becomes of those that end."""
-        while self.due and len(self.asked) < self.most:
+        # Half of those that may be asked for: else what cannot be prepared would keep all others waiting.
+        while self.due and len(self.asked) < self.most and 2 * self._again < self.most:
             run = next(iter(self.due))
             del self.due[run], self._held[run]
             if (end := self.ask(run)) is not None:
@@ -129,8 +133,9 @@ class Unprepared:
 
     def forget(self, run: Run) -> None:
         """It is given up: what was asked for it is called off."""
-        if asked := self.asked.pop((run.record.partition, run.record.offset), None):
-            asked.call_off()
+        place = run.record.partition, run.record.offset
+        if place in self.asked:
+            self._no_longer(place).call_off()
         self.prepared.pop(run, None)
         self.due.pop(run, None)
         self._held.pop(run, None)
@@ -151,6 +156,7 @@ class Unprepared:
         """Each is where it is counted, and none too many."""
         assert len(self.asked) == stages[Stage.PREPARATION] <= self.most
         assert all(run.record.offset == offset for (_, offset), (run, _) in self.asked.items())
+        assert self._again == sum(run.unprepared > 0 for run, _ in self.asked.values())
         assert len(self.prepared) == stages[Stage.PREPARED]
         assert all(run.request is not None for run in self.prepared)
         assert len(self._held) == stages[Stage.UNPREPARED]
@@ -158,6 +164,11 @@ class Unprepared:
         assert self.due.keys() <= self._held.keys()
 
     # How they wait
+
+    def _no_longer(self, place: tuple[Partition, int]) -> _Asked:
+        asked = self.asked.pop(place)
+        self._again -= asked.run.unprepared > 0
+        return asked
 
     def _wait_for_room(self, run: Run) -> None:
         """If it has a request by now."""

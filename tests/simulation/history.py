@@ -77,6 +77,7 @@ class Run:
             self._endpoint,
             self._letters,
             shape,
+            Random(f"preparation {seed}"),
             self._damage,
         )
         self._slots: list[Process | None] = [None] * self._plan.processes
@@ -349,6 +350,8 @@ class Run:
         left = (process.admission.in_flight(), process.flow.waiting())
         if left != (0, (0, 0)):
             self.history.fail(Promise.IN_FLIGHT, process.name, f"{left} is left when all is over")
+        if process.account.preparing:
+            self.history.fail(Promise.STOP, process.name, "what is under preparation is not called off")
 
 
 def happen(seed: int, demands: Demands = ASKED) -> Outcome:

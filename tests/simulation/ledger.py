@@ -209,6 +209,8 @@ class Account:
         self.tenures: dict[Partition, Tenure] = {}
         self.open: dict[tuple[Partition, int], Item] = {}
         self.lanes: dict[Lane, Item] = {}
+        self.preparing: dict[tuple[Partition, int], Record] = {}
+        """What was asked of who prepares, and neither answered nor called off."""
         self.is_stopping = False
         self.busy_at = 0.0
         self.deliveries = 0
@@ -295,6 +297,7 @@ class Account:
 
     def _nothing_runs(self, partitions: Collection[Partition], promise: Promise) -> None:
         running = [item.name for item in self.open.values() if item.partition in partitions]
+        running += [f"{place} in preparation" for place in self.preparing if place[0] in partitions]
         if running:
             self._fail(promise, f"{running} still run")
 
@@ -361,11 +364,53 @@ class Account:
                 if missing:
                     self._fail(Promise.WHOLE_RELEASE, f"{partition} goes without a commit of {missing}")
 
+    # From who prepares
+
+    def asks(self, record: Record) -> None:
+        """A record is to be prepared, which takes a while."""
+        place = record.partition, record.offset
+        self._note("has prepared", (record.partition.number, record.offset))
+        self._history.count("prepared later")
+        tenure = self.tenures.get(record.partition)
+        if tenure is None or tenure.epoch != record.epoch or tenure.revoked or self.is_stopping:
+            self._fail(Promise.NOTHING_AFTER_REVOKE, f"{place} begins to be prepared")
+        self._is_first_of_its_lane(record)
+        self.preparing[place] = record
+        if len(self.preparing) > self._history.shape.lateness.most:
+            self._fail(Promise.PREPARATION, f"{len(self.preparing)} at once")
+
+    def _is_first_of_its_lane(self, record: Record) -> None:
+        order, key = self._history.shape.flow.order, record.key
+        if order is Order.NONE or (order is Order.KEY and key is None):
+            return
+        others: list[Record | Item] = [*self.preparing.values(), *self.open.values()]
+        for item in others:
+            if item.partition == record.partition and (order is Order.PARTITION or item.key == key):
+                self._fail(Promise.ONE_OF_A_LANE, f"{record.offset} is prepared beside {item.offset}")
+
+    def prepared(self, record: Record) -> None:
+        """The process is about to be told."""
+        del self.preparing[record.partition, record.offset]
+        self.busy_at = self._history.world.now
+
+    def called_off(self, record: Record) -> None:
+        """The process called it off."""
+        self.prepared(record)
+        self._note("calls a preparation off", (record.partition.number, record.offset))
+        self._history.count("preparations called off")
+
+    def held(self, record: Record) -> None:
+        """The process is about to be told that it cannot be prepared now."""
+        self._note("cannot prepare", (record.partition.number, record.offset))
+        self._history.count("held for preparation")
+
     # From the sender
 
     def sent(self, item: Item) -> None:
         """A request leaves."""
         self._note("sends", item.name)
+        if (item.partition, item.offset) in self.preparing:
+            self._fail(Promise.PREPARED, item.name)
         tenure = self._may_start(item)
         again = item.offset in tenure.attempts
         tenure.attempts[item.offset] = tenure.attempts.get(item.offset, 0) + 1
@@ -463,6 +508,8 @@ class Account:
             self._fail(Promise.INTACT, repr(letter))
             return
         self._note("writes a letter", (item.name, code))
+        if (item.partition, item.offset) in self.preparing:
+            self._fail(Promise.PREPARED, item.name)
         tenure = self._may_start(item)
         if item.offset in tenure.settled:
             self._fail(Promise.SETTLED_ONCE, f"{item.name} is dead-lettered too")

@@ -1,6 +1,6 @@
 """What a seed stands for: the topic, the processes, their policies, and the faults with their times."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from random import Random
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from tests.simulation.group import Trouble
 from tests.simulation.letters import Ink
 from tests.simulation.log import Paper
 from tests.simulation.promises import Demands
-from tests.simulation.shape import Shape
+from tests.simulation.shape import Lateness, Shape
 from tests.simulation.topic import Kind
 
 
@@ -121,7 +121,7 @@ def plan(random: Random, demands: Demands) -> Plan:
     events += [Event(random.uniform(0, length), Do.START, n, 0.0) for n in range(1, processes)]
     events += [_event(random, length, shape, len(starts), processes) for _ in range(random.randint(0, 8))]
     events.sort(key=lambda event: event.at)
-    return Plan(
+    plan = Plan(
         shape=shape,
         starts=starts,
         productions=_productions(random, length, len(starts), _kinds(random, shape, demands)),
@@ -132,6 +132,18 @@ def plan(random: Random, demands: Demands) -> Plan:
         topics=random.choice((1, 2)),
         metadata_limit=random.choice((4095, 4095, 4095, 200, 100, 45, 0)),
         ends_at=max(length, *(event.at + event.seconds for event in events)),
+    )
+    return replace(plan, shape=replace(shape, lateness=_lateness(random, length)))
+
+
+def _lateness(random: Random, length: float) -> Lateness:
+    """Most histories have none."""
+    starts = [random.uniform(0, length) for _ in range(random.choice((0, 1, 2)))]
+    return Lateness(
+        share=random.choice((0.0, 0.0, 0.3, 1.0)),
+        most=random.choice((1, 3, 500)),
+        away=tuple((start, min(length, start + random.choice((1.0, 10.0, 60.0)))) for start in starts),
+        is_rude=random.random() < 0.5,
     )
 
 

@@ -26,8 +26,10 @@ from processor.traffic.attempt import Run, Settled, Stage
 from processor.traffic.commits import Commits, Errors
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline
+from processor.traffic.preparation import Result
 from processor.traffic.undelivered.dead_letters import Letter, Letters
 from processor.traffic.undelivered.withheld import Withheld
+from processor.traffic.unprepared import Unprepared
 from tests.simulation.history import happen
 from tests.simulation.promises import BrokenError
 
@@ -253,10 +255,45 @@ def _any_topic(
     return frozenset()
 
 
+def _held_is_done(unprepared: Unprepared, run: Run, reason: str) -> None:
+    _HOLD(unprepared, run, reason)
+    unprepared._clock.call_soon(partial(_ended_once, unprepared, run))
+
+
+def _ended_once(unprepared: Unprepared, run: Run) -> None:
+    if run.stage is Stage.UNPREPARED:
+        unprepared.forget(run)
+        run.let_go()
+        unprepared._ended(run, Settled(is_delivered=False))
+
+
+def _held_for_ever(unprepared: Unprepared, run: Run) -> None:
+    run.timer = None
+
+
+def _goes_on_unheard(unprepared: Unprepared, run: Run) -> None:
+    """Whoever prepares it is left alone; the answer does not count."""
+    unprepared.asked.pop((run.record.partition, run.record.offset), None)
+    _FORGET(unprepared, run)
+
+
+def _whoever_it_was_for(unprepared: Unprepared, record: Record, result: Result) -> None:
+    """An answer is taken for that of the record that stands in its place by now."""
+    asked = unprepared.asked.get((record.partition, record.offset))
+    _TOLD(unprepared, asked.run.record if asked else record, result)
+
+
+def _as_many_as_there_are(unprepared: Unprepared, room: int, *, keeps_place: bool) -> int:
+    return room
+
+
 def _unbounded(offsets: Offsets, end: int) -> None:
     return None
 
 
+_HOLD = Unprepared._hold
+_FORGET = Unprepared.forget
+_TOLD = Unprepared.told
 _SEND = Letters._send
 _BEGUN = TopicIdentities.begun
 _ASSIGNMENT_OF = Flow._assignment_of
@@ -328,5 +365,14 @@ BUGS = (
     Bug("a topic made anew is read on", "0.1.0", ((TopicIdentities, "learned", _read_on),)),
     Bug("a position of another topic is believed", "0.1.0", ((TopicIdentities, "begun", _any_topic),)),
     Bug("metadata beyond the end is believed", "0.1.0", ((Offsets, "bounded", _unbounded),)),
+    Bug("what cannot be prepared is finished", "imagined", ((Unprepared, "_hold", _held_is_done),)),
+    Bug(
+        "what cannot be prepared is asked for once",
+        "imagined",
+        ((Unprepared, "_is_due", _held_for_ever),),
+    ),
+    Bug("a preparation is not called off", "imagined", ((Unprepared, "forget", _goes_on_unheard),)),
+    Bug("a preparation's late answer counts", "imagined", ((Unprepared, "told", _whoever_it_was_for),)),
+    Bug("all that may start is prepared at once", "imagined", ((Unprepared, "room", _as_many_as_there_are),)),
     Bug("intake is never held", "Lenses, Knative", ((Flow, "held", _never_held),)),
 )

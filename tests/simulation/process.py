@@ -18,13 +18,14 @@ from processor.telemetry.log_lines import LogLines
 from processor.telemetry.metrics import ProcessMetrics
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS
-from processor.traffic.preparation import Preparation
+from processor.traffic.preparation import Preparation as JsonPreparation
 from tests.simulation.clock import Gate
 from tests.simulation.clock import World as Worlds
 from tests.simulation.endpoint import EPOCH, Endpoint, Sender
 from tests.simulation.group import Group
 from tests.simulation.ledger import Account, History
 from tests.simulation.letters import DeadLetters, Topic
+from tests.simulation.preparation import Preparation
 from tests.simulation.promises import Promise
 from tests.simulation.shape import Shape
 from tests.simulation.source import Source
@@ -57,6 +58,8 @@ class Surroundings(NamedTuple):
     endpoint: Endpoint
     letters: Topic
     shape: Shape
+    preparation: Random
+    """The chance of who prepares: apart, so that other histories stay as they are."""
     damage: Callable[[Position], Position | None]
 
 
@@ -99,6 +102,7 @@ class Process:
                 retry=shape.retry,
                 dead_letter=DeadLetterPolicy("simulated", "group", "1"),
                 pipeline=shape.pipeline,
+                most_unprepared=shape.lateness.most,
             ),
             World(
                 source=self.source,
@@ -111,7 +115,11 @@ class Process:
             ),
             Rooms(
                 preparation=Preparation(
-                    RequestPolicy(URL), FilterPolicy(skip_tombstones=shape.skip_tombstones)
+                    JsonPreparation(RequestPolicy(URL), FilterPolicy(skip_tombstones=shape.skip_tombstones)),
+                    shape.lateness,
+                    self.loop,
+                    around.preparation,
+                    self.account,
                 ),
                 flow=self.flow,
                 admission=self.admission,

@@ -19,6 +19,8 @@ class Promise(StrEnum):
     FRESH_COMMIT = "3: what is finished is committed soon, so a crash repeats little"
     IN_FLIGHT = "4: requests under way stay within the limit, and none is leaked"
     MEMORY = "4: what waits stays within twice the limits and the batches ahead"
+    PREPARED = "a record is sent, or given up, when its preparation has answered"
+    PREPARATION = "4: no more are under preparation at once than may be"
     NOTHING_AFTER_REVOKE = "5: nothing of a revoked or lost partition starts"
     NOTHING_COMMITTED_AFTER_LOSS = "5: nothing of a lost or released partition is committed"
     WHOLE_RELEASE = "5: a released partition runs nothing, and all finished of it was committed"

@@ -6,6 +6,21 @@ from processor.core.pace.admission import AdmissionPolicy
 from processor.core.progress.flow import FlowPolicy
 from processor.core.retry import RetryPolicy
 from processor.traffic.pipeline import PipelinePolicy
+from processor.traffic.unprepared import MOST
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """How records are prepared: the share that is answered for later, and of how many at once that may be.
+
+    `away`: from when to when what it takes is not to be had; `is_rude`: who prepares answers though it was
+    called off.
+    """
+
+    share: float = 0.0
+    most: int = MOST
+    away: tuple[tuple[float, float], ...] = ()
+    is_rude: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +33,7 @@ class Shape:
     pipeline: PipelinePolicy = field(default_factory=PipelinePolicy)
     skip_tombstones: bool = True
     batch: int = 500
+    lateness: Lateness = field(default_factory=Lateness)
 
     @property
     def session(self) -> float:

@@ -32,6 +32,9 @@ def test_the_histories_hold_every_kind_of_fault() -> None:
         "finds made anew partitions",
         "repeats",
         "settled and not committed at a crash",
+        "prepared later",
+        "preparations called off",
+        "held for preparation",
     )
     assert not [what for what in (*met, *(do.value for do in Do)) if not counts[what]]
 

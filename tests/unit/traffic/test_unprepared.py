@@ -268,3 +268,21 @@ def test_all_is_counted_where_it_is_whatever_is_late_held_given_up_or_refused(se
     house.clock.advance(60.0)
     assert (house.stops, house.dispatch.stages(), house.admission.in_flight()) == (1, {}, 0)
     assert house.preparation.open == []
+
+
+def test_what_is_asked_for_again_leaves_half_of_the_places_to_others() -> None:
+    house = late(most_unprepared=4)
+    house.preparation.fault, house.preparation.is_late = FAULT, lambda _: False
+    arrive(house, 6)
+    assert house.stages() == {Stage.UNPREPARED: 6}
+    house.preparation.is_late = lambda _: True
+    house.clock.advance(AGAIN_MAX_SECONDS)
+    assert house.preparation.offsets() == [0, 1]
+    house.source.assign(SECOND)
+    house.produce(6, SECOND)
+    house.source.fetch()
+    assert house.preparation.offsets() == [0, 1, 0, 1]
+    house.dispatch.check()
+    house.preparation.fault = ""
+    house.preparation.answer()
+    assert house.preparation.offsets() == [1, 0, 1, 2]

@@ -76,19 +76,48 @@ def test_a_lane_that_ran_empty_can_be_used_again() -> None:
         assert len(lanes) == 0
 
 
+def test_a_row_starts_together_and_what_is_behind_it_when_all_of_it_is_settled() -> None:
+    lanes, (a, b, c, d) = Lanes(Order.KEY), [record(offset) for offset in range(4)]
+    assert [lanes.received(each) for each in (a, b, c, d)] == [True, False, False, False]
+    assert lanes.row(a, 3) == [a, b, c]
+    assert (lanes.finished(c), lanes.finished(a)) == (None, None)
+    assert lanes.finished(b) == d
+
+
+def test_what_is_given_back_of_a_row_starts_before_all_that_is_behind_it() -> None:
+    lanes, (a, b, c, d) = Lanes(Order.KEY), [record(offset) for offset in range(4)]
+    for each in (a, b, c, d):
+        lanes.received(each)
+    lanes.row(a, 3)
+    assert (lanes.given_back(c), lanes.finished(a), lanes.behind()) == (None, None, 2)
+    assert lanes.given_back(b) == b
+    assert lanes.row(b, 9) == [b, c, d]
+
+
+def test_a_row_of_what_has_no_lane_is_the_record_alone() -> None:
+    lanes = Lanes(Order.KEY)
+    keyless = records(range(2))
+    assert all(map(lanes.received, keyless))
+    assert lanes.row(keyless[0], 5) == keyless[:1]
+    assert lanes.given_back(keyless[0]) == keyless[0]
+
+
 class LanesMachine(RuleBasedStateMachine):
-    """Records of few keys are received and finished in any order, against a list for each lane."""
+    """Records of few keys start in rows and are settled or given back in any order, against lists."""
 
     def __init__(self) -> None:
         super().__init__()
         self.offset = 0
+        self.ready: list[Record] = []
         self.started: list[Record] = []
         self.model: dict[Hashable, list[Record]] = defaultdict(list)
+        """What is not settled of each lane, in its order."""
 
-    @initialize(order=st.sampled_from(Order))
-    def begin(self, order: Order) -> None:
+    @initialize(order=st.sampled_from(Order), longest=st.sampled_from([1, 1, 2, 5]))
+    def begin(self, order: Order, longest: int) -> None:
         self.lanes = Lanes(order)
         self.lane_of = LANE_OF[order]
+        self.longest = longest
 
     @rule(key=st.sampled_from([None, b"", b"a", b"b", b"c"]))
     def receive(self, key: bytes | None) -> None:
@@ -99,32 +128,55 @@ class LanesMachine(RuleBasedStateMachine):
         may_start = self.lanes.received(received)
         assert may_start == (lane == [received])
         if may_start:
-            self.started.append(received)
+            self.ready.append(received)
+
+    @precondition(lambda self: self.ready)
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        first = self.ready.pop(data.draw(st.integers(0, len(self.ready) - 1)))
+        most = data.draw(st.integers(1, self.longest))
+        row = self.lanes.row(first, most) if most > 1 else [first]
+        assert row == self.model[self.lane_of(first)][:most]
+        self.started += row
 
     @precondition(lambda self: self.started)
-    @rule(data=st.data())
-    def finish(self, data: st.DataObject) -> None:
-        done = self.started.pop(data.draw(st.integers(0, len(self.started) - 1)))
+    @rule(data=st.data(), is_settled=st.booleans())
+    def end(self, data: st.DataObject, is_settled: bool) -> None:
+        self.let_go(data.draw(st.integers(0, len(self.started) - 1)), is_settled=is_settled)
+
+    def let_go(self, which: int, *, is_settled: bool) -> None:
+        done = self.started.pop(which)
         lane = self.model[self.lane_of(done)]
-        assert lane.pop(0) == done
-        following = self.lanes.finished(done)
-        assert following == (lane[0] if lane else None)
+        if is_settled:
+            lane.remove(done)
+        following = (self.lanes.finished if is_settled else self.lanes.given_back)(done)
+        is_last = all(self.lane_of(other) != self.lane_of(done) for other in self.started)
+        assert following == (lane[0] if is_last and lane else None)
         if following:
-            self.started.append(following)
+            self.ready.append(following)
 
     @rule()
-    def finish_everything(self) -> None:
-        while self.started:
-            following = self.lanes.finished(done := self.started.pop())
-            self.model[self.lane_of(done)].remove(done)
-            self.started += [following] if following else []
+    def settle_everything(self) -> None:
+        while self.ready or self.started:
+            self.started += self.ready
+            self.ready = []
+            self.let_go(-1, is_settled=True)
         assert not any(self.model.values())
-        assert len(self.lanes) == 0
+        assert (len(self.lanes), self.lanes.behind(), self.lanes._rows) == (0, 0, {})
 
     @invariant()
-    def every_lane_with_records_has_exactly_one_started(self) -> None:
-        lanes = [self.lane_of(started) for started in self.started]
-        assert sorted(map(repr, lanes)) == sorted(repr(lane) for lane, left in self.model.items() if left)
+    def every_lane_with_records_has_one_that_may_start_or_some_that_are_started(self) -> None:
+        lanes = {self.lane_of(started) for started in self.started}
+        ready = [self.lane_of(ready) for ready in self.ready]
+        assert lanes.isdisjoint(ready)
+        assert sorted(map(repr, [*lanes, *ready])) == sorted(
+            repr(lane) for lane, left in self.model.items() if left
+        )
+
+    @invariant()
+    def what_waits_is_counted(self) -> None:
+        left = sum(map(len, self.model.values()))
+        assert self.lanes.behind() == left - len(self.ready) - len(self.started)
 
 
 def test_every_lane_keeps_its_order_and_none_starves_or_leaks() -> None:
