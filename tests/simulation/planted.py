@@ -203,6 +203,14 @@ def _believed_acknowledged(
     _CAME_BACK(commits, sent_at, asked, dict.fromkeys(errors))
 
 
+def _newest_epoch(
+    flow: Flow, partitions: Collection[Partition] | None = None, *, unmoved: bool = False
+) -> dict[Partition, Commit]:
+    newest = max((each.epoch for each in flow._assignments.values()), default=0)
+    asked = _COMMITS(flow, partitions, unmoved=unmoved)
+    return {partition: commit._replace(epoch=newest) for partition, commit in asked.items()}
+
+
 def _never_held(flow: Flow) -> Mapping[Partition, Any]:
     return {}
 
@@ -304,6 +312,7 @@ _DECODE = offset_codec.decode
 _READ = retry.read
 _ENDED = Admission.ended
 _CAME_BACK = Commits._came_back
+_COMMITS = Flow.commits
 
 BUGS = (
     Bug(
@@ -359,6 +368,7 @@ BUGS = (
         "what is given up counts as finished", "Parallel Consumer", ((Flow, "abandoned", _given_up_is_done),)
     ),
     Bug("a refused commit is taken for made", "common", ((Commits, "_came_back", _believed_acknowledged),)),
+    Bug("a commit carries the newest epoch", "our own", ((Flow, "commits", _newest_epoch),)),
     Bug("a line of the log is written where it is said", "0.1.0", ((LogWriter, "put", _written_at_once),)),
     Bug("refused metadata is sent again as long", "0.1.0", ((Commits, "_learn", _not_learned),)),
     Bug("one topic's error is believed of all", "0.1.0", ((CommitRequests, "answered", _one_for_all),)),

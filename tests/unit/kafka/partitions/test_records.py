@@ -2,11 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import cast
 
 import confluent_kafka
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartition
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from processor.errors import FatalError
 from processor.kafka.partitions.fetching import Fetching
@@ -16,6 +19,7 @@ from processor.kafka.partitions.start_positions import StartPositions, partition
 from processor.kafka.partitions.tenures import LEAVING, PARKED, READ, UNHEARD, Tenures
 from processor.model import Partition, Received, Unreadable
 from tests.support.builders import FIRST, SECOND, THIRD
+from tests.support.examples import examples
 
 END = 100
 EOF: int = KafkaError._PARTITION_EOF
@@ -298,3 +302,44 @@ def test_bytes_that_cannot_be_read_are_told_with_their_place(reader: Reader) -> 
     unreadable, code = reader.told
     assert isinstance(unreadable, Unreadable)
     assert (unreadable.partition, unreadable.offset, code) == (FIRST, 4, BROKEN)
+
+
+WHAT = ("record", "record", "end", "gone", "back", "anew")
+STEPS = st.lists(st.tuples(st.sampled_from(WHAT), st.sampled_from([FIRST, SECOND])), max_size=25)
+
+
+def upheaval(reader: Reader, what: str, partition: Partition) -> None:
+    """It goes, or goes and comes back, or begins anew, if that can be."""
+    is_ours = partition in reader.tenures.ours()
+    if what == "anew" and is_ours:
+        reader.begin_anew(partition)
+    elif what != "anew" and is_ours:
+        reader.go(partition)
+    if what == "back":
+        reader.begin(partition)
+
+
+@given(st.lists(STEPS, max_size=4))
+@settings(max_examples=examples(200))
+def test_what_is_told_is_of_tenures_that_neither_went_nor_began_while_it_was_read(
+    reads: list[list[tuple[str, Partition]]],
+) -> None:
+    reader = Reader()
+    for steps in reads:
+        reader.begin(*({FIRST, SECOND} - reader.tenures.ours()))
+        script: list[Message | Callable[[], None]] = []
+        for offset, (what, partition) in enumerate(steps):
+            is_message = what in ("record", "end")
+            said = message(offset, partition, EOF if what == "end" else None)
+            script.append(said if is_message else partial(upheaval, reader, what, partition))
+        received = reader.read(*script) or Received([], {})
+        for partition in (FIRST, SECOND):
+            told = [each[1:] for each in of(received) if each[0] == partition]
+            if any(each == partition and what not in ("record", "end") for what, each in steps):
+                assert told == []
+                assert partition not in received.ends.keys() | received.bounds.keys()
+            else:
+                tenure = reader.tenures.find(partition)
+                assert tenure is not None
+                came = [offset for offset, step in enumerate(steps) if step == ("record", partition)]
+                assert told == [(tenure.epoch, offset) for offset in came]
