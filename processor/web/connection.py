@@ -93,6 +93,11 @@ class Connection(asyncio.Protocol):
 
     # Questions and commands
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is under way on it."""
+        return self._exchange is not None
+
     def is_usable(self, now: float, keepalive: float) -> bool:
         """Whether another exchange may begin: it is open, and was not idle for too long."""
         return self._is_open and now - self._since <= keepalive and not self._transport.is_closing()

@@ -64,6 +64,17 @@ class Pool:
         """Whether nothing is open, being opened or waited for."""
         return not (self._connections or self._dialling or self._waiting or self._second_tries)
 
+    def check(self) -> None:
+        """Each connection is idle or busy, and for who waits as many are being opened as may be."""
+        idle = [connection for connection in self._idle if connection in self._connections]
+        assert len(idle) == len(set(idle))
+        assert set(idle) == {connection for connection in self._connections if not connection.is_busy}
+        opening = sum(not task.done() for task in self._dialling)
+        free = self._limits.max_connections - len(self._connections)
+        assert opening <= free
+        assert not (idle and self._waiting)
+        assert len(self._dialling) >= min(len(self._waiting) + len(self._second_tries), free)
+
     def submit(self, exchange: Exchange) -> None:
         """Send as soon as there is a connection."""
         now = self._loop.time()
