@@ -51,7 +51,8 @@ class TransportError(Exception):
     """No usable answer came back.
 
     `reason` is a word of a closed set (a metric label): `connect`, `dns`, `tls`, `certificate`,
-    `reset`, `timeout`, `malformed`, `too_large`, `blocked` (the address may not be sent to).
+    `connect_timeout` (no connection in time), `answer_timeout` (no answer in time), `reset`, `malformed`,
+    `too_large`, `blocked` (the address may not be sent to).
     """
 
     def __init__(self, reason: str, message: str) -> None:

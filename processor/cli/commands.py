@@ -286,4 +286,6 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     try:
         yield Finding(what, True, asyncio.run(probe_endpoint(settings.destination)))
     except TransportError as error:
-        yield Finding(what, False, str(error), is_away=error.reason in ("connect", "dns", "reset", "timeout"))
+        yield Finding(
+            what, False, str(error), is_away=error.reason in ("connect", "connect_timeout", "dns", "reset")
+        )

@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
             if not self.is_usable(now, keepalive):
                 self.end()
         elif now >= self._exchange.deadline:
-            self._conclude("timeout", f"no answer from {self._host} in time")
+            self._conclude("answer_timeout", f"no answer from {self._host} in time")
 
     def end(self, answer: Answer | None = None) -> None:
         """End the connection; what is under way on it gets `answer`, or none."""

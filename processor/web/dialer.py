@@ -77,7 +77,7 @@ def _failure(error: Exception, host: str) -> TransportError:
     cause = error.__cause__
     match error:
         case TimeoutError():
-            return failure("timeout", f"no connection to {host} in time")
+            return failure("connect_timeout", f"no connection to {host} in time")
         case ClientConnectorError() if isinstance(cause, OSError | UnicodeError):
             return unreachable(cause, host)
         case UnicodeError():  # a label that no resolver takes

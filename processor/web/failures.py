@@ -25,7 +25,7 @@ def unreachable(error: Exception, host: str) -> TransportError:
         case socket.gaierror() | UnicodeError():
             return failure("dns", f"{host} cannot be looked up: {_strerror(error)}")
         case TimeoutError():
-            return failure("timeout", f"no connection to {host} in time")
+            return failure("connect_timeout", f"no connection to {host} in time")
         case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
             return failure("tls", f"{host} ended the connection during the TLS handshake")
     return failure("connect", f"no connection to {host}: {_strerror(error)}")

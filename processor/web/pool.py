@@ -180,4 +180,4 @@ class Pool:
         return None
 
     def _too_late(self) -> TransportError:
-        return failure("timeout", f"no connection to {self._host} in time")
+        return failure("connect_timeout", f"no connection to {self._host} in time")

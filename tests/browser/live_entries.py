@@ -45,10 +45,10 @@ FAILURES: dict[str, Entry] = {
         "attempts": 2,
         "response": "upstream connect error or disconnect/reset before headers",
     },
-    "timeout": {
+    "answer_timeout": {
         "outcome": "retried",
         "status": None,
-        "reason": "timeout",
+        "reason": "answer_timeout",
         "message": "no answer within 10 s",
         "seconds": 10.001,
         "retry_in": 8.4,
@@ -90,7 +90,7 @@ _KINDS = (
     ("group", None),
     ("screen", "Settings"),
 )
-_TROUBLE = {4: "retried", 9: "dead_lettered", 10: "retried", 17: "timeout", 23: "held", 26: "skipped"}
+_TROUBLE = {4: "retried", 9: "dead_lettered", 10: "retried", 17: "answer_timeout", 23: "held", 26: "skipped"}
 
 
 def entry(**changes: Any) -> Entry:

@@ -18,7 +18,7 @@ from tests.differential.promised import (
 )
 
 _UNREADABLE = {("malformed",), ("too_large",)}
-_NO_ANSWERS = _UNREADABLE | {("timeout",), ("reset",)}
+_NO_ANSWERS = _UNREADABLE | {("answer_timeout",), ("reset",)}
 _LARGE_LINES = ("phrase of 9000",)
 _LARGE_FIELDS = (
     *TOO_LARGE,

@@ -116,7 +116,7 @@ class SessionClient:
 def _reason(error: Exception) -> str:
     match error:
         case TimeoutError():
-            return "timeout"
+            return "answer_timeout"
         case ClientResponseError():
             return _reason_of_malformed(error)
         case ClientConnectionError():

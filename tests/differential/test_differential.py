@@ -106,7 +106,7 @@ def test_every_intended_difference_is_one(asked: Asked, kind: str) -> None:
 
 def test_the_answers_lead_to_everything_that_can_come_of_a_request(asked: Asked) -> None:
     outcomes = Counter(met[OURS].outcome[0] for met in asked.met)
-    assert all(outcomes[reason] >= 20 for reason in ("malformed", "reset", "timeout"))
+    assert all(outcomes[reason] >= 20 for reason in ("malformed", "reset", "answer_timeout"))
     assert outcomes["too_large"] >= 4
     assert len([status for status in outcomes if isinstance(status, int)]) > 50
     assert sum(met[OURS].kept for met in asked.met) > 200

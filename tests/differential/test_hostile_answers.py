@@ -37,9 +37,9 @@ ENDLESS: dict[str, tuple[bytes, bytes, str]] = {
     "header": (OK + b"A: ", b"a" * MUCH, "too_large"),
     "header name": (OK, b"a" * MUCH, "too_large"),
     "headers": (OK, b"A: b\r\n" * 10_000, "too_large"),
-    "interim answers": (b"", INTERIM * 40_000, "timeout"),
-    "interim answers, one a segment": (b"", INTERIM, "timeout"),
-    "interim answers with headers": (b"", HINTS * 20, "timeout"),
+    "interim answers": (b"", INTERIM * 40_000, "answer_timeout"),
+    "interim answers, one a segment": (b"", INTERIM, "answer_timeout"),
+    "interim answers with headers": (b"", HINTS * 20, "answer_timeout"),
     "empty lines": (b"", b"\r\n" * MUCH, "too_large"),
     "letters": (b"", b"a" * MUCH, "malformed"),
     "zeros": (b"", bytes(MUCH), "malformed"),
@@ -96,4 +96,4 @@ async def test_a_head_byte_for_byte_is_an_answer_if_it_ends_in_time() -> None:
 
 async def test_a_head_byte_for_byte_is_none_if_it_does_not() -> None:
     async with RawServer(dripping(OK + b"X: " + b"y" * 5000 + b"\r\n\r\n", 0.003)) as server:
-        assert error(await ask_in_time(server)).reason == "timeout"
+        assert error(await ask_in_time(server)).reason == "answer_timeout"

@@ -71,10 +71,10 @@ class Endpoint:
         answer, works = self._answer(item, wall)
         if self.weather is Weather.WELL and not self.is_slow and not works:
             item.fair_failures += 1
-        if isinstance(answer, TransportError) and answer.reason == "timeout":
+        if isinstance(answer, TransportError) and answer.reason == "answer_timeout":
             seconds = self.time_out
         if seconds >= self.time_out:
-            return Outcome(TransportError("timeout", "no answer in time"), self.time_out, works)
+            return Outcome(TransportError("answer_timeout", "no answer in time"), self.time_out, works)
         return Outcome(answer, seconds, works)
 
     def _answer(self, item: Item, wall: float) -> tuple[Answer, bool]:
@@ -97,7 +97,7 @@ class Endpoint:
             case Weather.LIMITED:
                 return Response(429, self._retry_after(wall), b""), False
             case Weather.SILENT:
-                return TransportError("timeout", "no answer in time"), self._random.random() < 0.5
+                return TransportError("answer_timeout", "no answer in time"), self._random.random() < 0.5
             case Weather.GONE:
                 return TransportError("connect", "refused"), False
             case Weather.FORBIDDEN:
@@ -109,7 +109,7 @@ class Endpoint:
         works = self._random.random() < 0.5
         match self._random.randrange(7):
             case 0:
-                return TransportError("timeout", "no answer in time"), works
+                return TransportError("answer_timeout", "no answer in time"), works
             case 1:
                 return TransportError("reset", "connection reset"), works
             case 2:

@@ -83,7 +83,10 @@ def test_redirects_and_refusals_are_final(status: int) -> None:
     assert verdict(response(status, "5")) == Never(Reason.REFUSED)
 
 
-@pytest.mark.parametrize("reason", ["connect", "dns", "tls", "certificate", "reset", "timeout", "malformed"])
+@pytest.mark.parametrize(
+    "reason",
+    ["connect", "dns", "tls", "certificate", "reset", "connect_timeout", "answer_timeout", "malformed"],
+)
 def test_no_answer_is_tried_again(reason: str) -> None:
     assert verdict(TransportError(reason, "")) == Again(0.0)
 
@@ -169,7 +172,10 @@ def test_an_address_that_may_not_be_spoken_to_ends_an_event_that_chose_it_and_no
         (response(500), Signal.SERVER_ERROR),
         (response(429), Signal.THROTTLED),
         *((TransportError(reason, ""), Signal.UNREACHABLE) for reason in UNREACHABLE),
-        *((TransportError(reason, ""), Signal.NO_ANSWER) for reason in ("reset", "timeout", "malformed")),
+        *(
+            (TransportError(reason, ""), Signal.NO_ANSWER)
+            for reason in ("reset", "connect_timeout", "answer_timeout", "malformed")
+        ),
     ],
 )
 def test_an_answer_tells_whether_the_endpoint_works(answer: Answer, sign: Signal) -> None:

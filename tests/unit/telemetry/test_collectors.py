@@ -37,7 +37,7 @@ def test_an_unlocked_histogram_is_written_as_one_of_the_library(accept: str, val
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-@given(values=st.lists(st.sampled_from(("2xx", "5xx", "timeout"))))
+@given(values=st.lists(st.sampled_from(("2xx", "5xx", "answer_timeout"))))
 def test_an_unlocked_counter_is_written_as_one_of_the_library(accept: str, values: list[str]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     unlocked, locked = UnlockedCounter(SENT, "crm", ours), counter(SENT, theirs)

@@ -89,9 +89,9 @@ def test_an_attempt_that_failed_is_seen_with_the_answer_and_when_the_next_one_is
 def test_an_attempt_without_an_answer_is_seen_with_the_reason() -> None:
     looking = Looking()
     looking.house.deliver(record())
-    looking.house.sender.answer(TransportError("timeout", "no answer within 10 s"))
+    looking.house.sender.answer(TransportError("answer_timeout", "no answer within 10 s"))
     entry = looking.the_entry()
-    assert (entry.status, entry.reason, entry.message) == (None, "timeout", "no answer within 10 s")
+    assert (entry.status, entry.reason, entry.message) == (None, "answer_timeout", "no answer within 10 s")
 
 
 def test_a_dead_letter_is_seen_when_it_is_acknowledged() -> None:

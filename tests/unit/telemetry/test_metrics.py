@@ -110,9 +110,9 @@ FACTS: list[tuple[Callable[[ProcessMetrics], None], Series]] = [
         },
     ),
     (
-        lambda t: t.attempted(TransportError("timeout", "no answer"), 10),
+        lambda t: t.attempted(TransportError("answer_timeout", "no answer"), 10),
         {
-            ("attempts_total", "timeout"): 1,
+            ("attempts_total", "answer_timeout"): 1,
             ("request_duration_seconds_count",): 1,
             ("request_duration_seconds_sum",): 10,
         },

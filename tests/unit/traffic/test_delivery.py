@@ -212,7 +212,7 @@ def test_a_record_is_given_up_after_its_last_attempt() -> None:
     house = House(retry=RetryPolicy(max_attempts=3))
     house.deliver(record())
     for _ in range(3):
-        house.sender.answer(TransportError("timeout", "no answer in 10 s"))
+        house.sender.answer(TransportError("answer_timeout", "no answer in 10 s"))
         house.clock.advance(60)
     assert len(house.sender.sent) == 3
     assert (house.header("error.code"), house.header("attempts")) == ("retries_exhausted", "3")

@@ -110,7 +110,7 @@ def unanswering(host: str, port: int) -> Iterator[None]:
 
 async def test_a_handshake_that_hangs_times_out() -> None:
     async with RawServer(silent) as server:
-        assert await reason(server.url.replace("http", "https"), connect_timeout=SECONDS) == "timeout"
+        assert await reason(server.url.replace("http", "https"), connect_timeout=SECONDS) == "connect_timeout"
 
 
 async def test_files_that_cannot_be_loaded_are_a_problem_of_the_configuration(tls: dict[str, Any]) -> None:

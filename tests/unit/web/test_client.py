@@ -366,7 +366,7 @@ class TestNoAnswer:
     async def test_from_a_server_that_says_nothing(self) -> None:
         async with RawServer(silent) as server:
             answer = error(await ask(server, request_timeout=SECONDS))
-        assert answer.reason == "timeout"
+        assert answer.reason == "answer_timeout"
         assert answer.message == f"no answer from {HOST}:{server.port} in time"
 
     @pytest.mark.parametrize(
@@ -383,14 +383,14 @@ class TestNoAnswer:
                 await asyncio.sleep(0.005)
 
         async with RawServer(behave) as server:
-            assert error(await ask(server, request_timeout=SECONDS)).reason == "timeout"
+            assert error(await ask(server, request_timeout=SECONDS)).reason == "answer_timeout"
 
     async def test_in_a_tls_handshake_that_hangs(self) -> None:
         async with RawServer(silent) as server:
             url = server.url.replace("http", "https")
             async with opened(url, connect_timeout=SECONDS) as client:
                 answer = error(await send(client, post(url)))
-        assert answer.reason == "timeout"
+        assert answer.reason == "connect_timeout"
         assert answer.message == f"no connection to {HOST}:{server.port} in time"
 
     @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ async def test_nobody_there_and_no_such_name_and_no_tls_are_told_apart() -> None
 
 async def test_a_handshake_that_hangs_is_given_up_in_time() -> None:
     async with RawServer(silent) as server:
-        assert (await fault(server.url.replace("http", "https"), 0.1)).reason == "timeout"
+        assert (await fault(server.url.replace("http", "https"), 0.1)).reason == "connect_timeout"
 
 
 async def test_a_server_that_speaks_first_is_not_spoken_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ async def test_what_waits_for_a_connection_is_not_sent_once_nothing_may_be_sent(
         frozen = pool.ask("frozen")
         pool.may_send = False
         pool.gate.opened.set()
-        assert error(await frozen).reason == "timeout"
+        assert error(await frozen).reason == "connect_timeout"
         pool.may_send = True
         response(await pool.ask("later"))
     assert targets(endpoint) == ["/later"]
@@ -149,21 +149,27 @@ async def test_who_waits_too_long_is_answered_by_the_next_sweep() -> None:
         answers = [pool.ask(seconds=seconds) for seconds in (1.0, 3.0, 2.0)]
         pool.pool.sweep(pool.loop.time() + 2.5)
         assert [answer.done() for answer in answers] == [True, False, True]
-        assert error(answers[0].result()).reason == "timeout"
+        assert error(answers[0].result()).reason == "connect_timeout"
 
 
 async def test_who_is_not_answered_in_time_is_by_the_next_sweep_and_its_connection_ended() -> None:
-    async with RawServer(silent) as server, rig(server.url) as pool:
+    came = asyncio.Event()
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        came.set()
+        await silent(reader, writer)
+
+    async with RawServer(behave) as server, rig(server.url) as pool:
         answer = pool.ask()
         async with asyncio.timeout(SECONDS):
-            while not server.connections:
-                await asyncio.sleep(0)
+            await came.wait()
         pool.pool.sweep(pool.loop.time() + 0.9 * SECONDS)
         assert not answer.done()
         while not answer.done():
             pool.pool.sweep(pool.loop.time() + 1.1 * SECONDS)
             await asyncio.sleep(0)
-        assert error(await answer).reason == "timeout"
+        assert error(await answer).reason == "answer_timeout"
     assert pool.pool.is_empty
 
 
