@@ -131,6 +131,8 @@ def check(
         return
     settings = _settings(file)
     typer.echo("ok    the configuration can be used")
+    for meaning in settings.meanings():
+        typer.echo(f"ok    {meaning}")
     for warning in settings.warnings():
         typer.echo(f"warn  {warning}", err=True)
     findings = list(_findings(settings)) if connect else []

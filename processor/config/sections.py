@@ -85,7 +85,13 @@ class DestinationSettings(Section):
     )
     allowed_hosts: Hosts = Field(
         default_factory=list,
-        description="Other hosts (`host` or `host:port`) that an event's `fullPath` may name.",
+        description="Other hosts that an event's `fullPath` may name: `host` (scheme and port as in `url`), "
+        "`host:port` (scheme as in `url`) or `https://host:port`.",
+    )
+    allowed_hosts_get_secrets: bool = Field(
+        False,
+        description="Whether `allowed_hosts` get what proves who we are: headers that are secrets, and the "
+        "client certificate of `tls`. Other headers they get in any case.",
     )
     block_private_networks: bool = Field(
         False,

@@ -69,6 +69,16 @@ class Settings(BaseModel):
             for pattern in self.kafka.patterns_for(topic)
         ]
 
+    def meanings(self) -> list[str]:
+        """What a setting means where it says more than what stands there."""
+        destination = self.destination
+        allowed = sorted(map(str, Endpoint(destination.url, destination.allowed_hosts).allowed))
+        if not allowed:
+            return []
+        secrets = "with" if destination.allowed_hosts_get_secrets else "without"
+        sent = f"requests {secrets} secret headers and client certificate"
+        return [f"destination.allowed_hosts: events may also name {', '.join(allowed)}, which get {sent}"]
+
     def flow_policy(self) -> FlowPolicy:
         """What keeps its order, and how much may wait."""
         delivery = self.delivery
@@ -125,6 +135,7 @@ class Settings(BaseModel):
             headers,
             frozenset(destination.allowed_hosts),
             destination.envelope,
+            own_headers=frozenset() if destination.allowed_hosts_get_secrets else self._secret_headers(),
         )
 
     def filter_policy(self) -> FilterPolicy:
@@ -169,12 +180,20 @@ class Settings(BaseModel):
                 for name, value in in_clear(client).items()
                 if isinstance(client[name], SecretStr) or credentials.is_secret_option(name)
             }
-        marked = {name.lower() for name in self.destination.secret_headers}
+        secret = self._secret_headers()
         for name, header in self.destination.headers.items():
-            text = header.get_secret_value()
-            if name.lower() in marked or credentials.is_secret_header(name, text):
-                found.update(credentials.parts(text))
+            if name.lower() in secret:
+                found.update(credentials.parts(header.get_secret_value()))
         return found
+
+    def _secret_headers(self) -> frozenset[str]:
+        """Names of headers that are secrets, in lower case: marked ones, and those that look so."""
+        marked = {name.lower() for name in self.destination.secret_headers}
+        headers = self.destination.headers.items()
+        looks = {
+            n.lower() for n, value in headers if credentials.is_secret_header(n, value.get_secret_value())
+        }
+        return frozenset(marked | looks)
 
 
 def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:

@@ -46,7 +46,8 @@ class Client:
     """Connections to a destination, kept alive, at most `max_in_flight` to each host.
 
     A request that has to wait for a connection leaves only if `may_send` says so when there is one.
-    Hosts that events name have connections of their own, to fewer addresses than the configured one.
+    Hosts that events name have connections of their own, to fewer addresses than the configured one, and see
+    our client certificate only where the settings say so.
     """
 
     def __init__(
@@ -69,12 +70,16 @@ class Client:
 
     async def open(self) -> None:
         """Raises ConfigError if the TLS files cannot be loaded; connects to nothing yet."""
-        context = ssl_context(self._destination.tls)
+        destination = self._destination
         resolver = self._resolver or ThreadedResolver()
         self._loop = asyncio.get_running_loop()
         self._dialler, self._foreign_dialler = (
-            Dialer(Guard(rule(self._destination), resolver), context, self._destination.connect_timeout)
-            for rule in (own_rule, foreign_rule)
+            Dialer(
+                Guard(rule(destination), resolver),
+                ssl_context(destination.tls, shows_who_we_are=shows),
+                destination.connect_timeout,
+            )
+            for rule, shows in ((own_rule, True), (foreign_rule, destination.allowed_hosts_get_secrets))
         )
         self._own = self._way(URL(str(self._endpoint.origin)), self._dialler)
         self._is_open = True

@@ -13,15 +13,16 @@ from processor.errors import ConfigError, Problem
 _PATH = "destination.tls"
 
 
-def ssl_context(tls: TlsSettings) -> ssl.SSLContext:
+def ssl_context(tls: TlsSettings, *, shows_who_we_are: bool = True) -> ssl.SSLContext:
     """The context for all connections; an own CA file replaces the system's authorities.
 
-    Raises ConfigError as `refuse_unusable` does.
+    Without `shows_who_we_are` the other side gets no certificate of ours, also if it asks. Raises
+    ConfigError as `refuse_unusable` does.
     """
     refuse_unusable(tls)
     context = ssl.create_default_context(cafile=tls.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if tls.certificate_file:
+    if tls.certificate_file and shows_who_we_are:
         _Identity(tls).load(context)
     return context
 

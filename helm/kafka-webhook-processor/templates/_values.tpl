@@ -193,7 +193,7 @@ limits:
 {{- toJson .networkPolicy.endpointPorts -}}
 {{- else -}}
 {{- $url := include "kwp.url" . -}}
-{{- $other := ternary 80 443 (hasPrefix "http://" (lower $url)) -}}
+{{- $other := include "kwp.ports" (dict "urls" (list $url | compact) "default" 443) | fromJsonArray | first | default 443 -}}
 {{- include "kwp.ports" (dict "urls" (concat (list $url | compact) (dig "destination" "allowed_hosts" list .settings)) "default" $other) -}}
 {{- end -}}
 {{- end -}}

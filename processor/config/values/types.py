@@ -26,7 +26,7 @@ from pydantic import (
 
 from processor.config.sources.documents import DocumentError, read
 from processor.core.request.address import network
-from processor.core.request.endpoint import is_host
+from processor.core.request.endpoint import is_allowable
 from processor.core.topic_patterns import fault_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
@@ -186,10 +186,10 @@ def topic_name(topic: str) -> str:
 
 
 def _hosts(hosts: list[str]) -> list[str]:
-    if wrong := [host for host in hosts if not is_host(host)]:
+    if wrong := [host for host in hosts if not is_allowable(host)]:
         raise ValueError(
             f"{', '.join(map(repr, wrong))} is no host: "
-            "write `host` or `host:port`, without scheme, path or wildcard"
+            "write `host`, `host:port` or `https://host:port`, without path or wildcard"
         )
     return hosts
 

@@ -1,10 +1,10 @@
 """Where a request goes: the configured URL, or what an event makes of it, or EventError.
 
-Promise: whatever an event says, the request goes to the configured scheme, host and port, or to an
-allowed host; user info, fragments and segments that climb (`..`, however encoded) never leave.
-The text is judged as it stands (RFC 3986) before anything is decoded or normalised: a library that
-normalises first would judge another URL than the one that is sent. Text that is too long is refused
-before anything is done with it.
+Promise: whatever an event says, the request goes to the configured scheme, host and port, or to those of
+an allowed host, which are the configured ones as far as its entry names no others; user info, fragments
+and segments that climb (`..`, however encoded) never leave. The text is judged as it stands (RFC 3986)
+before anything is decoded or normalised: a library that normalises first would judge another URL than the
+one that is sent. Text that is too long is refused before anything is done with it.
 """
 
 import re
@@ -20,6 +20,7 @@ _URL = re.compile(
     r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<query>\?[^#]*)?", re.DOTALL
 )
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{0,5}))?")
+_ENTRY = re.compile(r"(?:(?P<scheme>https?)://)?(?P<authority>[^/?#]+)", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PORTS = {"http": 80, "https": 443}
@@ -56,14 +57,16 @@ class Origin(NamedTuple):
 class Endpoint:
     """The configured URL, and the other hosts that an event may name.
 
-    `allowed_hosts` holds `host` (any port) or `host:port`. Raises EventError if `url` cannot be
+    An entry of `allowed_hosts` is `host` (scheme and port are those of `url`), `host:port` (the scheme is),
+    or `https://host:port`, where a port left out is the scheme's own. Raises EventError if `url` cannot be
     used: `invalid_url`, or `endpoint_not_allowed` for user info and climbing segments.
     """
 
     def __init__(self, url: str, allowed_hosts: Iterable[str] = ()) -> None:
         self._base = url
-        self._allowed_hosts = frozenset(map(_allowed, allowed_hosts))
         self.origin, path, query = _split(url)
+        found = (_allowed(entry, self.origin) for entry in allowed_hosts)
+        self.allowed = frozenset(origin for origin in found if origin)
         self.url = f"{self.origin}{path}{query}"
         self._root = f"{self.origin}/"
 
@@ -72,16 +75,13 @@ class Endpoint:
         if not full_path and not append_path:
             return self.url
         origin, path, query = _split(full_path or self._base, append_path)
-        if origin != self.origin and not self._allows(origin):
+        if origin != self.origin and origin not in self.allowed:
             raise EventError("endpoint_not_allowed", "the event asks for a scheme, host or port not allowed")
         return f"{origin}{path}{query}"
 
     def is_own(self, url: str) -> bool:
         """Whether a URL as it is made here leads to the configured origin."""
         return url.startswith(self._root)
-
-    def _allows(self, origin: Origin) -> bool:
-        return not self._allowed_hosts.isdisjoint(((origin.host, None), (origin.host, origin.port)))
 
 
 def _split(url: str, appended: str = "") -> tuple[Origin, str, str]:
@@ -106,25 +106,34 @@ def _too_long() -> EventError:
 
 
 def _origin(scheme: str, authority: str) -> Origin:
+    origin = _read(scheme, authority, _PORTS[scheme])
+    if origin is None:
+        raise EventError("endpoint_not_allowed", "the URL has user info, or a host or port that cannot be")
+    return origin
+
+
+def _read(scheme: str, authority: str, default: int) -> Origin | None:
+    """Whom an authority names; None: nobody, or somebody with user info."""
     parts = _AUTHORITY.fullmatch(authority)
     host = parts and _ascii_host(parts["host"])
-    port = int(parts["port"] or _PORTS[scheme]) if parts else 0
-    if not host or not 0 < port < 65536:
-        raise EventError("endpoint_not_allowed", "the URL has user info, or a host or port that cannot be")
-    return Origin(scheme, host, port)
+    port = int(parts["port"] or default) if parts else 0
+    return Origin(scheme, host, port) if host and 0 < port < 65536 else None
 
 
-def is_host(entry: str) -> bool:
-    """Whether `entry` can stand among the allowed hosts: `host` or `host:port`."""
-    return _allowed(entry)[0] is not None
+def is_allowable(entry: str) -> bool:
+    """Whether `entry` can stand among the allowed hosts."""
+    return _allowed(entry, Origin("https", "", 443)) is not None
 
 
-def _allowed(entry: str) -> tuple[str | None, int | None]:
-    """Host and port of an entry of `allowed_hosts`; an IPv6 address may stand with or without brackets."""
-    parts = _AUTHORITY.fullmatch(entry) or _AUTHORITY.fullmatch(f"[{entry}]")
+def _allowed(entry: str, own: Origin) -> Origin | None:
+    """Who an entry of `allowed_hosts` is; an IPv6 address may stand with or without brackets."""
+    parts = _ENTRY.fullmatch(entry)
     if not parts:
-        return None, None
-    return _ascii_host(parts["host"]), int(parts["port"]) if parts["port"] else None
+        return None
+    scheme = (parts["scheme"] or own.scheme).lower()
+    port = _PORTS[scheme] if parts["scheme"] else own.port
+    authority = parts["authority"]
+    return _read(scheme, authority, port) or _read(scheme, f"[{authority}]", port)
 
 
 def _ascii_host(host: str) -> str | None:

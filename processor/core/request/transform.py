@@ -3,6 +3,7 @@
 Promises: an event that asks for nothing special is passed on byte for byte; where something has to
 be taken out or put in, the value of every other member keeps its bytes. What an event asks for is
 bounded before it is looked into, and a refusal quotes nothing of the event but the start of a header's name.
+A host that an event names gets none of the configured headers that are the configured host's own.
 
 With `Envelope.NONE` no member asks for anything: every event is passed on byte for byte.
 """
@@ -11,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -70,6 +72,7 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NEITHER_TEXT_NOR_NUMBER = b"{[tf"
 _SHOWN = 64
+_NO_HEADERS: Mapping[str, tuple[str, str]] = MappingProxyType({})
 _PUNCTUATION = re.compile("[^0-9a-z]")
 
 
@@ -108,6 +111,8 @@ class RequestPolicy:
     envelope: Envelope = Envelope.RUDDERSTACK
     reserved_headers: frozenset[str] = frozenset()
     """Names of headers that are made for each attempt: an event's are dropped, configured ones refused."""
+    own_headers: frozenset[str] = frozenset()
+    """Names of configured headers that no host gets that an event names, in lower case."""
 
 
 class Prepared(NamedTuple):
@@ -135,6 +140,10 @@ class Transform:
         if not self._reserved.isdisjoint(map(as_read, self._headers)):
             raise EventError("invalid_header", "a header that is made for each attempt is configured too")
         self._plain_headers = tuple(self._headers.values())
+        self._foreign_headers = {
+            name: header for name, header in self._headers.items() if name not in policy.own_headers
+        }
+        self._plain_foreign_headers = tuple(self._foreign_headers.values())
         self._plain_method = policy.method.value if policy.method.has_body else None
         self._has_envelope = policy.envelope is Envelope.RUDDERSTACK
 
@@ -161,30 +170,36 @@ class Transform:
 
         Raises EventError: `invalid_header`, `invalid_url`, `endpoint_not_allowed`, `invalid_event`.
         """
-        headers, dropped, url, body = self._plain_headers, 0, self._endpoint.url, None
+        asked, dropped, url, body = _NO_HEADERS, 0, self._endpoint.url, None
         if self._has_envelope:
-            headers, dropped = self._headers_for(event)
+            asked, dropped = self._asked_headers(event)
             url = self._url(event)
+        is_foreign = not self._endpoint.is_own(url)
         if not self._method.has_body:
             pairs = query.parameters(event)
             url = query.joined(url, pairs) if pairs else url
         else:
             body = _body(event) if self._has_envelope else event.whole
-        request = Request(self._method.value, url, headers, body)
-        return Prepared(request, dropped, not self._endpoint.is_own(url))
+        request = Request(self._method.value, url, self._headers_with(asked, is_foreign=is_foreign), body)
+        return Prepared(request, dropped, is_foreign)
 
-    def _headers_for(self, event: Event) -> tuple[Headers, int]:
+    def _headers_with(self, asked: Mapping[str, tuple[str, str]], *, is_foreign: bool) -> Headers:
+        if not asked:
+            return self._plain_foreign_headers if is_foreign else self._plain_headers
+        return tuple({**(self._foreign_headers if is_foreign else self._headers), **asked}.values())
+
+    def _asked_headers(self, event: Event) -> tuple[Mapping[str, tuple[str, str]], int]:
+        """Those that the event asks for, by their names in lower case, and how many were dropped."""
         raw = event.members.get("header")
         if not is_object(raw):
-            return self._plain_headers, 0
+            return _NO_HEADERS, 0
         if len(raw) > MOST_JSON:
             raise _too_many_headers()
         own = decode(raw)
         asked = [(name, value) for name, value in own.items() if not self._is_ours(name)]
         if len(asked) > MOST_HEADERS:
             raise _too_many_headers()
-        headers = self._headers | _checked((name, _header_text(value)) for name, value in asked)
-        return tuple(headers.values()), len(own) - len(asked)
+        return _checked((name, _header_text(value)) for name, value in asked), len(own) - len(asked)
 
     def _is_ours(self, name: str) -> bool:
         """Whether a header is not an event's to set."""

@@ -330,6 +330,16 @@ MANY: Mapping[str, tuple[str, Any, str, str, Any]] = {
         "spec.egress.2.ports",
         [{"protocol": "TCP", "port": 8443}],
     ),
+    "the ports of hosts that events name": (
+        "config.destination",
+        {
+            "url": "http://a.example:8080",
+            "allowed_hosts": ["b.example", "https://c.example", "d.example:9", "https://e.example:10"],
+        },
+        "NetworkPolicy",
+        "spec.egress.2.ports",
+        [{"protocol": "TCP", "port": port} for port in (8080, 443, 9, 10)],
+    ),
 }
 
 

@@ -183,6 +183,19 @@ def test_check_warns_of_a_pattern_that_matches_the_dead_letter_topic(tmp_path: P
     assert "warn  kafka.topics: ^events.* matches the dead-letter topic events.dlq" in done.stderr
 
 
+@pytest.mark.parametrize(("gets", "told"), [(False, "without secret"), (True, "with secret")])
+def test_check_says_what_an_allowed_host_means(tmp_path: Path, told: str, *, gets: bool) -> None:
+    destination = {
+        "url": "https://h.example:8443/x",
+        "allowed_hosts": ["b.example", "a.example:444", "http://c.example"],
+        "allowed_hosts_get_secrets": gets,
+    }
+    done = asked("check", "-c", str(written(tmp_path, destination)))
+    hosts = "http://c.example, https://a.example:444, https://b.example:8443"
+    assert f"ok    destination.allowed_hosts: events may also name {hosts}, which" in done.stdout
+    assert told in done.stdout
+
+
 @pytest.mark.parametrize("command", ["run", "check"])
 def test_a_dead_letter_topic_that_is_read_too_is_refused(tmp_path: Path, command: str) -> None:
     letters = {"topic": "events"}

@@ -95,6 +95,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.envelope": ("none", "none"),
     "destination.secret_headers": ("X-N,X-M", ["X-N", "X-M"]),
     "destination.allowed_hosts": ("a.example,b.example:8443", ["a.example", "b.example:8443"]),
+    "destination.allowed_hosts_get_secrets": ("true", True),
     "destination.block_private_networks": ("true", True),
     "destination.allowed_networks": ("10.1.0.0/16, fd00::/8", ["10.1.0.0/16", "fd00::/8"]),
     "destination.connect_timeout": ("1", 1.0),
@@ -560,7 +561,8 @@ BAD_VALUES = {
     "destination.url": "h.example",
     "destination.method": "HEAD",
     "destination.headers": "[1]",
-    "destination.allowed_hosts": "https://h.example",
+    "destination.allowed_hosts": "https://h.example/x",
+    "destination.allowed_hosts_get_secrets": "mine",
     "destination.block_private_networks": "private",
     "destination.allowed_networks": "10.0.0.1/8",
     "destination.connect_timeout": "nan",
@@ -1612,3 +1614,18 @@ def test_what_is_wrong_is_told_with_what_to_write(write: Write, said: str, told:
 
 def test_a_name_that_is_no_setting_is_told_on_one_line(write: Write) -> None:
     assert problem(write('"a\\nb": 1')).path == "a\ufffdb"
+
+
+@pytest.mark.parametrize("gets_secrets", [False, True])
+def test_hosts_that_events_name_get_no_secret_header_unless_the_settings_say_so(
+    write: Write, *, gets_secrets: bool
+) -> None:
+    headers = (
+        "{Authorization: Bearer a, X-Mine: b, X-Elsewhere: {from_env: C}, X-Looks: Basic Og==, X-Source: e}"
+    )
+    said = f"headers: {headers}, secret_headers: [x-mine], allowed_hosts_get_secrets: {gets_secrets}"
+    settings = loading.load(
+        write(f"destination: {{url: https://h.example, {said}}}"), env() | {"C": "secret"}
+    )
+    secret = {"authorization", "x-mine", "x-elsewhere", "x-looks"}
+    assert settings.request_policy().own_headers == (set() if gets_secrets else secret)

@@ -136,6 +136,21 @@ class TestAnEndpoint:
             assert error(await ask(endpoint, tls={"ca_file": ca_file})).reason == "tls"
         assert endpoint.requests == []
 
+    @pytest.mark.parametrize("may_see_it", [False, True])
+    async def test_that_an_event_names_is_shown_our_certificate_only_where_the_settings_say_so(
+        self, authority: trustme.CA, ca_file: Path, ours: dict[str, Any], *, may_see_it: bool
+    ) -> None:
+        context = serving(authority.issue_cert(HOST), clients_of=authority)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        said: dict[str, Any] = {"allowed_networks": ["127.0.0.0/8"], "allowed_hosts_get_secrets": may_see_it}
+        async with (
+            Endpoint(tls=context) as endpoint,
+            opened("https://h.example", tls={"ca_file": ca_file, **ours}, **said) as client,
+        ):
+            answer = await send(client, post(endpoint.url))
+        assert len(endpoint.requests) == may_see_it
+        assert may_see_it or error(answer).reason == "tls"
+
     async def test_that_refuses_us_after_the_handshake_is_understood(
         self, authority: trustme.CA, ca_file: Path
     ) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from processor.core.request.endpoint import Endpoint, Origin, is_host
+from processor.core.request.endpoint import Endpoint, Origin, is_allowable
 from processor.errors import EventError
 from tests.support.examples import examples
 
@@ -300,22 +300,36 @@ def test_a_whole_url_and_text_to_append_are_joined_before_they_are_judged() -> N
 # Allowed hosts
 
 
-def test_an_allowed_host_may_be_asked_on_any_port_and_by_both_schemes() -> None:
-    endpoint = Endpoint(BASE, ["other.example"])
-    for url in ("https://other.example/x", "http://other.example/x", "https://other.example:9/x"):
-        assert endpoint.resolve(url, "") == url
-
-
-def test_an_allowed_host_with_a_port_may_be_asked_on_that_port_only() -> None:
-    endpoint = Endpoint(BASE, ["other.example:8443"])
-    assert endpoint.resolve("https://other.example:8443/x", "") == "https://other.example:8443/x"
-    assert refused("https://other.example/x", "", BASE, "other.example:8443") == "endpoint_not_allowed"
-
-
-def test_a_default_port_counts_as_written() -> None:
-    assert Endpoint(BASE, ["o.example:443"]).resolve("https://o.example/", "") == "https://o.example/"
-    assert Endpoint(BASE, ["o.example:80"]).resolve("http://o.example:80/", "") == "http://o.example/"
-    assert refused("http://o.example/", "", BASE, "o.example:443") == "endpoint_not_allowed"
+@pytest.mark.parametrize(
+    ("base", "entry", "origin"),
+    [
+        (BASE, "o.example", "https://o.example"),
+        ("http://h.example", "o.example", "http://o.example"),
+        ("https://h.example:8443/x", "o.example", "https://o.example:8443"),
+        (BASE, "o.example:443", "https://o.example"),
+        (BASE, "o.example:8443", "https://o.example:8443"),
+        (BASE, "o.example:80", "https://o.example:80"),
+        ("http://h.example", "o.example:8080", "http://o.example:8080"),
+        ("http://h.example:8080", "https://o.example", "https://o.example"),
+        (BASE, "http://o.example", "http://o.example"),
+        (BASE, "HTTPS://o.example:8443", "https://o.example:8443"),
+        (BASE, "https://[::1]", "https://[::1]"),
+    ],
+)
+def test_an_allowed_host_has_the_configured_scheme_and_port_unless_it_names_others(
+    base: str, entry: str, origin: str
+) -> None:
+    endpoint = Endpoint(base, [entry])
+    assert list(map(str, endpoint.allowed)) == [origin]
+    (host,) = (allowed.host for allowed in endpoint.allowed)
+    for scheme in ("http", "https"):
+        for port in ("", ":80", ":443", ":8080", ":8443", ":9"):
+            asked = f"{scheme}://{host}{port}"
+            normal = str(Endpoint(asked).origin)
+            if normal == origin:
+                assert endpoint.resolve(f"{asked}/x", "") == f"{origin}/x"
+            else:
+                assert refused(f"{asked}/x", "", base, entry) == "endpoint_not_allowed"
 
 
 def test_an_allowed_host_is_compared_without_case() -> None:
@@ -336,7 +350,9 @@ def test_an_allowed_ipv6_address_may_stand_in_brackets_and_in_any_spelling() -> 
         assert Endpoint(BASE, [allowed]).resolve("https://[::1]/x", "") == "https://[::1]/x"
 
 
-@pytest.mark.parametrize("allowed", ["", "https://other.example", "me@other.example", "*.example", "*", "-"])
+@pytest.mark.parametrize(
+    "allowed", ["", "https://other.example/x", "me@other.example", "*.example", "*", "-"]
+)
 def test_what_cannot_be_a_host_allows_nothing(allowed: str) -> None:
     assert refused("https://other.example/", "", BASE, allowed) == "endpoint_not_allowed"
 
@@ -374,14 +390,19 @@ def segments(path: str, decodings: int = 4) -> set[str]:
 def test_a_resolved_url_belongs_to_the_configured_origin_or_an_allowed_host(
     full_path: str, append_path: str, base: str
 ) -> None:
-    url = outcome(full_path, append_path, base, "other.example", "ported.example:8443")
+    entries = ("other.example", "ported.example:8443", "http://plain.example")
+    url = outcome(full_path, append_path, base, *entries)
     if isinstance(url, EventError):
         assert url.code in ("invalid_url", "endpoint_not_allowed")
         return
     assert len(receivers(url)) == 1
     scheme, host, port = receivers(url).pop()
-    allowed = host == "other.example" or (host, port) == ("ported.example", 8443)
-    assert allowed or (scheme, host, port) == ("https", "h.example", 443)
+    assert (scheme, host, port) in {
+        ("https", "h.example", 443),
+        ("https", "other.example", 443),
+        ("https", "ported.example", 8443),
+        ("http", "plain.example", 80),
+    }
     assert "@" not in urlsplit(url).netloc
     assert "#" not in url
     assert all("!" <= character <= "~" for character in url)
@@ -394,10 +415,16 @@ def test_a_resolved_url_belongs_to_the_configured_origin_or_an_allowed_host(
         ("h.example", True),
         ("h.example:443", True),
         ("::1", True),
-        ("https://h.example", False),
+        ("https://h.example", True),
+        ("http://h.example:8080", True),
+        ("ftp://h.example", False),
+        ("https://h.example/", False),
+        ("h.example:0", False),
+        ("h.example:65536", False),
+        ("me@h.example", False),
         ("*.h", False),
         ("", False),
     ],
 )
 def test_what_may_stand_among_the_allowed_hosts_is_a_host(entry: str, *, expected: bool) -> None:
-    assert is_host(entry) is expected
+    assert is_allowable(entry) is expected

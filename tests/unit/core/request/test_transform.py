@@ -28,7 +28,8 @@ LONG = "9" * 5000
 
 
 def transform(method: Method = Method.POST, *headers: tuple[str, str], url: str = URL) -> Transform:
-    return Transform(RequestPolicy(url, method, headers, frozenset({"other.example"})))
+    allowed = frozenset({"other.example", "other.example:8443", "http://other.example"})
+    return Transform(RequestPolicy(url, method, headers, allowed))
 
 
 def request_for(value: Event | bytes, method: Method = Method.POST, *headers: tuple[str, str]) -> Request:
@@ -336,7 +337,7 @@ def test_a_number_is_appended_as_it_was_written() -> None:
         ({"fullPath": "https://H.example:443", "appendPath": "/x"}, False),
         ({"fullPath": "https://other.example"}, True),
         ({"fullPath": "https://other", "appendPath": ".example/https://h.example/"}, True),
-        ({"fullPath": "http://other.example:8080/base"}, True),
+        ({"fullPath": "http://other.example/base"}, True),
         ({"integrations": {"Webhook": {"fullPath": "https://other.example/base"}}}, True),
     ],
 )
@@ -353,6 +354,26 @@ def test_another_port_or_scheme_of_the_configured_host_is_another_origin(url: st
     own = transform(url="https://other.example/hook")
     assert own.prepare(event(fullPath=url)).is_foreign
     assert not own.prepare(event(fullPath="https://other.example/x")).is_foreign
+
+
+@pytest.mark.parametrize("asked", [{}, {"X-Asked": "1"}, {"AUTHORIZATION": "of the event"}])
+@pytest.mark.parametrize("method", list(Method))
+def test_a_host_that_an_event_names_gets_no_header_that_is_the_configured_hosts_own(
+    method: Method, asked: dict[str, str]
+) -> None:
+    configured = (("Authorization", "secret"), ("X-Source", "events"))
+    policy = RequestPolicy(
+        *(URL, method, configured, frozenset({"other.example"})),
+        own_headers=frozenset({"authorization", "x-not-there"}),
+    )
+    own, foreign = (
+        dict(Transform(policy).prepare(event(header=asked, fullPath=url)).request.headers)
+        for url in (URL, "https://other.example/x")
+    )
+    assert "secret" not in foreign.values()
+    assert own == foreign | ({} if "AUTHORIZATION" in asked else {"Authorization": "secret"})
+    assert foreign["X-Source"] == "events"
+    assert foreign.items() >= asked.items()
 
 
 @pytest.mark.parametrize("name", ["fullPath", "appendPath"])
