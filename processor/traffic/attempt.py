@@ -71,7 +71,7 @@ FOLLOWS: dict[Stage, frozenset[Stage]] = {
 """Where a run may go from where it is."""
 
 WAITING = frozenset(Stage) - {Stage.ANSWER, Stage.LETTER, Stage.OVER}
-"""Where nothing of a run is under way in the world, so that it can be given up without a trace there."""
+"""Where nothing of a run is under way in the world, or can be called off: giving it up leaves no trace."""
 
 _ANSWER = Stage.ANSWER
 """Looking a member up in its class is dear where it is done for every request."""
