@@ -128,6 +128,11 @@ class Live(Listener):
         )
         self._happened(Happening.HELD, record, details)
 
+    def unprepared(self, record: Record, reason: str) -> None:
+        """What it takes to make a request of a record is not to be had now."""
+        details = partial(self._sight.unprepared, reason)
+        self._happened(Happening.HELD, record, details)
+
     def dead_lettered(self, record: Record, failure: Failure, **_: bool) -> None:
         """A dead letter was acknowledged."""
         details = partial(self._sight.failure, failure, "" if failure.response else failure.message)
@@ -182,6 +187,9 @@ class _Sight:
             details["reason"], details["message"] = answer.reason, self._text(answer.message, TEXT_LIMIT)
             return details
         return details | self._response(answer)
+
+    def unprepared(self, reason: str) -> Details:
+        return Details(reason="preparation", message=self._text(reason, TEXT_LIMIT))
 
     def failure(self, failure: Failure, message: str) -> Details:
         details = self._request(failure.request)

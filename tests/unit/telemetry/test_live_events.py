@@ -124,6 +124,15 @@ def test_a_dead_letter_that_cannot_be_written_is_seen_as_held() -> None:
     assert entry.message == "its dead letter cannot be written, and is tried again"
 
 
+def test_a_record_that_cannot_be_prepared_is_seen_as_held_without_secrets(clock: VirtualClock) -> None:
+    live = a_live(clock, "hunter2")
+    live.look("somebody", EVERYTHING)
+    live.unprepared(record(7), "the registry refuses hunter2")
+    (entry,) = live.look("somebody", EVERYTHING).entries
+    assert (entry.outcome, entry.offset, entry.reason) == (Happening.HELD, 7, "preparation")
+    assert entry.message == "the registry refuses ***"
+
+
 def test_a_tombstone_that_is_skipped_is_seen() -> None:
     looking = Looking()
     looking.house.deliver(record(value=None))
