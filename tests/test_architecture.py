@@ -82,6 +82,7 @@ COVERED_BY = {
     "channel": "supervisor",
     "worker": "supervisor",
     "kafka": "loading",
+    "operators": "loading",
     "sections": "loading",
     "references": "loading",
     "client_options": "loading",

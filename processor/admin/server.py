@@ -20,7 +20,7 @@ from processor.admin.connections import LIMITS, PROTECTION, Connection, Connecti
 from processor.admin.listening import listening, refusal
 from processor.admin.live_page import EVENTS, LivePage
 from processor.admin.pages import DistantPages, Pages, told
-from processor.config.sections import AdminSettings
+from processor.config.operators import AdminSettings
 from processor.core.request.host_names import is_no_strangers
 from processor.model import Report
 

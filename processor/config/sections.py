@@ -1,4 +1,4 @@
-"""Every setting but Kafka's: its name, meaning, default and limits, section by section.
+"""Every setting of deliveries: its name, meaning, default and limits, section by section.
 
 Times are seconds, sizes bytes.
 """
@@ -27,16 +27,12 @@ from processor.config.values.types import (
     mapping,
     or_reference,
 )
-from processor.core.disclosure import Payloads
 from processor.core.progress.lanes import Order
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import Integrations
-from processor.core.request.host_names import NAME, is_place
 from processor.core.request.transform import Envelope, Method
 from processor.core.retry import RetryPolicy
 from processor.errors import EventError
-
-_TOKEN = re.compile(r"[!-~]{16,}")
 
 
 class TlsSettings(Section):
@@ -240,74 +236,3 @@ class RetrySettings(Section):
         if not statuses:
             raise ValueError("names no status, so that nothing would ever be delivered: write 2xx")
         return statuses
-
-
-class AdminSettings(Section):
-    """The port for operators: metrics, probes and the live page."""
-
-    host: str = Field(
-        "::",
-        description="The address to listen on; `::` or none: all, of IPv6 and IPv4; `0.0.0.0`: all of IPv4.",
-    )
-    port: int = Field(8080, ge=0, le=65535, description="The port; 0: any free one, named in the log.")
-    token: SecretStr | None = Field(
-        None,
-        json_schema_extra=or_reference,
-        description="If set, `/metrics` and what `/live` shows are given to those who send it as a bearer "
-        "token; probes need none. At least 16 visible characters.",
-    )
-    allowed_hosts: Texts = Field(
-        default_factory=list,
-        description="Without a token: names under which `/live` shows events, beside addresses, names "
-        "without a full stop and those that end in `.svc`, `.local`, `.localhost` or `.internal`.",
-    )
-
-    @field_validator("host")
-    @classmethod
-    def _is_an_address_or_name(cls, host: str) -> str:
-        if not is_place(host):
-            raise ValueError(
-                f"{host[:253]!r} is no address to listen on: write an address or a name of this machine, "
-                "such as `0.0.0.0` or `::1`, without scheme and port"
-            )
-        return host
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _are_names(cls, names: list[str]) -> list[str]:
-        if wrong := [name for name in names if not NAME.fullmatch(name)]:
-            raise ValueError(
-                f"{', '.join(map(repr, wrong))} is no name: write `live.example.com`, without scheme and port"
-            )
-        return [name.lower() for name in names]
-
-    @field_validator("token")
-    @classmethod
-    def _is_long_and_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
-        if token and not _TOKEN.fullmatch(token.get_secret_value()):
-            raise ValueError(
-                "needs at least 16 characters, all visible ASCII; `openssl rand -hex 32` makes one"
-            )
-        return token
-
-
-class LiveSettings(Section):
-    """The page that shows events as they pass."""
-
-    enabled: bool = Field(True, description="Whether there is `/live` on the admin port.")
-    payloads: Payloads = Field(
-        Payloads.NONE,
-        description="How much of an event's content it shows: `none`, `masked` (names of members, values "
-        "hidden) or `full`.",
-    )
-
-
-class LogSettings(Section):
-    """What is written to standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least severity to write."
-    )
-    format: Literal["auto", "json", "text"] = Field(
-        "auto", description="`auto`: text on a terminal, else JSON."
-    )

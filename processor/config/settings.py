@@ -6,14 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from processor import __version__
 from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
+from processor.config.operators import AdminSettings, LiveSettings, LogSettings
 from processor.config.sections import (
-    AdminSettings,
     CircuitSettings,
     DeliverySettings,
     DestinationSettings,
     FilterSettings,
-    LiveSettings,
-    LogSettings,
     RetrySettings,
 )
 from processor.core import credentials

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from processor import __version__
-from processor.config.sections import AdminSettings, DeliverySettings
+from processor.config.operators import AdminSettings
+from processor.config.sections import DeliverySettings
 from tests.packaging.deploy import dockerfile
 from tests.support.not_tested import not_tested
 from tests.support.stopping import longest_stop

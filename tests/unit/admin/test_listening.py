@@ -7,7 +7,7 @@ import pytest
 
 from processor.admin.listening import authority, listening, refusal
 from processor.admin.server import Admin
-from processor.config.sections import AdminSettings
+from processor.config.operators import AdminSettings
 from processor.errors import ConfigError, FatalError
 from tests.unit.admin.test_server import Shown, page
 from tests.unit.admin.test_server import listening as admin

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from processor.admin.connections import LIMITS, PROTECTION, TELL_SECONDS, Limits
 from processor.admin.server import Admin
-from processor.config.sections import AdminSettings
+from processor.config.operators import AdminSettings
 from processor.errors import FatalError
 from processor.model import About, Report
 from processor.telemetry.watch import Batch, Filter
