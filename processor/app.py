@@ -16,6 +16,7 @@ from processor.admin.server import Admin
 from processor.background import begin, listen
 from processor.config.settings import Settings
 from processor.core.pace.admission import Admission
+from processor.core.pace.hosts import Hosts
 from processor.core.progress.flow import Flow
 from processor.errors import FatalError
 from processor.kafka.checks.inquiry import Inquiry
@@ -195,6 +196,7 @@ class App:
                 preparation=self._preparation,
                 flow=self._flow,
                 admission=self._admission,
+                hosts=Hosts(settings.hosts_policy()),
                 facts=self._facts,
             ),
         )

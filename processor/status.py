@@ -119,7 +119,9 @@ class Status:
             in_flight=self.admission.in_flight(),
             in_flight_limit=self.admission.limit(),
             max_in_flight=self.settings.delivery.max_in_flight,
-            retries_waiting=stages[Stage.RETRY] + stages[Stage.DUE] + stages[Stage.WITHHELD],
+            hosts_in_flight=self.dispatch.elsewhere.in_flight(),
+            hosts_down=self.dispatch.elsewhere.down(),
+            retries_waiting=sum(map(stages.__getitem__, _WAIT_TO_BE_SENT)),
             dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
             withheld=self.dispatch.withheld.counts(),
             waiting_records=records,
@@ -139,6 +141,9 @@ class Status:
             lease=self.admission.lease(now),
             at=now,
         )
+
+
+_WAIT_TO_BE_SENT = (Stage.RETRY, Stage.DUE, Stage.WITHHELD, Stage.ELSEWHERE)
 
 
 def about(settings: Settings, workers: int | None = None) -> About:

@@ -151,7 +151,14 @@ class DeliverySettings(Section):
         "adaptive",
         description="`adaptive`: as many requests at once as are worth it; `static`: `max_in_flight`.",
     )
-    max_in_flight: int = Field(64, ge=1, le=10_000, description="The most requests under way at once.")
+    max_in_flight: int = Field(
+        64, ge=1, le=10_000, description="The most requests under way at once to the endpoint."
+    )
+    allowed_hosts_in_flight: Limit = Field(
+        None,
+        description="The most requests under way at once to all of `destination.allowed_hosts` together, "
+        "beside `max_in_flight`; to one of them half as many. null: a quarter of `max_in_flight`.",
+    )
     min_in_flight: int = Field(1, ge=1, le=10_000, description="The fewest that `adaptive` goes down to.")
     rate_limit: RateLimit = Field(None, description="Requests per second; null: no limit.")
     burst: Limit = Field(

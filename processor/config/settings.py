@@ -21,6 +21,7 @@ from processor.core.pace.admission import AdmissionPolicy
 from processor.core.pace.budget import BudgetPolicy
 from processor.core.pace.circuit import CircuitPolicy
 from processor.core.pace.concurrency import ConcurrencyPolicy
+from processor.core.pace.hosts import HostsPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import PLENTY, FlowPolicy
 from processor.core.progress.lease import LeasePolicy
@@ -99,6 +100,12 @@ class Settings(BaseModel):
         return AdmissionPolicy(
             concurrency, self._circuit_policy(), self._rate_policy(), budget or None, letters.unpaid()
         )
+
+    def hosts_policy(self) -> HostsPolicy:
+        """The same to hosts that events name."""
+        delivery = self.delivery
+        most = delivery.allowed_hosts_in_flight or max(1, delivery.max_in_flight // 4)
+        return HostsPolicy(most, self._circuit_policy(), delivery.concurrency == "adaptive")
 
     def lease_policy(self) -> LeasePolicy:
         """How long a proof of our membership lasts."""

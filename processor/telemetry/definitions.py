@@ -111,8 +111,10 @@ BUILD_INFO = GaugeDefinition(Part.PROCESS, "build_info", "Always 1; which versio
 
 # Asked of a process at a scrape
 
-IN_FLIGHT = GaugeDefinition(Part.SCRAPE, "in_flight", "Requests under way.")
+IN_FLIGHT = GaugeDefinition(Part.SCRAPE, "in_flight", "Requests under way to the endpoint.")
 IN_FLIGHT_LIMIT = GaugeDefinition(Part.SCRAPE, "in_flight_limit", "How many may be under way.")
+ALLOWED_HOSTS_IN_FLIGHT = GaugeDefinition(Part.SCRAPE, "allowed_hosts_in_flight", "Requests under way to hosts that events name.")
+ALLOWED_HOSTS_DOWN = GaugeDefinition(Part.SCRAPE, "allowed_hosts_down", "Hosts that events name and that count as down: only probes are sent to them.")
 MAX_IN_FLIGHT = GaugeDefinition(Part.SCRAPE, "max_in_flight", "The most that the limit may come to.")
 RETRIES_WAITING = GaugeDefinition(Part.SCRAPE, "retries_waiting", "Records that wait for another attempt.")
 DEAD_LETTERS_BLOCKED = GaugeDefinition(Part.SCRAPE, "dead_letters_blocked", "Dead letters that could not be written yet.")

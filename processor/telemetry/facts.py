@@ -83,6 +83,9 @@ class Facts:
     def circuit_changed(self, state: State, reason: Signal, answer: Answer, /) -> None:
         """The endpoint is `open`: left alone but for probes; `half_open`; or `closed`: as it should be."""
 
+    def host_changed(self, host: str, state: State, reason: Signal, answer: Answer, /) -> None:
+        """The same of a host that events name."""
+
     # Of the group
 
     def membership_unproven(self, why: str, /) -> None:

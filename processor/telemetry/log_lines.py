@@ -28,6 +28,11 @@ _CIRCUIT_LINES = {
     State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
     State.CLOSED: "the endpoint is up",
 }
+_HOST_LINES = {
+    State.OPEN: "a host that events name is down: only probes are sent to it, all others go on",
+    State.HALF_OPEN: "a host that events name answers a probe: sending to it begins again",
+    State.CLOSED: "a host that events name is up",
+}
 _WAYS_OUT = {
     "_BAD_COMPRESSION": "a batch larger than 100 MB unpacked is read with a higher receive.message.max.bytes "
     "in kafka.client; else see the runbook, WebhookProcessorPartitionUnreadable, to move the group past it",
@@ -101,9 +106,11 @@ class LogLines(Listener):
 
     def circuit_changed(self, state: State, reason: Signal, answer: Answer) -> None:
         """Down is a warning; a probe that was answered and being up are none."""
-        said = str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
-        write = log.warning if state is State.OPEN else log.info
-        write(_CIRCUIT_LINES[state], circuit=state.value, reason=reason.value, last_answer=said)
+        _say(_CIRCUIT_LINES[state], state, reason, answer)
+
+    def host_changed(self, host: str, state: State, reason: Signal, answer: Answer) -> None:
+        """The same of a host that events name; these are listed in the configuration, so not many."""
+        _say(_HOST_LINES[state], state, reason, answer, host=host)
 
     # Of the group
 
@@ -167,6 +174,12 @@ class LogLines(Listener):
     def _warn(self, event: str, record: Record, **facts: object) -> None:
         if self._quota.allows(self._now()):
             log.warning(event, **_where(record), **facts)
+
+
+def _say(line: str, state: State, reason: Signal, answer: Answer, **more: str) -> None:
+    said = str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
+    write = log.warning if state is State.OPEN else log.info
+    write(line, **more, circuit=state.value, reason=reason.value, last_answer=said)
 
 
 def _where(record: Record) -> dict[str, object]:

@@ -28,6 +28,8 @@ class Snapshot(NamedTuple):
     in_flight: int
     in_flight_limit: int
     max_in_flight: int
+    hosts_in_flight: int
+    hosts_down: int
     retries_waiting: int
     dead_letters_blocked: int
     waiting_records: int
@@ -79,6 +81,8 @@ class PartitionStatuses(Collector):
         for definition, value in (
             (definitions.IN_FLIGHT, snapshot.in_flight),
             (definitions.IN_FLIGHT_LIMIT, snapshot.in_flight_limit),
+            (definitions.ALLOWED_HOSTS_IN_FLIGHT, snapshot.hosts_in_flight),
+            (definitions.ALLOWED_HOSTS_DOWN, snapshot.hosts_down),
             (definitions.MAX_IN_FLIGHT, snapshot.max_in_flight),
             (definitions.RETRIES_WAITING, snapshot.retries_waiting),
             (definitions.DEAD_LETTERS_BLOCKED, snapshot.dead_letters_blocked),

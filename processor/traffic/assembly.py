@@ -5,12 +5,13 @@ Promise: whoever runs traffic, in production, in a test, a simulation or a bench
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from processor.clock import Clock
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.pace.admission import Admission
+from processor.core.pace.hosts import Hosts, HostsPolicy
 from processor.core.progress.flow import Flow
 from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.retry import RetryPolicy
@@ -21,6 +22,7 @@ from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline, PipelinePolicy, Source
 from processor.traffic.preparation import Preparing
 from processor.traffic.undelivered.dead_letters import DeadLetters, Letters
+from processor.traffic.undelivered.elsewhere import Elsewhere
 from processor.traffic.unprepared import MOST, Unprepared
 
 
@@ -60,6 +62,8 @@ class Rooms:
     flow: Flow
     admission: Admission
     facts: Facts
+    hosts: Hosts = field(default_factory=lambda: Hosts(HostsPolicy()))
+    """The doors to the hosts that events name."""
     attempt_headers: AttemptHeaders | None = None
     """Who makes what each attempt says anew; None: nothing does."""
 
@@ -79,6 +83,7 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
         return Delivery(
             attempt_headers=rooms.attempt_headers,
             admission=rooms.admission,
+            hosts=rooms.hosts,
             policy=policies.retry,
             sender=world.sender,
             clock=clock,
@@ -96,6 +101,9 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
             policies.most_unprepared,
             flow=rooms.flow,
             delivery=delivery,
+            elsewhere=Elsewhere(
+                rooms.hosts, admission=rooms.admission, policy=policies.retry, clock=clock, changed=changed
+            ),
             clock=clock,
             chance=chance,
             facts=facts,

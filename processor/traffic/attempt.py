@@ -17,8 +17,9 @@ from processor.core import dead_letter
 from processor.core.age import age as record_age
 from processor.core.age import known
 from processor.core.dead_letter import Failure
-from processor.core.pace.admission import Permit
+from processor.core.pace.admission import Admission, Permit
 from processor.core.pace.budget import Fault
+from processor.core.request.endpoint import origin_of
 from processor.core.retry import Again, Effort, Reason
 from processor.errors import TransportError
 from processor.model import Answer, Record, Request
@@ -47,7 +48,9 @@ class Stage(IntEnum):
     """The acknowledgement of its dead letter."""
     BLOCKED_LETTER = 10
     """The time at which its dead letter, which could not be written, is written again."""
-    OVER = 11
+    ELSEWHERE = 11
+    """Room at the host that its event names."""
+    OVER = 12
     """Nothing: it is settled, or given up."""
 
 
@@ -55,15 +58,16 @@ _LOOKED_INTO = frozenset((Stage.UNPREPARED, Stage.LETTER, Stage.WITHHELD, Stage.
 """Where a run may go for which there is no request."""
 
 FOLLOWS: dict[Stage, frozenset[Stage]] = {
-    Stage.NEW: _LOOKED_INTO | {Stage.PREPARATION, Stage.ANSWER},
-    Stage.PREPARATION: _LOOKED_INTO | {Stage.PREPARED},
-    Stage.UNPREPARED: _LOOKED_INTO | {Stage.PREPARATION, Stage.PREPARED},
+    Stage.NEW: _LOOKED_INTO | {Stage.PREPARATION, Stage.ELSEWHERE, Stage.ANSWER},
+    Stage.PREPARATION: _LOOKED_INTO | {Stage.PREPARED, Stage.ELSEWHERE},
+    Stage.UNPREPARED: _LOOKED_INTO | {Stage.PREPARATION, Stage.PREPARED, Stage.ELSEWHERE},
     Stage.PREPARED: frozenset((Stage.ANSWER, Stage.OVER)),
     Stage.ANSWER: frozenset((Stage.RETRY, Stage.WITHHELD, Stage.LETTER, Stage.OVER)),
-    Stage.RETRY: frozenset((Stage.DUE, Stage.OVER)),
+    Stage.RETRY: frozenset((Stage.DUE, Stage.ELSEWHERE, Stage.OVER)),
     Stage.DUE: frozenset((Stage.ANSWER, Stage.OVER)),
     # One that was kept back was never looked into: it may turn out to be no request, or none to be sent.
-    Stage.WITHHELD: _LOOKED_INTO | {Stage.PREPARATION, Stage.ANSWER},
+    Stage.WITHHELD: _LOOKED_INTO | {Stage.PREPARATION, Stage.ELSEWHERE, Stage.ANSWER},
+    Stage.ELSEWHERE: frozenset((Stage.ANSWER, Stage.LETTER, Stage.OVER)),
     Stage.LETTER: frozenset((Stage.BLOCKED_LETTER, Stage.OVER)),
     Stage.BLOCKED_LETTER: frozenset((Stage.LETTER, Stage.OVER)),
     Stage.OVER: frozenset(),
@@ -90,8 +94,9 @@ def nothing() -> None:
 
 
 class Attempt(Struct, eq=False, gc=False):
-    """A request under way: what it left with, how it is called off, and the runs it carries."""
+    """A request under way: what let it leave, with what, how it is called off, and the runs it carries."""
 
+    admission: Admission
     permit: Permit
     runs: "tuple[Run, ...]"
     cancel: Callable[[], None] = nothing
@@ -145,6 +150,11 @@ class Run(Struct, eq=False, gc=False):
         elapsed = now - self.started_at - (downtime - self.downtime)
         age = known(record_age(self.record.timestamp, wall))
         return Effort(self.attempts, self.counted, elapsed, age, is_spared, self.is_foreign)
+
+    def host(self) -> str:
+        """The origin that its request leads to."""
+        assert self.request is not None
+        return origin_of(self.request.url)
 
     def let_go(self) -> None:
         """Nothing waits for it any more: neither its letter nor its timer."""

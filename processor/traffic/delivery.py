@@ -3,6 +3,7 @@
 Promises:
 - only a delivered answer, or a stated rule, settles a record; whatever else happens to it is told as such,
   and of one that is called off nothing more;
+- an attempt at a host that an event names is that host's alone: its door lets it leave and hears of it;
 - a slot is held from when a request leaves to its answer, and by nothing else;
 - while the endpoint as a whole is down no attempt is held against a record, and no refusal becomes
   a dead letter that is not paid for;
@@ -21,7 +22,8 @@ from processor.core.age import age
 from processor.core.dead_letter import Failure
 from processor.core.pace.admission import Admission, Outcome
 from processor.core.pace.budget import Fault
-from processor.core.pace.circuit import State
+from processor.core.pace.circuit import Circuit, State
+from processor.core.pace.hosts import Hosts
 from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.request.transform import Prepared
 from processor.core.retry import Again, Reading, RetryPolicy
@@ -44,6 +46,7 @@ class Delivery:
         *,
         attempt_headers: AttemptHeaders | None,
         admission: Admission,
+        hosts: Hosts,
         policy: RetryPolicy,
         sender: Sender,
         clock: Clock,
@@ -54,6 +57,7 @@ class Delivery:
     ) -> None:
         self._attempt_headers = attempt_headers
         self._admission = admission
+        self._hosts = hosts
         self._policy = policy
         self._sender = sender
         self._clock = clock
@@ -68,8 +72,9 @@ class Delivery:
         """Send its request."""
         assert run.request is not None
         now, wall, request = self._clock.time(), self._wall_clock(), run.request
-        attempt = run.attempt = Attempt(self._admission.started(now), (run,))
-        run.sent(now, wall, self._circuit.downtime(now))
+        admission = self._hosts.of(run.host()) if run.is_foreign else self._admission
+        attempt = run.attempt = Attempt(admission, admission.started(now), (run,))
+        run.sent(now, wall, self._downtime(run, now))
         made = self._attempt_headers
         if made is not None and (made.is_for_all_hosts or not run.is_foreign):
             # The run keeps the request without them: they are told nobody, and the next attempt has others.
@@ -84,7 +89,11 @@ class Delivery:
         if not attempt.runs:
             attempt.cancel()
             attempt.cancel = nothing
-            self._admission.ended(attempt.permit, None, self._clock.time(), self._chance())
+            attempt.admission.ended(attempt.permit, None, self._clock.time(), self._chance())
+
+    def _downtime(self, run: Run, now: float) -> float:
+        """Seconds that tries are not held against it: an event that chooses its receiver answers for it."""
+        return 0.0 if run.is_foreign else self._circuit.downtime(now)
 
     # What an answer means
 
@@ -92,7 +101,7 @@ class Delivery:
         """The fate of what was sent: delivered, sent again later, to be written down, or held unpaid."""
         now, wall = self._clock.time(), self._wall_clock()
         (run,) = attempt.runs
-        permit, admission = attempt.permit, self._admission
+        permit, admission = attempt.permit, attempt.admission
         run.attempt, attempt.cancel = None, nothing
         if run.paid:
             self.give_back(run)
@@ -100,21 +109,20 @@ class Delivery:
         reading = retry.read(self._policy, answer, wall)
         end: End = _DELIVERED
         if reading.sign is _TAKEN:
-            if run.is_foreign:  # it tells nothing of the endpoint
-                admission.ended(permit, None, now, self._chance())
-            else:
-                admission.accepted(permit, now)
+            admission.accepted(permit, now)
             record = run.record
             self._facts.delivered(
                 record, run.request, run.attempts + 1, run.sent_at, answer, age(record.timestamp, wall)
             )
         else:
             chance = self._chance()
-            admission.ended(permit, None if run.is_foreign else _outcome(run, reading), now, chance)
+            if run.is_foreign:
+                self._hosts.failed(run.host(), answer)
+            admission.ended(permit, _outcome(run, reading), now, chance)
             run.delivered_before = admission.delivered()
             # Asked behind that: by this very answer the endpoint may be found to be down.
             is_spared = admission.is_down(permit, reading.sign, now) and not run.is_foreign
-            effort = run.answered(now, wall, self._circuit.downtime(now), is_spared=is_spared)
+            effort = run.answered(now, wall, self._downtime(run, now), is_spared=is_spared)
             verdict = retry.judge(self._policy, answer, reading, effort, chance=chance)
             if isinstance(verdict, Again):
                 self._facts.retried(run.tried(), answer, verdict.after)
@@ -125,10 +133,16 @@ class Delivery:
                 end = Failed(run.refusal(answer, verdict.reason), Fault.REFUSED)
             else:
                 end = Withheld(run.refusal(answer, verdict.reason), answer)
-        if self._circuit.state() is not self._circuit_was:
-            self._circuit_was = self._circuit.state()
-            self._facts.circuit_changed(self._circuit_was, self._circuit.reason(), answer)
+        if run.is_foreign or self._circuit.state() is not self._circuit_was:
+            self._tell_how_it_stands(run, admission.circuit(), answer)
         self._ended(run, end)
+
+    def _tell_how_it_stands(self, run: Run, circuit: Circuit, answer: Answer) -> None:
+        if not run.is_foreign:
+            self._circuit_was = circuit.state()
+            self._facts.circuit_changed(self._circuit_was, circuit.reason(), answer)
+        elif (state := self._hosts.turned(run.host())) is not None:
+            self._facts.host_changed(run.host(), state, circuit.reason(), answer)
 
     # What a preparation comes to
 
@@ -139,6 +153,8 @@ class Delivery:
                 run.request = result
             case Prepared(request, dropped_headers, is_foreign):
                 run.request, run.is_foreign = request, is_foreign
+                if is_foreign:
+                    self.give_back(run)  # what becomes of it there costs nothing
                 if dropped_headers:
                     self._facts.dropped_headers(dropped_headers)
             case Skipped(reason):

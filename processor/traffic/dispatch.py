@@ -5,11 +5,12 @@ Promises:
 - retries that are due go before new records; of two probes one is a new record; where nearly everything is
   refused, three of four are, taken from anywhere: what is refused may be of a kind and lie together, and
   what is accepted lie behind it;
-- a record that waits holds no slot, and to give it up costs O(1), however many wait and in what order;
-- a record given up is not settled, and nothing of it is sent, or told, any more;
+- a record that waits holds no slot, and to give it up costs O(1), however many wait and in what order; it
+  is not settled then, and nothing of it is sent, or told, any more;
 - an event whose dead letter is not paid for waits; others are looked for behind those that wait, each of
   which goes on as deliveries pay for it;
 - a record is looked into once, before its first attempt; one that is prepared later holds no slot meanwhile;
+- what goes to a host that an event names leaves beside all that (`undelivered/elsewhere`);
 - of a partition that is leaving nothing is begun, and what comes to wait is left to whoever reads it next.
 
 No task, no thread: what happens next is decided in callbacks on the event loop.
@@ -43,8 +44,8 @@ class Dispatch:
     """All records under way in this process.
 
     `delivery` makes the attempts, given whom they tell what becomes of a run; `unprepared` has what is not
-    prepared yet, given also whom to tell of a change. `pumped` is called when all that may leave has left.
-    `knock_after`: seconds after which one that is not paid for is tried again.
+    prepared yet, given also whom to tell of a change. `pumped` is called when all has left that may, and one
+    that is not paid for is tried again after `knock_after` seconds.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Dispatch:
         self._letters = letters
         self._delivery = delivery(self._ended)
         self.unprepared = unprepared(self._delivery, self._ended, self.pump_soon)
+        self.elsewhere = self.unprepared.elsewhere
         self._prepare, self._told = self.unprepared.prepare, self.unprepared.told
         self._clock = clock
         self._chance = chance
@@ -77,8 +79,7 @@ class Dispatch:
         """Those whose next attempt is due, in the order in which it became due."""
         self.withheld = Unpaid(clock, knock_after, self.pump_soon)
         self._alarm = Alarm(clock, self.pump_soon)
-        self._is_open = True
-        self._pump_is_due = False
+        self._is_open, self._pump_is_due = True, False
 
     # Facts
 
@@ -123,7 +124,7 @@ class Dispatch:
         self.unprepared.check(stages)
         assert stages[Stage.NEW] == stages[Stage.OVER] == 0
         assert all((run.attempt is not None) is (run.stage is Stage.ANSWER) for run in runs)
-        assert stages[Stage.ANSWER] == self._admission.in_flight()
+        assert stages[Stage.ANSWER] == self._admission.in_flight() + self.elsewhere.in_flight()
         running = {(r.partition, r.offset) for r in self._flow.running(self._flow.assignment())}
         assert running == self._runs.keys()
 
@@ -142,9 +143,13 @@ class Dispatch:
             self._resume(is_open=is_open)
         for run, end in self.unprepared.ask_again() if self.unprepared.due else ():
             self._ended(run, end)
+        for run, end in self.elsewhere.hopeless() if self.elsewhere.waiting else ():
+            self._ended(run, end)
         while self.unprepared.prepared and self._room() > 0:
             self._delivery.begin(self.unprepared.next_prepared())
         self._start_new(is_open=is_open)
+        for run in self.elsewhere.next() if self.elsewhere.waiting else ():
+            self._delivery.begin(run)
         self._pumped()
 
     def _start_new(self, *, is_open: bool) -> None:
@@ -209,6 +214,8 @@ class Dispatch:
         """It is looked into; what becomes of it, where it can be no request."""
         if end is not None:
             self._ended(run, end)
+        elif run.is_foreign:
+            self.elsewhere.take(run)
         elif run.request is not None:
             self._delivery.begin(run)
 
@@ -224,6 +231,8 @@ class Dispatch:
 
     def _ended(self, run: Run, end: End) -> None:
         """An attempt is over, or none is needed, or its dead letter is written."""
+        if run.is_foreign:
+            self.elsewhere.forget(run)
         if isinstance(end, Settled):
             record = run.record
             if end.is_delivered and self.withheld.kinds.known:
@@ -262,8 +271,11 @@ class Dispatch:
 
     def _becomes_due(self, run: Run) -> None:
         run.timer = None
-        run.enter(Stage.DUE)
-        self._due[run] = None
+        if run.is_foreign:
+            self.elsewhere.take(run)
+        else:
+            run.enter(Stage.DUE)
+            self._due[run] = None
         self.pump_soon()
 
     def _bury(self, run: Run, failure: Failure, paid: Fault | None) -> None:
@@ -299,6 +311,7 @@ class Dispatch:
         self._due.pop(run, None)
         self.withheld.forget(run)
         self.unprepared.forget(run)
+        self.elsewhere.forget(run)
         run.enter(Stage.OVER)
         del self._runs[run.record.partition, run.record.offset]
         self._flow.abandoned(run.record)

@@ -26,6 +26,7 @@ from processor.telemetry.facts import Facts
 from processor.traffic.attempt import End, Run, Stage
 from processor.traffic.delivery import Delivery
 from processor.traffic.preparation import Held, Later, Preparing, Result
+from processor.traffic.undelivered.elsewhere import Elsewhere
 
 MOST = PLENTY
 """As many as are enough to go on with: those that answer late keep nobody waiting who answers at once."""
@@ -52,6 +53,7 @@ class Unprepared:
         *,
         flow: Flow,
         delivery: Delivery,
+        elsewhere: Elsewhere,
         clock: Clock,
         chance: Callable[[], float],
         facts: Facts,
@@ -63,6 +65,7 @@ class Unprepared:
         self.most = most
         self._flow = flow
         self._delivery = delivery
+        self.elsewhere = elsewhere
         self._clock = clock
         self._chance = chance
         self._facts = facts
@@ -154,6 +157,7 @@ class Unprepared:
 
     def check(self, stages: Counter[Stage]) -> None:
         """Each is where it is counted, and none too many."""
+        self.elsewhere.check(stages)
         assert len(self.asked) == stages[Stage.PREPARATION] <= self.most
         assert all(run.record.offset == offset for (_, offset), (run, _) in self.asked.items())
         assert self._again == sum(run.unprepared > 0 for run, _ in self.asked.values())
@@ -172,7 +176,9 @@ class Unprepared:
 
     def _wait_for_room(self, run: Run) -> None:
         """If it has a request by now."""
-        if run.request is not None:
+        if run.is_foreign:
+            self.elsewhere.take(run)
+        elif run.request is not None:
             run.enter(Stage.PREPARED)
             self.prepared[run] = None
 

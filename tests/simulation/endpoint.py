@@ -4,6 +4,7 @@ A request may do its work although its answer never comes back, and a request th
 still arrive.
 """
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -15,7 +16,7 @@ from typing import NamedTuple, Protocol
 from processor.errors import TransportError
 from processor.model import Answer, Request, Response
 from tests.simulation.clock import Gate, World
-from tests.simulation.topic import Item, Kind
+from tests.simulation.topic import ELSEWHERE, HANGING, Item, Kind
 
 EPOCH = 1_700_000_000.0
 """The wall clock at the start of a history."""
@@ -60,6 +61,11 @@ class Endpoint:
     def item(self, request: Request) -> Item | None:
         """The record that a request is made of; None when its body is no record's."""
         body = request.body or b""
+        if request.url.startswith(ELSEWHERE):
+            said = json.loads(body)
+            item = self._items.get(said["n"])
+            is_its = item is not None and json.loads(item.value or b"") == said | {"fullPath": request.url}
+            return item if is_its else None
         item = self._items.get(body[7:].partition(b'"')[0].decode()) if body.startswith(b'{"n": "') else None
         return item if item is not None and item.value == body else None
 
@@ -78,6 +84,10 @@ class Endpoint:
         return Outcome(answer, seconds, works)
 
     def _answer(self, item: Item, wall: float) -> tuple[Answer, bool]:
+        if item.kind is Kind.ELSEWHERE:
+            if json.loads(item.value or b"")["fullPath"].startswith(HANGING) and not self.is_calm:
+                return TransportError("answer_timeout", "no answer in time"), False
+            return Response(200, None, b"ok"), True
         if self.weather is not Weather.WELL:
             return self._bad_weather(wall)
         if item.kind is Kind.REFUSED:

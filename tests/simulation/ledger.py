@@ -223,6 +223,7 @@ class Account:
         """Good records that became dead letters, and all that failed, since something was delivered last."""
         self.waiting: Callable[[], tuple[int, int]] = _none
         self.in_flight: Callable[[], int] = self._under_way
+        self.in_flight_elsewhere: Callable[[], int] = self._under_way_elsewhere
 
     def _fail(self, promise: Promise, story: str) -> None:
         self._history.fail(promise, self._name, story)
@@ -231,7 +232,10 @@ class Account:
         self._history.note(self._name, what, detail)
 
     def _under_way(self) -> int:
-        return len(self.open)
+        return len(self.open) - self._under_way_elsewhere()
+
+    def _under_way_elsewhere(self) -> int:
+        return sum(item.kind is Kind.ELSEWHERE for item in self.open.values())
 
     # From the source
 
@@ -277,8 +281,12 @@ class Account:
             self.tenures.pop(partition, None)
 
     def _leaks_nothing(self) -> None:
-        if self.in_flight() != len(self.open):
-            self._fail(Promise.IN_FLIGHT, f"{self.in_flight()} slots are held by {len(self.open)} requests")
+        for held, count in (
+            (self.in_flight(), self._under_way()),
+            (self.in_flight_elsewhere(), self._under_way_elsewhere()),
+        ):
+            if held != count:
+                self._fail(Promise.IN_FLIGHT, f"{held} slots are held by {count} requests")
 
     def took(self, event: SourceEvent) -> None:
         """The pipeline has taken it."""
@@ -420,8 +428,10 @@ class Account:
         self._is_in_order(item)
         self._lease_holds(item)
         self.open[item.partition, item.offset] = item
-        if len(self.open) > self._limit:
-            self._fail(Promise.IN_FLIGHT, f"{len(self.open)} under way")
+        if self._under_way() > self._limit:
+            self._fail(Promise.IN_FLIGHT, f"{self._under_way()} under way")
+        if self._under_way_elsewhere() > self._history.shape.hosts.most:
+            self._fail(Promise.ELSEWHERE, f"{self._under_way_elsewhere()} under way")
         self._history.count("requests")
         if item.is_terminal and not again:
             self._history.count("repeats")
@@ -472,11 +482,12 @@ class Account:
         self._note("is answered", (item.name, result))
         item.forbidden += result == 403
         if isinstance(result, int) and 200 <= result < 300:
-            self.deliveries += 1
-            self.refused.clear()
-            self.failing.clear()
+            if item.kind is not Kind.ELSEWHERE:
+                self.deliveries += 1
+                self.refused.clear()
+                self.failing.clear()
             self._proves(item)
-        elif result not in REFUSED_STATUSES:
+        elif item.kind is not Kind.ELSEWHERE and result not in REFUSED_STATUSES:
             self.failing.add(item.name)
 
     def gave_up(self, item: Item) -> None:
@@ -522,7 +533,7 @@ class Account:
     def _is_paid_for(self, item: Item, code: str) -> None:
         """Refused or unusable: each as many as it may be at a start, and those that deliveries paid for."""
         budget = self._history.shape.admission.budget
-        if budget is None or code == Kind.TOMBSTONE.value:
+        if budget is None or code == Kind.TOMBSTONE.value or item.kind is Kind.ELSEWHERE:
             return
         paid = self.paid[code in UNUSABLE]
         paid.add(item.name)

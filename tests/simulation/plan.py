@@ -9,6 +9,7 @@ from processor.core.pace.admission import AdmissionPolicy
 from processor.core.pace.budget import BudgetPolicy
 from processor.core.pace.circuit import CircuitPolicy
 from processor.core.pace.concurrency import ConcurrencyPolicy
+from processor.core.pace.hosts import HostsPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.lanes import Order
@@ -133,7 +134,19 @@ def plan(random: Random, demands: Demands) -> Plan:
         metadata_limit=random.choice((4095, 4095, 4095, 200, 100, 45, 0)),
         ends_at=max(length, *(event.at + event.seconds for event in events)),
     )
-    return replace(plan, shape=replace(shape, lateness=_lateness(random, length)))
+    plan = replace(plan, shape=replace(shape, lateness=_lateness(random, length)))
+    return _sent_elsewhere(random, plan)
+
+
+def _sent_elsewhere(random: Random, plan: Plan) -> Plan:
+    """In most histories nothing is."""
+    share = random.choice((0.0, 0.0, 0.4))
+    hosts = HostsPolicy(random.choice((1, 2, 5)), plan.shape.admission.circuit, remembered=2)
+    productions = [
+        each._replace(kind=Kind.ELSEWHERE) if each.kind is Kind.GOOD and random.random() < share else each
+        for each in plan.productions
+    ]
+    return replace(plan, productions=productions, shape=replace(plan.shape, hosts=hosts))
 
 
 def _lateness(random: Random, length: float) -> Lateness:

@@ -11,6 +11,7 @@ from processor.core import retry
 from processor.core.dead_letter import Failure
 from processor.core.pace.admission import Admission, Permit
 from processor.core.pace.budget import Budget
+from processor.core.pace.hosts import Hosts
 from processor.core.progress import offset_codec
 from processor.core.progress.commit_requests import CommitRequests
 from processor.core.progress.flow import Flow
@@ -24,10 +25,12 @@ from processor.logs.writer import LogWriter
 from processor.model import Answer, Commit, Partition, Position, Record, Signal
 from processor.traffic.attempt import Run, Settled, Stage
 from processor.traffic.commits import Commits, Errors
+from processor.traffic.delivery import Delivery
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline
 from processor.traffic.preparation import Result
 from processor.traffic.undelivered.dead_letters import Letter, Letters
+from processor.traffic.undelivered.elsewhere import Elsewhere
 from processor.traffic.undelivered.withheld import Withheld
 from processor.traffic.unprepared import Unprepared
 from tests.simulation.history import happen
@@ -295,10 +298,27 @@ def _as_many_as_there_are(unprepared: Unprepared, room: int, *, keeps_place: boo
     return room
 
 
+def _always_room(hosts: Hosts) -> bool:
+    return True
+
+
+def _through_our_door(delivery: Delivery, run: Run) -> None:
+    """A host that an event names takes our slots, and hears of our circuit."""
+    was, run.is_foreign = run.is_foreign, False
+    _BEGIN(delivery, run)
+    run.is_foreign = was
+
+
+def _in_one_queue(elsewhere: Elsewhere, run: Run) -> None:
+    """One that goes elsewhere waits for nobody's time: it is forgotten where it waits."""
+    run.enter(Stage.ELSEWHERE)
+
+
 def _unbounded(offsets: Offsets, end: int) -> None:
     return None
 
 
+_BEGIN = Delivery.begin
 _HOLD = Unprepared._hold
 _FORGET = Unprepared.forget
 _TOLD = Unprepared.told
@@ -384,5 +404,8 @@ BUGS = (
     Bug("a preparation is not called off", "imagined", ((Unprepared, "forget", _goes_on_unheard),)),
     Bug("a preparation's late answer counts", "imagined", ((Unprepared, "told", _whoever_it_was_for),)),
     Bug("all that may start is prepared at once", "imagined", ((Unprepared, "room", _as_many_as_there_are),)),
+    Bug("a host that an event names takes our slots", "0.1.0", ((Delivery, "begin", _through_our_door),)),
+    Bug("hosts have no share but each its own", "imagined", ((Hosts, "has_room", _always_room),)),
+    Bug("what waits for a host is forgotten", "imagined", ((Elsewhere, "take", _in_one_queue),)),
     Bug("intake is never held", "Lenses, Knative", ((Flow, "held", _never_held),)),
 )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
 from processor.core.pace.admission import Admission
+from processor.core.pace.hosts import Hosts
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.request.filters import FilterPolicy
 from processor.core.request.transform import RequestPolicy
@@ -29,6 +30,7 @@ from tests.simulation.preparation import Preparation
 from tests.simulation.promises import Promise
 from tests.simulation.shape import Shape
 from tests.simulation.source import Source
+from tests.simulation.topic import ELSEWHERE
 
 CLOSE_SECONDS = 10.0
 MEASURE_SECONDS = 10.0
@@ -115,7 +117,10 @@ class Process:
             ),
             Rooms(
                 preparation=Preparation(
-                    JsonPreparation(RequestPolicy(URL), FilterPolicy(skip_tombstones=shape.skip_tombstones)),
+                    JsonPreparation(
+                        RequestPolicy(URL, allowed_hosts=frozenset(ELSEWHERE)),
+                        FilterPolicy(skip_tombstones=shape.skip_tombstones),
+                    ),
                     shape.lateness,
                     self.loop,
                     around.preparation,
@@ -123,6 +128,7 @@ class Process:
                 ),
                 flow=self.flow,
                 admission=self.admission,
+                hosts=Hosts(shape.hosts),
                 facts=Broadcast(
                     ProcessMetrics("simulated", self.wall_clock),
                     LogLines(self.wall_clock),
@@ -132,6 +138,7 @@ class Process:
         )
         self.account.waiting = self.flow.waiting
         self.account.in_flight = self.admission.in_flight
+        self.account.in_flight_elsewhere = self.traffic.dispatch.elsewhere.in_flight
         self.source.open(self.traffic.pipeline.take)
         self.traffic.pipeline.start()
         self._identify()

@@ -18,6 +18,7 @@ class Promise(StrEnum):
     NO_REPEAT = "3: what the committed position says is finished is not sent again"
     FRESH_COMMIT = "3: what is finished is committed soon, so a crash repeats little"
     IN_FLIGHT = "4: requests under way stay within the limit, and none is leaked"
+    ELSEWHERE = "4: requests to hosts that events name stay within a share of their own"
     MEMORY = "4: what waits stays within twice the limits and the batches ahead"
     PREPARED = "a record is sent, or given up, when its preparation has answered"
     PREPARATION = "4: no more are under preparation at once than may be"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from processor.core.pace.admission import AdmissionPolicy
+from processor.core.pace.hosts import HostsPolicy
 from processor.core.progress.flow import FlowPolicy
 from processor.core.retry import RetryPolicy
 from processor.traffic.pipeline import PipelinePolicy
@@ -33,6 +34,7 @@ class Shape:
     pipeline: PipelinePolicy = field(default_factory=PipelinePolicy)
     skip_tombstones: bool = True
     batch: int = 500
+    hosts: HostsPolicy = field(default_factory=HostsPolicy)
     lateness: Lateness = field(default_factory=Lateness)
 
     @property

@@ -2,7 +2,6 @@
 
 import json
 from bisect import bisect_left
-from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -33,11 +32,17 @@ class Kind(Enum):
     BROKEN = "invalid_event"
     FOREIGN = "endpoint_not_allowed"
     TOMBSTONE = "tombstone"
+    ELSEWHERE = "retries_exhausted elsewhere"
+    """For a host that it names and that may be named; two of three hang until the end."""
 
+
+ELSEWHERE = tuple(f"https://tenant{n}.example" for n in range(3))
+HANGING = ELSEWHERE[:2]
+"""Those of them that answer nothing while faults go on."""
 
 UNUSABLE = (Kind.BROKEN.value, Kind.FOREIGN.value)
 """The codes of what becomes no request."""
-REFUSALS = {Kind.REFUSED: "refused", Kind.REDIRECTED: "refused"}
+REFUSALS = {Kind.REFUSED: "refused", Kind.REDIRECTED: "refused", Kind.ELSEWHERE: "retries_exhausted"}
 
 
 class Item:
@@ -84,8 +89,12 @@ def _value(name: str, kind: Kind) -> bytes | None:
         return None
     if kind is Kind.BROKEN:
         return b'{"n": "' + name.encode() + b'"'
-    more: Mapping[str, Any] = {"fullPath": "https://elsewhere.example/"} if kind is Kind.FOREIGN else {}
-    return json.dumps({"n": name, "event": kind.name, **more}).encode()
+    more: dict[str, Any] = {"n": name, "event": kind.name}
+    if kind is Kind.FOREIGN:
+        more["fullPath"] = "https://elsewhere.example/"
+    if kind is Kind.ELSEWHERE:
+        more["fullPath"] = f"{ELSEWHERE[sum(name.encode()) % len(ELSEWHERE)]}/"
+    return json.dumps(more).encode()
 
 
 class Log:

@@ -84,6 +84,11 @@ class Endpoint:
         return url.startswith(self._root)
 
 
+def origin_of(url: str) -> str:
+    """The origin of a URL as it is made here."""
+    return url[: url.index("/", len("https://"))]
+
+
 def _split(url: str, appended: str = "") -> tuple[Origin, str, str]:
     """Origin, path and query, both encoded; the fragment is left behind."""
     if len(url) + len(appended) > LONGEST_URL:

@@ -109,6 +109,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "delivery.order": ("partition", Order.PARTITION),
     "delivery.concurrency": ("static", "static"),
     "delivery.max_in_flight": ("3", 3),
+    "delivery.allowed_hosts_in_flight": ("3", 3),
     "delivery.min_in_flight": ("2", 2),
     "delivery.rate_limit": ("12.5", 12.5),
     "delivery.burst": ("6", 6),

@@ -212,6 +212,8 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
     found = watched(
         in_flight=1,
         in_flight_limit=2,
+        hosts_in_flight=11,
+        hosts_down=12,
         max_in_flight=10,
         retries_waiting=3,
         dead_letters_blocked=4,
@@ -225,6 +227,8 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
     names = (
         "in_flight",
         "in_flight_limit",
+        "allowed_hosts_in_flight",
+        "allowed_hosts_down",
         "max_in_flight",
         "retries_waiting",
         "dead_letters_blocked",
@@ -235,7 +239,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         "endpoint_pause_seconds",
         "lease_seconds",
     )
-    assert [found[name,] for name in names] == [1, 2, 10, 3, 4, 5, 6, 1, 7, 8, 9]
+    assert [found[name,] for name in names] == [1, 2, 11, 12, 10, 3, 4, 5, 6, 1, 7, 8, 9]
 
 
 def test_withheld_records_are_counted_by_what_is_wrong_with_them() -> None:
