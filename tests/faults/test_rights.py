@@ -54,10 +54,13 @@ async def test_who_may_write_nowhere_is_not_ready_and_loses_nothing_until_he_may
     assert_clean(run, verdict)
 
 
+EVENTS = 100
+
+
 async def test_a_right_that_is_taken_away_is_named_until_it_is_given_back(
     scene: Build, guarded_kafka: GuardedBroker
 ) -> None:
-    async with scene(100, **of_guest(guarded_kafka)) as run:
+    async with scene(EVENTS, **of_guest(guarded_kafka)) as run:
         of_topic, of_group = (
             (AclOperation.READ, ResourceType.TOPIC, run.topic),
             (AclOperation.READ, ResourceType.GROUP, run.group),
@@ -72,7 +75,11 @@ async def test_a_right_that_is_taken_away_is_named_until_it_is_given_back(
         async def is_ready() -> bool:
             return set((await checks(member)).values()) == {"ok"}
 
+        async def is_committed() -> bool:
+            return sum((await run.committed()).values()) == EVENTS
+
         await run.until(is_ready)
+        await run.until(is_committed)
         await asyncio.to_thread(guarded_kafka.forbid, *of_topic)
         await run.until(says, "topics", f"{run.topic} may not be read")
         await run.until(says, "group", "ok")

@@ -23,14 +23,16 @@ dead_letter: {topic: events.dlq}
 destination: {url: "https://h.example/hook"}
 """
 
+SLOW = "import time\nprint('loading', flush=True)\nwhile True: time.sleep(0.05)"
+"""Its sleeps are short: a signal that comes just before a long one would be heard after it."""
+
 COMMAND = (sys.executable, "-m", "processor")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("loading", ["typer", "structlog", "confluent_kafka"])
 def test_a_stop_while_it_loads_ends_it_with_0(tmp_path: Path, loading: str, number: signal.Signals) -> None:
-    slow = "import time; print('loading', flush=True); time.sleep(600)"
-    (tmp_path / f"{loading}.py").write_text(slow, encoding="utf-8")
+    (tmp_path / f"{loading}.py").write_text(SLOW, encoding="utf-8")
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}
     process = subprocess.Popen([*COMMAND, "run"], stdout=subprocess.PIPE, env=environ)
     assert process.stdout
@@ -41,8 +43,7 @@ def test_a_stop_while_it_loads_ends_it_with_0(tmp_path: Path, loading: str, numb
 
 
 def test_other_commands_are_interrupted_without_a_trace(tmp_path: Path) -> None:
-    slow = "import time; print('loading', flush=True); time.sleep(600)"
-    (tmp_path / "yaml.py").write_text(slow, encoding="utf-8")
+    (tmp_path / "yaml.py").write_text(SLOW, encoding="utf-8")
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}
     process = subprocess.Popen([*COMMAND, "check"], stdout=-1, stderr=-1, env=environ)
     assert process.stdout
