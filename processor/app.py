@@ -82,7 +82,12 @@ class App:
         self._log_lines = LogLines()
         self._admission = Admission(settings.admission_policy())
         self._flow = Flow(settings.flow_policy())
-        self._client = Client(settings.destination, settings.delivery.max_in_flight, may_send=self._is_leased)
+        self._client = Client(
+            settings.destination,
+            settings.delivery.max_in_flight,
+            may_send=self._is_leased,
+            chance=random.random,
+        )
         self._producer = Producer(settings.kafka, settings.dead_letter)
         self._retention = Retention(settings.kafka, settings.dead_letter.topic)
         self._consumer = Consumer(
@@ -114,9 +119,9 @@ class App:
     async def _open(self, loop: asyncio.AbstractEventLoop, rooms: contextlib.AsyncExitStack) -> None:
         """Open every room; `rooms` closes them in reverse."""
         rooms.callback(listen(loop, self._fail))
-        await self._client.open()
-        rooms.push_async_callback(self._client.close)
         self._traffic = self._build_traffic(loop)
+        await self._client.open(self._facts)
+        rooms.push_async_callback(self._client.close)
         self._pipeline = self._traffic.pipeline
         self._producer.open(self._facts.troubled)
         rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
@@ -212,6 +217,7 @@ class App:
             unreadable=self._unreadable,
             consumer=self._consumer,
             producer=self._producer,
+            client=self._client,
             process_metrics=self._metrics,
             live_events=self._live,
         )

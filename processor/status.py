@@ -24,6 +24,7 @@ from processor.telemetry.watch import Batch, Filter
 from processor.traffic.attempt import Stage
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.group import Group
+from processor.web.client import Client
 
 WEDGED_SECONDS = 60.0
 """After so long without a round of the poll thread the process is not live."""
@@ -42,6 +43,7 @@ class Status:
     unreadable: UnreadablePartitions
     consumer: Consumer
     producer: Producer
+    client: Client
     process_metrics: ProcessMetrics
     live_events: Live
     is_draining: bool = False
@@ -118,9 +120,10 @@ class Status:
         return Snapshot(
             in_flight=self.admission.in_flight(),
             in_flight_limit=self.admission.limit(),
-            max_in_flight=self.settings.delivery.max_in_flight,
+            max_in_flight=self.settings.max_in_flight(),
             hosts_in_flight=self.dispatch.elsewhere.in_flight(),
             hosts_down=self.dispatch.elsewhere.down(),
+            connections=self.client.connections(),
             retries_waiting=sum(map(stages.__getitem__, _WAIT_TO_BE_SENT)),
             dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
             withheld=self.dispatch.withheld.counts(),

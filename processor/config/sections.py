@@ -107,6 +107,21 @@ class DestinationSettings(Section):
         15.0,
         description="How long an idle connection is kept; best below the endpoint's own limit.",
     )
+    keepalive: bool = Field(
+        True,
+        description="Whether connections are used for more than one request; false: each request says "
+        "`Connection: close`, for servers with fewer workers than all processes together have connections.",
+    )
+    max_connections: Limit = Field(
+        None,
+        description="The most connections to a host, and so the most requests under way to it; null: "
+        "`delivery.max_in_flight`.",
+    )
+    connection_max_age: TimeLimit = Field(
+        120.0,
+        description="After so long, a fifth more or less, a connection is renewed and the host's name looked "
+        "up again: moved and added servers get their share. No request is interrupted. null: never.",
+    )
     tls: TlsSettings = Field(default_factory=TlsSettings, description="TLS.")
 
     @field_validator("url")

@@ -90,11 +90,16 @@ class Settings(BaseModel):
             destination=self.destination.name,
         )
 
+    def max_in_flight(self) -> int:
+        """The most requests under way to the endpoint: no more than it may have connections."""
+        connections, most = self.destination.max_connections, self.delivery.max_in_flight
+        return most if connections is None else min(most, connections)
+
     def admission_policy(self) -> AdmissionPolicy:
         """How many requests may be under way, how fast they may leave, and when not."""
         delivery, letters = self.delivery, self.dead_letter
         concurrency = ConcurrencyPolicy(
-            delivery.max_in_flight, delivery.min_in_flight, delivery.concurrency == "adaptive"
+            self.max_in_flight(), delivery.min_in_flight, delivery.concurrency == "adaptive"
         )
         budget = letters.budget and BudgetPolicy(letters.budget, letters.budget_per_delivery)
         return AdmissionPolicy(

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from processor.core.age import Age
 from processor.core.dead_letter import Failure
 from processor.core.pace.circuit import State
+from processor.core.pace.connections import Ending
 from processor.errors import WriteError
 from processor.model import Answer, Partition, Record, Request, Signal, Unreadable
 
@@ -85,6 +86,15 @@ class Facts:
 
     def host_changed(self, host: str, state: State, reason: Signal, answer: Answer, /) -> None:
         """The same of a host that events name."""
+
+    def connected(self, seconds: float, /) -> None:
+        """A connection was opened: name look-up, TCP and TLS took so long together."""
+
+    def disconnected(self, why: Ending, /) -> None:
+        """A connection that had been opened ended."""
+
+    def tried_again(self) -> None:
+        """A request's connection was dead already: it is sent once more, as the same attempt."""
 
     # Of the group
 

@@ -15,6 +15,7 @@ from processor import __version__
 from processor.core.age import Age, Unknown
 from processor.core.dead_letter import Failure
 from processor.core.pace.circuit import State
+from processor.core.pace.connections import Ending
 from processor.errors import TransportError, WriteError
 from processor.logs import output
 from processor.model import Answer, Partition, Record, Request, Signal
@@ -52,6 +53,9 @@ class ProcessMetrics(Listener):
         self._write_failures = self._counter(definitions.DEAD_LETTER_WRITE_FAILURES)
         self._withheld = self._counter(definitions.DEAD_LETTERS_WITHHELD)
         self._circuit_changes = self._counter(definitions.CIRCUIT_CHANGES)
+        self._second_tries = self._counter(definitions.SECOND_TRIES)
+        self._opened = self._counter(definitions.CONNECTIONS_OPENED)
+        self._closed = self._counter(definitions.CONNECTIONS_CLOSED)
         self._dropped_headers = self._counter(definitions.EVENT_HEADERS_DROPPED)
         self._late = self._counter(definitions.LATE_RESULTS)
         self._commits = self._counter(definitions.COMMITS)
@@ -62,6 +66,7 @@ class ProcessMetrics(Listener):
         self._foreign = self._counter(definitions.FOREIGN_POSITIONS)
         self._last_commit = gauge(definitions.LAST_COMMIT_TIMESTAMP_SECONDS, self.registry)
         self._request_seconds = self._unlocked_histogram(definitions.REQUEST_DURATION_SECONDS)
+        self._connect_seconds = self._unlocked_histogram(definitions.CONNECT_DURATION_SECONDS)
         self._end_to_end_seconds = self._unlocked_histogram(definitions.END_TO_END_LATENCY_SECONDS)
         ObservableCounter(definitions.LOG_LINES_LOST, destination, output.lost, self.registry)
         self._unknown_latencies = self._unlocked_counter(definitions.END_TO_END_LATENCY_UNKNOWN)
@@ -76,6 +81,8 @@ class ProcessMetrics(Listener):
             self._outcomes.counts[outcome] += 0
         for reason in Unknown:
             self._unknown_latencies.counts[reason] += 0
+        for ending in Ending:
+            self._closed.labels(self._destination, ending.value)
         for result in ("acknowledged", "failed", "unanswered"):
             self._commits.labels(self._destination, result)
         for kind in ("assigned", "revoked", "lost"):
@@ -143,6 +150,19 @@ class ProcessMetrics(Listener):
     def circuit_changed(self, state: State, reason: Signal, _answer: Answer) -> None:
         """The circuit stands in another state."""
         self._circuit_changes.labels(self._destination, state.value, reason.value).inc()
+
+    def connected(self, seconds: float) -> None:
+        """A connection was opened."""
+        self._opened.labels(self._destination).inc()
+        self._connect_seconds.observe(seconds)
+
+    def disconnected(self, why: Ending) -> None:
+        """A connection ended."""
+        self._closed.labels(self._destination, why.value).inc()
+
+    def tried_again(self) -> None:
+        """A request is sent once more, as the same attempt."""
+        self._second_tries.labels(self._destination).inc()
 
     def dropped_headers(self, count: int) -> None:
         """Headers of an event were left out."""

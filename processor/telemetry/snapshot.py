@@ -30,6 +30,7 @@ class Snapshot(NamedTuple):
     max_in_flight: int
     hosts_in_flight: int
     hosts_down: int
+    connections: int
     retries_waiting: int
     dead_letters_blocked: int
     waiting_records: int
@@ -84,6 +85,7 @@ class PartitionStatuses(Collector):
             (definitions.ALLOWED_HOSTS_IN_FLIGHT, snapshot.hosts_in_flight),
             (definitions.ALLOWED_HOSTS_DOWN, snapshot.hosts_down),
             (definitions.MAX_IN_FLIGHT, snapshot.max_in_flight),
+            (definitions.CONNECTIONS_OPEN, snapshot.connections),
             (definitions.RETRIES_WAITING, snapshot.retries_waiting),
             (definitions.DEAD_LETTERS_BLOCKED, snapshot.dead_letters_blocked),
             (definitions.WAITING_RECORDS, snapshot.waiting_records),

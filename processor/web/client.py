@@ -2,10 +2,12 @@
 
 Promise: a request leaves with exactly its own URL and headers, and every request gets exactly one
 answer in time. It leaves once, but for a connection that was used before and proves dead before any
-byte of an answer: then at once a second time, on a new one.
+byte of an answer: then at once a second time, on a new one. A connection is renewed once it is older than
+`connection_max_age`, and the name looked up again, so that moved and added servers get their share.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -17,6 +19,7 @@ from processor.config.sections import DestinationSettings
 from processor.core.request.endpoint import Endpoint
 from processor.errors import TransportError
 from processor.model import Answer, Request
+from processor.telemetry.facts import Facts
 from processor.web.connection import MAX_BODY
 from processor.web.dialer import Dialer
 from processor.web.exchange import Exchange
@@ -31,8 +34,18 @@ __all__ = ["MAX_BODY", "Client"]
 _MOST_FOREIGN: Final = 64
 """Hosts that events name whose idle connections are kept."""
 
+_LEAST_AGE, _AGES = 0.8, 0.4
+"""Connections that were opened together are renewed one after the other: from what share on, over which."""
+
+_PATIENCE: Final = 1 / 20
+"""Without an answer for this share of `request_timeout` something may be wrong."""
+
 _LONGEST_TICK, _SHORTEST_TICK, _TICKS = 0.25, 0.01, 20
 """Seconds by which a time-out may be late: a share of the shortest of them."""
+
+
+def _half() -> float:
+    return 0.5
 
 
 class _Route(NamedTuple):
@@ -43,7 +56,7 @@ class _Route(NamedTuple):
 
 
 class Client:
-    """Connections to a destination, kept alive, at most `max_in_flight` to each host.
+    """Connections to a destination, at most `max_connections` (or `max_in_flight`) to each host.
 
     A request that has to wait for a connection leaves only if `may_send` says so when there is one.
     Hosts that events name have connections of their own, to fewer addresses than the configured one, and see
@@ -56,9 +69,18 @@ class Client:
         max_in_flight: int,
         resolver: AbstractResolver | None = None,
         may_send: Callable[[], bool] = always,
+        chance: Callable[[], float] = _half,
     ) -> None:
+        """`chance` gives numbers from 0 to 1."""
         self._destination = destination
-        self._limits = Limits(max_in_flight, destination.keepalive_timeout, may_send)
+        self._chance = chance
+        self._limits = Limits(
+            destination.max_connections or max_in_flight,
+            destination.keepalive_timeout,
+            may_send,
+            self._lifetime,
+            destination.request_timeout * _PATIENCE,
+        )
         self._resolver = resolver
         self._endpoint = Endpoint(destination.url)
         self._root = len(str(self._endpoint.origin))
@@ -68,8 +90,9 @@ class Client:
         self._timer: asyncio.TimerHandle | None = None
         self._is_open = False
 
-    async def open(self) -> None:
+    async def open(self, facts: Facts | None = None) -> None:
         """Raises ConfigError if the TLS files cannot be loaded; connects to nothing yet."""
+        self._facts = facts
         destination = self._destination
         resolver = self._resolver or ThreadedResolver()
         self._loop = asyncio.get_running_loop()
@@ -86,7 +109,19 @@ class Client:
 
     def _way(self, origin: URL, dialler: Dialer) -> _Route:
         host = origin.host_port_subcomponent or ""
-        return _Route(Pool(origin, dialler, self._limits), RequestWriter(host))
+        writer = RequestWriter(host, keepalive=self._destination.keepalive)
+        return _Route(Pool(origin, dialler, self._limits, self._facts), writer)
+
+    def _lifetime(self) -> float:
+        """Seconds for which a new connection may be used; 0: for one request."""
+        age = self._destination.connection_max_age
+        if not self._destination.keepalive:
+            return 0.0
+        return math.inf if age is None else age * (_LEAST_AGE + _AGES * self._chance())
+
+    def connections(self) -> int:
+        """How many are open."""
+        return sum(way.pool.opened for way in (self._own, *self._foreign.values()))
 
     def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
         """Send; `answered` is called once, later, on the event loop. The result cancels.

@@ -5,13 +5,14 @@ Promises:
 - an answer is given once its head has come: what is wrong behind it only decides how much of a body
   there is, and that the connection is not used again;
 - what a server says that nobody asked is never taken for an answer, nor kept: it ends the connection;
+- none is used beyond its time (`expires_at`), which ends no request that is under way;
 - no more is kept of a head than `MAX_HEAD` bytes, of a body than `MAX_BODY`.
 
 Interim answers (1xx) are passed over. The grammar is llhttp's, as lenient as browsers have to be.
 """
 
 import asyncio
-import re
+import math
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,9 +20,10 @@ from typing import Final, NamedTuple, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from processor.core.pace.connections import Ending
 from processor.model import Answer, Response
 from processor.web.exchange import Exchange
-from processor.web.failures import failure, unreachable
+from processor.web.failures import failure, malformed, unreachable
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of the head of an answer."""
@@ -42,20 +44,28 @@ _SUCCESS: Final = b"HTTP/1.1 2"
 
 
 class OpenedTransport(NamedTuple):
-    """A transport that was opened; `release` is to be called when it is closed."""
+    """A transport that was opened; `release` is to be called when it is closed.
+
+    No request begins on it from `expires_at` on, but for the first; 0: that one is the only one.
+    """
 
     transport: asyncio.Transport
     release: Callable[[], None]
+    expires_at: float = math.inf
 
 
 class Owner(Protocol):
     """Where a connection belongs."""
 
+    def proven(self, connection: "Connection") -> None:
+        """It was answered for the first time."""
+        ...
+
     def freed(self, connection: "Connection") -> None:
         """It can take another exchange."""
         ...
 
-    def lost(self, connection: "Connection") -> None:
+    def lost(self, connection: "Connection", why: Ending) -> None:
         """It is over."""
         ...
 
@@ -65,7 +75,11 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One connection to `host`, as long as it is open."""
+    """One connection to `host`, as long as it is open.
+
+    `is_fresh`: it has no answer yet; `since`: when its request left, or it became idle; `took`: how long
+    the latest answer did.
+    """
 
     def __init__(self, host: str, owner: Owner, line: OpenedTransport, clock: Callable[[], float]) -> None:
         self._host = host
@@ -73,9 +87,11 @@ class Connection(asyncio.Protocol):
         self._line = line
         self._transport = line.transport
         self._clock = clock
+        self.expires_at = line.expires_at
         self._exchange: Exchange | None = None
         self._is_open = True
-        self._is_fresh = True
+        self.is_fresh = True
+        self.since = clock()
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
@@ -84,7 +100,8 @@ class Connection(asyncio.Protocol):
         self._transport.set_protocol(self)
 
     def _clear(self) -> None:
-        self._since = self._clock()
+        now = self._clock()
+        self.took, self.since = now - self.since, now
         self._head = b""
         self._body = b""
         self._status = 0
@@ -98,26 +115,27 @@ class Connection(asyncio.Protocol):
         """Whether a request is under way on it."""
         return self._exchange is not None
 
-    def is_usable(self, now: float, keepalive: float) -> bool:
-        """Whether another exchange may begin: it is open, and was not idle for too long."""
-        return self._is_open and now - self._since <= keepalive and not self._transport.is_closing()
+    def unusable(self, now: float, keepalive: float) -> Ending | None:
+        """Why no other exchange may begin; None: it may."""
+        if not self._is_open or self._transport.is_closing():
+            return Ending.SERVER
+        if now >= self.expires_at and not self.is_fresh:
+            return Ending.MAX_AGE
+        return Ending.IDLE if now - self.since > keepalive else None
 
     def begin(self, exchange: Exchange) -> None:
         """Send a request."""
         self._exchange = exchange
         exchange.carrier = self
-        self._since = self._clock()
+        self.since = self._clock()
         self._transport.write(exchange.payload)
 
-    def check(self, now: float, keepalive: float) -> None:
-        """Time has passed: end what takes too long, or was idle for too long."""
-        if self._exchange is None:
-            if not self.is_usable(now, keepalive):
-                self.end()
-        elif now >= self._exchange.deadline:
-            self._conclude("answer_timeout", f"no answer from {self._host} in time")
+    def check(self, now: float) -> None:
+        """Time has passed: end what takes too long."""
+        if self._exchange and now >= self._exchange.deadline:
+            self._conclude("answer_timeout", f"no answer from {self._host} in time", Ending.TIMEOUT)
 
-    def end(self, answer: Answer | None = None) -> None:
+    def end(self, answer: Answer | None = None, why: Ending = Ending.CANCELLED) -> None:
         """End the connection; what is under way on it gets `answer`, or none."""
         exchange, self._exchange = self._exchange, None
         if self._is_open:
@@ -126,7 +144,7 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
             else:
                 self._transport.close()
-            self._owner.lost(self)
+            self._owner.lost(self, why)
         if exchange and answer:
             exchange.end(answer)
 
@@ -136,7 +154,7 @@ class Connection(asyncio.Protocol):
         """Something came."""
         if self._exchange is None:
             self._transport.abort()
-            self.end()
+            self.end(why=Ending.UNREADABLE)
             return
         self._is_heard = True
         try:
@@ -149,11 +167,12 @@ class Connection(asyncio.Protocol):
                 self._read_head(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._is_spoilt = True
-            self._fault = self._fault or _malformed(error)
+            self._fault = self._fault or malformed(error)
         if self._is_complete or self._is_spoilt or len(self._body) > MAX_BODY:
             self._conclude()
         elif not self._status and len(self._head) > MAX_HEAD:
-            self.end(failure("too_large", f"{self._host} answered with headers that are too large"))
+            large = failure("too_large", f"{self._host} answered with headers that are too large")
+            self.end(large, Ending.UNREADABLE)
 
     def connection_lost(self, error: Exception | None) -> None:
         """It is over."""
@@ -161,7 +180,7 @@ class Connection(asyncio.Protocol):
         self._line.release()
         if self._is_open:
             self._is_open = False
-            self._owner.lost(self)
+            self._owner.lost(self, Ending.SERVER)
         if self._exchange is None:
             return
         if self._was_dead(self._exchange):
@@ -171,11 +190,11 @@ class Connection(asyncio.Protocol):
         elif isinstance(error, ssl.SSLError) and not self._status:
             self.end(unreachable(error, self._host))
         else:
-            self._conclude("reset", f"{self._host} ended the connection before an answer")
+            self._conclude("reset", f"{self._host} ended the connection before an answer", Ending.SERVER)
 
     def _was_dead(self, exchange: Exchange) -> bool:
-        may_be = not (self._is_fresh or self._is_heard or exchange.is_second_try)
-        return may_be and self._clock() - self._since < STALE_SECONDS
+        may_be = not (self.is_fresh or self._is_heard or exchange.is_second_try)
+        return may_be and self._clock() - self.since < STALE_SECONDS
 
     # What the parser tells
 
@@ -238,20 +257,24 @@ class Connection(asyncio.Protocol):
 
     # The end of an exchange
 
-    def _conclude(self, reason: str = "malformed", message: str = "") -> None:
+    def _conclude(self, reason: str = "malformed", message: str = "", why: Ending | None = None) -> None:
         """Give the answer that has come; where none has, say why."""
         exchange = self._exchange
         assert exchange
         if not self._status:
-            self.end(failure(reason, message or f"{self._host} answered with {self._fault}"))
+            error = failure(reason, message or f"{self._host} answered with {self._fault}")
+            self.end(error, why or Ending.UNREADABLE)
             return
         answer = self._answer()
+        if self.is_fresh:
+            self.is_fresh = False
+            self._owner.proven(self)
         if self._is_complete and not self._is_spoilt and self._can_go_on(exchange):
-            self._exchange, self._is_fresh = None, False
+            self._exchange = None
             self._clear()
             self._owner.freed(self)
         else:
-            self.end()
+            self.end(why=why or (Ending.UNREADABLE if self._is_spoilt else Ending.ANSWERED))
         exchange.end(answer)
 
     def _answer(self) -> Response:
@@ -260,7 +283,7 @@ class Connection(asyncio.Protocol):
 
     def _can_go_on(self, exchange: Exchange) -> bool:
         is_sent = len(exchange.payload) <= _AT_ONCE or not self._transport.get_write_buffer_size()
-        return is_sent and self._is_lasting and self._is_open
+        return is_sent and self._is_lasting and self._is_open and self.expires_at > 0
 
 
 class _RetryAfter:
@@ -294,8 +317,3 @@ def _retry_after(head: bytes) -> str | None:
     listener = _RetryAfter()
     listener.feed(head)
     return listener.value
-
-
-def _malformed(error: Exception) -> str:
-    """llhttp's reason, without anything that the server said."""
-    return "malformed HTTP: " + re.sub(r"[^ -~]", "?", str(error))

@@ -26,7 +26,8 @@ from processor.web.connection import OpenedTransport
 from processor.web.failures import failure, unreachable
 from processor.web.guard import Guard
 
-_DNS_SECONDS: Final = 10
+_DNS_SECONDS: Final = 1
+"""Each connection that is renewed shall see where the name leads now; many at once ask once."""
 
 
 class Dialer:

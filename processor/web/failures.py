@@ -1,9 +1,10 @@
-"""What an error before the first byte of HTTP means, in words for people.
+"""What an error means by which there is no answer, in words for people.
 
 Promise: the reason is one of a closed set, and the message quotes nothing but the host.
 """
 
 import os
+import re
 import socket
 import ssl
 
@@ -29,6 +30,11 @@ def unreachable(error: Exception, host: str) -> TransportError:
         case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
             return failure("tls", f"{host} ended the connection during the TLS handshake")
     return failure("connect", f"no connection to {host}: {_strerror(error)}")
+
+
+def malformed(error: Exception) -> str:
+    """llhttp's reason, without anything that the server said."""
+    return "malformed HTTP: " + re.sub(r"[^ -~]", "?", str(error))
 
 
 def failure(reason: str, message: str) -> TransportError:

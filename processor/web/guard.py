@@ -2,7 +2,7 @@
 
 Promise: what is judged is the address that is dialled, after the name was looked up and every odd way
 of writing an address was understood, each time anew. No packet goes to a refused address. Of several
-addresses of a name the allowed ones are used; it is refused when there are none.
+addresses of a name the allowed ones are used in turn; it is refused when there are none.
 """
 
 import errno
@@ -28,6 +28,7 @@ class Guard(AbstractResolver):
     def __init__(self, rule: AddressRule, resolver: AbstractResolver) -> None:
         self._rule = rule
         self._resolver = resolver
+        self._turn = 0
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -42,7 +43,8 @@ class Guard(AbstractResolver):
         allowed = [each for each in found if not self._rule.fault(each["host"])]
         if not allowed:
             self._check(found[0]["host"])
-        return allowed
+        self._turn += 1
+        return _in_turn(allowed, self._turn)
 
     async def close(self) -> None:
         """Close the resolver behind this one."""
@@ -57,6 +59,16 @@ class Guard(AbstractResolver):
     def _check(self, address: str) -> None:
         if fault := self._rule.fault(address):
             raise RefusedError(address, fault)
+
+
+def _in_turn(found: list[ResolveResult], turn: int) -> list[ResolveResult]:
+    """Each time another first, for the system may always sort them alike; families keep their order."""
+    order = []
+    for family in dict.fromkeys(each["family"] for each in found):
+        group = [each for each in found if each["family"] == family]
+        first = (turn - 1) % len(group)
+        order += group[first:] + group[:first]
+    return order
 
 
 def own_rule(destination: DestinationSettings) -> AddressRule:

@@ -18,9 +18,13 @@ _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 class RequestWriter:
     """Writes requests to one host; what is the same as in the request before is not made again."""
 
-    def __init__(self, host: str) -> None:
-        """`host` is the value of the Host header, such as `h.example:8080`."""
+    def __init__(self, host: str, *, keepalive: bool = True) -> None:
+        """`host` is the value of the Host header, such as `h.example:8080`.
+
+        Not `keepalive`: each request says that it is the last on its connection.
+        """
         self._host = host
+        self._last = "" if keepalive else "Connection: close\r\n"
         self._method = self._target = ""
         self._headers: Headers | None = None
         self._fields = ""
@@ -44,6 +48,7 @@ class RequestWriter:
             self._fields = "".join(map(_field, headers))
             if not any(name.lower() == "host" for name, _ in headers):
                 self._fields = f"Host: {self._host}\r\n{self._fields}"
+            self._fields += self._last
         if not TOKEN.fullmatch(method) or _NOT_IN_TARGET.search(target) or target[:1] != "/":
             self._headers = None
             raise ValueError("its method or its URL has a character that it may not have")

@@ -101,6 +101,9 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.connect_timeout": ("1", 1.0),
     "destination.request_timeout": ("2", 2.0),
     "destination.keepalive_timeout": ("3", 3.0),
+    "destination.keepalive": ("false", False),
+    "destination.max_connections": ("5", 5),
+    "destination.connection_max_age": ("null", None),
     "destination.tls.ca_file": (str(HERE), HERE),
     "destination.tls.certificate_file": (str(HERE), HERE),
     "destination.tls.key_file": (str(HERE), HERE),
@@ -1630,3 +1633,10 @@ def test_hosts_that_events_name_get_no_secret_header_unless_the_settings_say_so(
     )
     secret = {"authorization", "x-mine", "x-elsewhere", "x-looks"}
     assert settings.request_policy().own_headers == (set() if gets_secrets else secret)
+
+
+@pytest.mark.parametrize(("connections", "most"), [("null", 64), ("5", 5), ("100", 64)])
+def test_no_more_requests_are_under_way_than_there_may_be_connections(connections: str, most: int) -> None:
+    settings = loading.load(None, env(DESTINATION__MAX_CONNECTIONS=connections))
+    assert settings.max_in_flight() == most
+    assert settings.admission_policy().concurrency.max_in_flight == most

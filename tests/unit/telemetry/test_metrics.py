@@ -13,6 +13,7 @@ from processor.core.age import Age, Unknown
 from processor.core.dead_letter import Failure, of_event
 from processor.core.group.stability import Stability
 from processor.core.pace.circuit import State
+from processor.core.pace.connections import Ending
 from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.errors import EventError, TransportError, WriteError
@@ -118,6 +119,16 @@ FACTS: list[tuple[Callable[[ProcessMetrics], None], Series]] = [
         },
     ),
     (lambda t: t.retried(tried(record()), response(503), 0.5), {("retries_total",): 1}),
+    (lambda t: t.tried_again(), {("second_tries_total",): 1}),
+    (
+        lambda t: t.connected(0.25),
+        {
+            ("connections_opened_total",): 1,
+            ("connect_duration_seconds_count",): 1,
+            ("connect_duration_seconds_sum",): 0.25,
+        },
+    ),
+    (lambda t: t.disconnected(Ending.MAX_AGE), {("connections_closed_total", "max_age"): 1}),
     (
         lambda t: delivered(t, 1.5),
         {

@@ -24,6 +24,7 @@ from tests.support.endpoint import (
 )
 from tests.support.patience import PATIENCE
 from tests.unit.admin.asking import SECONDS, ask, error, hanging, opened, post, response, send
+from tests.unit.web.dialling import Names
 
 pytestmark = pytest.mark.slow
 
@@ -454,6 +455,44 @@ class TestConnections:
             for _ in range(10):
                 response(await send(client, post(endpoint.url)))
         assert endpoint.connections == 1
+
+    async def test_carry_one_request_each_where_the_settings_say_so(self) -> None:
+        async with Endpoint() as endpoint, opened(endpoint.url, keepalive=False) as client:
+            for _ in range(3):
+                response(await send(client, post(endpoint.url)))
+            assert client.connections() == 0
+        assert endpoint.connections == 3
+        assert {arrival.header("Connection") for arrival in endpoint.requests} == {"close"}
+
+    async def test_are_never_more_than_the_settings_say(self) -> None:
+        async with (
+            Endpoint(lambda _: Reply(delay=0.01)) as endpoint,
+            opened(endpoint.url, 64, max_connections=3) as client,
+        ):
+            await asyncio.gather(*(send(client, post(endpoint.url)) for _ in range(30)))
+            assert client.connections() == 3
+        assert endpoint.most_in_flight == 3
+
+    async def test_are_renewed_and_see_where_the_name_leads_then(self) -> None:
+        async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(b"HTTP/1.1 299 Moved\r\nContent-Length: 0\r\n\r\n")
+            writer.close()
+            await writer.wait_closed()
+
+        async with Endpoint() as endpoint:
+            moved = await asyncio.start_server(one, "127.0.0.2", endpoint.port)
+            url = f"http://h.example:{endpoint.port}"
+            names = Names(h=[["127.0.0.1"], ["127.0.0.2"]])
+            async with (
+                moved,
+                opened(url, resolver=names, connection_max_age=0.5) as client,
+                asyncio.timeout(PATIENCE),
+            ):
+                assert response(await send(client, post(url))).status == 200
+                while response(await send(client, post(url))).status == 200:
+                    await asyncio.sleep(0.01)
+        assert names.asked == ["h.example"] * 2
 
     async def test_are_used_again_after_a_body_of_just_the_limit(self) -> None:
         async with (

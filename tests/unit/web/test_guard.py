@@ -291,3 +291,12 @@ async def probed(url: str, names: Names | None = None, **others: Any) -> str:
         await probe(settings(url, **others), names)
     assert seen == []
     return caught.value.reason
+
+
+async def test_each_look_up_begins_with_another_address_of_the_same_family() -> None:
+    names = Names(h=[["::1", "127.0.0.1", "127.0.0.2", "127.0.0.3"]])
+    guard = Guard(own_rule(settings(CONFIGURED)), names)
+    found = [[each["host"] for each in await guard.resolve("h.example")] for _ in range(4)]
+    assert [hosts[0] for hosts in found] == ["::1"] * 4
+    assert [hosts[1] for hosts in found] == ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.1"]
+    assert all(len(set(hosts)) == 4 for hosts in found)

@@ -2,14 +2,18 @@
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import ThreadedResolver
 from yarl import URL
 
+from processor.core.pace.connections import FIRST, Ending
 from processor.errors import TransportError
 from processor.model import Answer, Request
+from processor.telemetry.facts import Facts
 from processor.web.connection import OpenedTransport
 from processor.web.dialer import Dialer
 from processor.web.exchange import Exchange
@@ -40,14 +44,35 @@ class Gate:
         return await self._dialler.dial(origin)
 
 
+class Heard(Facts):
+    """Counts what is told of connections."""
+
+    def __init__(self) -> None:
+        self.opened = self.second_tries = 0
+        self.endings: Counter[Ending] = Counter()
+
+    def connected(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.opened += 1
+
+    def disconnected(self, why: Ending) -> None:
+        self.endings[why] += 1
+
+    def tried_again(self) -> None:
+        self.second_tries += 1
+
+
 class Rig:
     """A pool, and requests to it."""
 
-    def __init__(self, url: str, most: int, keepalive: float) -> None:
+    def __init__(self, url: str, most: int, keepalive: float, **more: Any) -> None:
         self.gate = Gate()
         self.may_send = True
         self.loop = asyncio.get_running_loop()
-        self.pool = Pool(URL(url), self.gate, Limits(most, keepalive, lambda: self.may_send))
+        self.limits = Limits(most, keepalive, lambda: self.may_send, **more)
+        self.heard = Heard()
+        self.endings = self.heard.endings
+        self.pool = Pool(URL(url), self.gate, self.limits, self.heard)
         self.exchanges: list[Exchange] = []
 
     def ask(self, name: str = "", seconds: float = SECONDS) -> asyncio.Future[Answer]:
@@ -61,9 +86,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(url: str, most: int = 8, keepalive: float = SECONDS) -> AsyncIterator[Rig]:
+async def rig(url: str, most: int = 8, keepalive: float = SECONDS, **more: Any) -> AsyncIterator[Rig]:
     """One whose connections are closed in the end."""
-    made = Rig(url, most, keepalive)
+    made = Rig(url, most, keepalive, **more)
     yield made
     await made.pool.close(TransportError("reset", "closed"))
     await made.gate.close()
@@ -81,21 +106,181 @@ async def test_who_waits_is_served_in_order() -> None:
     assert endpoint.connections == 1
 
 
-async def test_connections_are_used_in_turn() -> None:
+async def test_what_was_used_last_is_used_next_and_the_rest_ends_when_it_was_idle_too_long() -> None:
     ports: list[int] = []
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.readuntil(b"\r\n\r\n{}"):
-            if b"/turn" in head:
-                ports.append(writer.get_extra_info("peername")[1])
+        while await reader.readuntil(b"\r\n\r\n{}"):
+            ports.append(writer.get_extra_info("peername")[1])
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    async with RawServer(behave) as server, rig(server.url) as pool:
-        await asyncio.gather(*(pool.ask() for _ in range(3)))
+    async with RawServer(behave) as server, rig(server.url, keepalive=5.0) as pool:
+        await asyncio.gather(*(pool.ask() for _ in range(12)))
+        many = pool.pool.opened
         for _ in range(9):
-            await pool.ask("turn")
-    assert len(set(ports)) == 3
-    assert ports == ports[:3] * 3
+            await pool.ask()
+        assert many > 1
+        assert len(set(ports[-9:])) == 1
+        later = pool.loop.time() + 5.0
+        await pool.ask()
+        pool.pool.sweep(later)
+        assert pool.pool.opened == 1
+    assert pool.endings == {Ending.IDLE: many - 1, Ending.STOPPED: 1}
+
+
+async def test_a_connection_that_no_request_used_is_the_next_to_be_used_or_is_soon_ended() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url) as pool:
+        pool.gate.opened.clear()
+        early = pool.ask("early")
+        await asyncio.sleep(0)
+        pool.exchanges[0].cancel()
+        pool.gate.opened.set()
+        async with asyncio.timeout(SECONDS):
+            while not pool.pool.opened:
+                await asyncio.sleep(0)
+        pool.pool.sweep(pool.loop.time())
+        assert pool.pool.opened == 1
+        pool.pool.sweep(pool.loop.time() + 0.3)
+        assert pool.pool.opened == 0
+        assert pool.endings == {Ending.UNUSED: 1}
+        assert not early.done()
+
+
+async def test_no_more_unanswered_ones_are_opened_than_were_answered() -> None:
+    release = asyncio.Event()
+    answered = 0
+
+    async def script(_: Arrival) -> Reply:
+        nonlocal answered
+        await release.wait()
+        answered += 1
+        return Reply()
+
+    async with Endpoint(script) as endpoint, rig(endpoint.url, most=64) as pool:
+        answers = [pool.ask() for _ in range(200)]
+        await endpoint.received(2)
+        await asyncio.sleep(0.05)
+        assert endpoint.connections == 2
+        release.set()
+        await asyncio.gather(*answers)
+        assert 2 < endpoint.connections <= 64
+
+
+async def test_a_server_that_closes_after_each_answer_gets_as_many_as_it_answers() -> None:
+    async with Endpoint(lambda _: Reply(close=True, delay=0.01)) as endpoint, rig(endpoint.url) as pool:
+        await asyncio.gather(*(pool.ask() for _ in range(100)))
+    assert endpoint.most_in_flight == 8
+    assert pool.endings == {Ending.ANSWERED: 100}
+
+
+async def test_a_server_that_says_nothing_gets_all_requests_in_time() -> None:
+    async with Endpoint(hanging) as endpoint, rig(endpoint.url, most=64) as pool:
+        for _ in range(64):
+            pool.ask()
+        for ticks in range(1, 7):
+            pool.pool.sweep(pool.loop.time() + ticks * pool.limits.patience)
+            await endpoint.received(min(64, 2**ticks))
+        assert len(endpoint.requests) == 64
+
+
+class Workers:
+    """A server with few of them, each for a connection as long as it is kept alive; the others wait."""
+
+    def __init__(self, number: int) -> None:
+        self.free = asyncio.Semaphore(number)
+        self.served: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with self.free:
+            while head := await reader.readuntil(b"\r\n\r\n{}"):
+                self.served.append(head.split()[1])
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+async def test_those_that_are_answered_make_room_for_those_that_are_left_unanswered() -> None:
+    workers = Workers(3)
+    async with RawServer(workers) as server, rig(server.url, most=64, patience=0.05) as pool:
+        answers = [pool.ask(str(n)) for n in range(300)]
+        async with asyncio.timeout(SECONDS):
+            while not all(answer.done() for answer in answers):
+                pool.pool.sweep(pool.loop.time())
+                await asyncio.sleep(0.01)
+        assert [response(answer.result()).status for answer in answers] == [200] * 300
+        assert len(workers.served) == len(set(workers.served)) == 300
+        assert pool.endings[Ending.YIELDED]
+        yielded = pool.endings[Ending.YIELDED]
+        async with asyncio.timeout(SECONDS):
+            for _ in range(20):
+                answers = [pool.ask() for _ in range(20)]
+                await asyncio.sleep(0.01)
+                pool.pool.sweep(pool.loop.time())
+                await asyncio.gather(*answers)
+        assert pool.endings[Ending.YIELDED] <= yielded + 2
+
+
+async def test_a_second_try_needs_no_room_where_no_more_may_be_open() -> None:
+    first_is_free, may_reset = asyncio.Event(), asyncio.Event()
+    came: list[bytes] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n{}"):
+            came.append(head.split()[1])
+            if b"/first" in head:
+                await first_is_free.wait()
+            elif b"/left" in head:
+                await silent(reader, writer)
+            elif came.count(b"/dead") == 1:
+                await may_reset.wait()
+                reset(writer)
+                return
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with RawServer(behave) as server, rig(server.url, patience=0.05) as pool, asyncio.timeout(SECONDS):
+        first, left = pool.ask("first"), pool.ask("left")
+        while len(came) < 2:
+            await asyncio.sleep(0)
+        first_is_free.set()
+        response(await first)
+        dead = pool.ask("dead")
+        pool.pool.sweep(pool.loop.time() + 0.1)
+        may_reset.set()
+        assert response(await dead).status == 200
+        assert not left.done()
+
+
+async def test_a_connection_is_renewed_after_its_lifetime_and_no_request_interrupted() -> None:
+    release = asyncio.Event()
+
+    async def script(arrival: Arrival) -> Reply:
+        if arrival.target == "/slow":
+            await release.wait()
+        return Reply()
+
+    async with Endpoint(script) as endpoint, rig(endpoint.url, lifetime=lambda: 1e-6) as pool:
+        slow = pool.ask("slow")
+        await endpoint.received(1)
+        pool.pool.sweep(pool.loop.time() + 0.5 * SECONDS)
+        release.set()
+        response(await slow)
+        response(await pool.ask("next"))
+    assert endpoint.connections == 2
+    assert pool.endings == {Ending.MAX_AGE: 2}
+
+
+async def test_what_is_idle_beyond_its_lifetime_is_ended_by_a_sweep() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url, lifetime=lambda: 5.0) as pool:
+        await pool.ask()
+        pool.pool.sweep(pool.loop.time() + 4.0)
+        assert pool.pool.opened == 1
+        pool.pool.sweep(pool.loop.time() + 6.0)
+        assert pool.endings == {Ending.MAX_AGE: 1}
+
+
+async def test_without_a_lifetime_each_connection_carries_one_request() -> None:
+    async with Endpoint() as endpoint, rig(endpoint.url, lifetime=lambda: 0.0) as pool:
+        await asyncio.gather(*(pool.ask() for _ in range(20)))
+    assert endpoint.connections == 20
+    assert pool.endings == {Ending.ANSWERED: 20}
 
 
 async def test_no_more_are_opened_than_wait_nor_than_may_be() -> None:
@@ -106,10 +291,10 @@ async def test_no_more_are_opened_than_wait_nor_than_may_be() -> None:
         assert pool.gate.asked == 1
         rest = [pool.ask() for _ in range(9)]
         await asyncio.sleep(0)
-        assert pool.gate.asked == 3
+        assert pool.gate.asked == FIRST
         pool.gate.opened.set()
         await asyncio.gather(one, *rest)
-        assert pool.gate.asked == endpoint.connections == 3
+        assert pool.gate.asked == endpoint.connections <= 3
 
 
 async def test_a_connection_that_cannot_be_opened_costs_one_request_its_answer() -> None:
@@ -200,6 +385,8 @@ async def test_a_second_try_goes_out_on_a_new_connection_and_before_all_others()
     assert [response(answer).status for answer in answers] == [200, 200]
     assert order == [b"/first", b"/dead", b"/dead", b"/behind"]
     assert server.connections == 2
+    assert (pool.heard.second_tries, pool.heard.opened) == (1, 2)
+    assert pool.endings[Ending.SERVER] == 1
 
 
 async def test_calling_off_what_waits_leaves_the_others_in_order() -> None:

@@ -1,6 +1,7 @@
 """Whatever connections and requests do, the pool's lists agree, and each request is answered once at most."""
 
 import asyncio
+import math
 from random import Random
 from typing import cast
 
@@ -62,7 +63,8 @@ class World:
         self.loop = asyncio.get_running_loop()
         self.random = random
         self.may_send = True
-        self.pool = Pool(URL(f"http://{HOST}"), self, Limits(most, 5.0, lambda: self.may_send))
+        limits = Limits(most, 5.0, lambda: self.may_send, lambda: random.choice((0.0, 1e-6, math.inf)), 0.001)
+        self.pool = Pool(URL(f"http://{HOST}"), self, limits)
         self.dials: list[asyncio.Future[OpenedTransport]] = []
         self.transports: list[Transport] = []
         self.exchanges: list[tuple[Exchange, list[Answer]]] = []

@@ -98,3 +98,13 @@ def test_what_an_attempt_says_anew_costs_the_head_that_all_have_no_second_writin
         message = writer.write(Request("POST", "", headers, b"{}", (("X-At", str(number)),)), "/")
         assert parsed(message)[2][1:3] == [("A", "b"), ("X-At", str(number))]
     assert writer.begun == 1
+
+
+def test_a_request_that_is_the_last_on_its_connection_says_so() -> None:
+    message = RequestWriter(HOST, keepalive=False).write(Request("POST", "", (("A", "b"),), b"{}"), "/")
+    assert parsed(message)[2] == [
+        ("Host", HOST),
+        ("A", "b"),
+        ("Connection", "close"),
+        ("Content-Length", "2"),
+    ]
