@@ -253,7 +253,9 @@ class Signal(StrEnum):
     NO_ANSWER = "no_answer"
     """Reset, time-out, malformed."""
     SERVER_ERROR = "server_error"
-    """5xx, and what else is worth another attempt."""
+    """5xx but 503, and what else is worth another attempt."""
+    UNAVAILABLE = "unavailable"
+    """503: it is down, or wants fewer requests."""
     THROTTLED = "throttled"
     """429."""
 

@@ -120,6 +120,7 @@ class Status:
         return Snapshot(
             in_flight=self.admission.in_flight(),
             in_flight_limit=self.admission.limit(),
+            learnt_rate=self.admission.learnt_rate(),
             max_in_flight=self.settings.max_in_flight(),
             hosts_in_flight=self.dispatch.elsewhere.in_flight(),
             hosts_down=self.dispatch.elsewhere.down(),

@@ -180,6 +180,11 @@ class DeliverySettings(Section):
         None,
         description="Requests that may leave at once after a pause; null: a tenth of `rate_limit`.",
     )
+    pacing: Literal["adaptive", "static"] = Field(
+        "adaptive",
+        description="`adaptive`: while the endpoint answers 429 or 503 to some, as many requests per second "
+        "as it takes; `static`: `rate_limit` alone.",
+    )
     max_waiting_records: int = Field(
         10_000,
         ge=1,

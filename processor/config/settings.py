@@ -22,6 +22,7 @@ from processor.core.pace.budget import BudgetPolicy
 from processor.core.pace.circuit import CircuitPolicy
 from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.pace.hosts import HostsPolicy
+from processor.core.pace.pacing import PacingPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import PLENTY, FlowPolicy
 from processor.core.progress.lease import LeasePolicy
@@ -103,7 +104,12 @@ class Settings(BaseModel):
         )
         budget = letters.budget and BudgetPolicy(letters.budget, letters.budget_per_delivery)
         return AdmissionPolicy(
-            concurrency, self._circuit_policy(), self._rate_policy(), budget or None, letters.unpaid()
+            concurrency,
+            self._circuit_policy(),
+            self._rate_policy(),
+            budget or None,
+            letters.unpaid(),
+            PacingPolicy(delivery.pacing == "adaptive"),
         )
 
     def hosts_policy(self) -> HostsPolicy:

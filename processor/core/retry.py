@@ -24,7 +24,8 @@ from processor.model import Answer, Response, Signal
 
 _DELIVERED = Signal.DELIVERED
 _UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "tls"))
-_RETRY_AFTER_STATUSES = frozenset((429, 503))
+_PUSHED_BACK = {429: Signal.THROTTLED, 503: Signal.UNAVAILABLE}
+"""What asks for fewer requests, or may; these may say for how long (`Retry-After`)."""
 _MAX_EXPONENT = 64
 
 
@@ -108,7 +109,7 @@ def read(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
         return _ACCEPTED
     if answer.status not in policy.retried_statuses:
         return Reading(Signal.REFUSED)
-    sign = Signal.THROTTLED if answer.status == 429 else Signal.SERVER_ERROR
+    sign = _PUSHED_BACK.get(answer.status, Signal.SERVER_ERROR)
     return Reading(sign, _pause(policy, answer, now))
 
 
@@ -125,7 +126,7 @@ def judge(policy: RetryPolicy, answer: Answer, reading: Reading, effort: Effort,
 
 
 def _pause(policy: RetryPolicy, answer: Response, now: float) -> float | None:
-    if answer.status not in _RETRY_AFTER_STATUSES or not answer.retry_after:
+    if answer.status not in _PUSHED_BACK or not answer.retry_after:
         return None
     seconds = seconds_from(answer.retry_after, now)
     return None if seconds is None else min(seconds, policy.max_retry_after)

@@ -119,6 +119,7 @@ IN_FLIGHT = GaugeDefinition(Part.SCRAPE, "in_flight", "Requests under way to the
 IN_FLIGHT_LIMIT = GaugeDefinition(Part.SCRAPE, "in_flight_limit", "How many may be under way.")
 ALLOWED_HOSTS_IN_FLIGHT = GaugeDefinition(Part.SCRAPE, "allowed_hosts_in_flight", "Requests under way to hosts that events name.")
 ALLOWED_HOSTS_DOWN = GaugeDefinition(Part.SCRAPE, "allowed_hosts_down", "Hosts that events name and that count as down: only probes are sent to them.")
+LEARNT_RATE = GaugeDefinition(Part.SCRAPE, "learnt_rate_per_second", "Requests per second that an endpoint that pushes back was found to take; 0: it pushes nothing back.")
 MAX_IN_FLIGHT = GaugeDefinition(Part.SCRAPE, "max_in_flight", "The most that the limit may come to.")
 CONNECTIONS_OPEN = GaugeDefinition(Part.SCRAPE, "connections_open", "Connections that are open.")
 RETRIES_WAITING = GaugeDefinition(Part.SCRAPE, "retries_waiting", "Records that wait for another attempt.")

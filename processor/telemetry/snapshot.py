@@ -31,6 +31,7 @@ class Snapshot(NamedTuple):
     hosts_in_flight: int
     hosts_down: int
     connections: int
+    learnt_rate: float | None
     retries_waiting: int
     dead_letters_blocked: int
     waiting_records: int
@@ -84,6 +85,7 @@ class PartitionStatuses(Collector):
             (definitions.IN_FLIGHT_LIMIT, snapshot.in_flight_limit),
             (definitions.ALLOWED_HOSTS_IN_FLIGHT, snapshot.hosts_in_flight),
             (definitions.ALLOWED_HOSTS_DOWN, snapshot.hosts_down),
+            (definitions.LEARNT_RATE, snapshot.learnt_rate or 0.0),
             (definitions.MAX_IN_FLIGHT, snapshot.max_in_flight),
             (definitions.CONNECTIONS_OPEN, snapshot.connections),
             (definitions.RETRIES_WAITING, snapshot.retries_waiting),

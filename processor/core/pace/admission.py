@@ -3,6 +3,7 @@
 Promises:
 - never more requests have left and are not answered than the limit says; a record that waits for a
   retry or for its dead letter holds no slot;
+- what is pushed back while other requests are delivered lowers the rate, which is then learnt;
 - nothing leaves while the endpoint asked for a pause (`Retry-After`), nothing but probes while the
   circuit is open, nothing faster than the rate, and nothing at all once the lease is over;
 - a failure tells of the endpoint only if nothing else was delivered since the same record failed
@@ -21,11 +22,14 @@ from msgspec import Struct
 from processor.core.pace.budget import Budget, BudgetPolicy, Fault
 from processor.core.pace.circuit import Circuit, CircuitPolicy, State
 from processor.core.pace.concurrency import Concurrency, ConcurrencyPolicy
+from processor.core.pace.pacing import Pacing, PacingPolicy
 from processor.core.pace.rate import Rate, RatePolicy
 from processor.model import Signal
 
 _DELIVERED = Signal.DELIVERED
-_LOAD = frozenset((Signal.NO_ANSWER, Signal.SERVER_ERROR, Signal.THROTTLED, Signal.UNREACHABLE))
+_PUSHED_BACK = frozenset((Signal.THROTTLED, Signal.UNAVAILABLE))
+_LOAD = _PUSHED_BACK | {Signal.NO_ANSWER, Signal.SERVER_ERROR, Signal.UNREACHABLE}
+_TAKEN = frozenset((Signal.DELIVERED, Signal.REFUSED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class AdmissionPolicy:
     budget: BudgetPolicy | None = field(default_factory=BudgetPolicy)
     unpaid: frozenset[str] = frozenset()
     """Codes and statuses of failures that always become dead letters, and cost nothing."""
+    pacing: PacingPolicy = field(default_factory=PacingPolicy)
 
 
 class Permit(Struct, frozen=True, gc=False):
@@ -68,6 +73,7 @@ class Admission:
         self._concurrency = Concurrency(policy.concurrency)
         self._circuit = Circuit(policy.circuit)
         self._rate = Rate(policy.rate) if policy.rate else None
+        self._pacing = Pacing(policy.pacing)
         self._budget = Budget(policy.budget)
         self._unpaid = policy.unpaid
         self._minimum = policy.circuit.minimum
@@ -86,6 +92,8 @@ class Admission:
         self._concurrency.started(self._in_flight)
         if self._rate:
             self._rate.started(now)
+        if self._pacing.rate is not None:
+            self._pacing.started(now)
         return Permit(now, self._circuit.started(), self._delivered)
 
     def accepted(self, permit: Permit, now: float) -> None:
@@ -97,6 +105,8 @@ class Admission:
         self._delivered += 1
         self._budget.delivered()
         self._concurrency.ended(now, permit.at, False)
+        if self._pacing.is_awake:
+            self._pacing.ended(now, permit.at, pushed_back=False)
         self._circuit.told(_DELIVERED, None, permit.at, now, 0.0)
 
     def ended(self, permit: Permit, outcome: Outcome | None, now: float, chance: float) -> None:
@@ -170,6 +180,8 @@ class Admission:
             room = min(room, allowed)
         if self._rate and room > 0:
             room = min(room, self._rate.room(now))
+        if self._pacing.rate is not None and room > 0:
+            room = min(room, self._pacing.room(now))
         return max(0, room)
 
     def wakes_at(self, now: float) -> float | None:
@@ -177,7 +189,8 @@ class Admission:
         if now >= self._lease_until:
             return None
         rate = now + self._rate.wakes_in(now) if self._rate else now
-        wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate)
+        pace = now + self._pacing.wakes_in(now)
+        wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate, pace)
         return wakes_at if wakes_at > now else None
 
     def is_down(self, permit: Permit, sign: Signal, now: float) -> bool:
@@ -198,6 +211,10 @@ class Admission:
     def circuit(self) -> Circuit:
         """The circuit, to be asked."""
         return self._circuit
+
+    def learnt_rate(self) -> float | None:
+        """Requests a second that the endpoint was found to take; None: it pushes nothing back."""
+        return self._pacing.rate
 
     def budget_left(self) -> int | None:
         """How many refusals may become dead letters; None: no limit."""
@@ -221,6 +238,11 @@ class Admission:
 
     def _told(self, permit: Permit, outcome: Outcome, now: float, chance: float) -> None:
         sign = outcome.sign
+        is_pushed_back = sign in _PUSHED_BACK
+        # At a learnt rate it says that the rate is too high, not that too many are under way.
+        says_load = sign in _LOAD and not (is_pushed_back and self._pacing.rate is not None)
+        if not permit.is_probe and (is_pushed_back or (self._pacing.is_awake and sign in _TAKEN)):
+            self._pacing.ended(now, permit.at, pushed_back=is_pushed_back, pause=outcome.pause)
         if sign is Signal.DELIVERED:
             self._delivered += 1
             self._budget.delivered()
@@ -232,5 +254,8 @@ class Admission:
         if permit.is_probe:
             self._circuit.probed(sign, now, chance)
             return
-        self._concurrency.ended(now, permit.at, sign in _LOAD)
+        if says_load or sign not in _LOAD:
+            self._concurrency.ended(now, permit.at, says_load)
+        if outcome.pause:
+            self._circuit.asked_to_pause(outcome.pause)
         self._circuit.told(sign, outcome.record, permit.at, now, chance)

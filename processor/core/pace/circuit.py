@@ -9,7 +9,7 @@ It opens when the share of failures in the window is too large, or when nothing 
 for twice `minimum` answers. The window holds what was told in the last `window` seconds, and at least
 the last `minimum` answers however long ago. Failures of one record alone open nothing, unless it
 never got as far as the endpoint: they may be the event's fault. 429 is counted apart: an endpoint
-that throttles works.
+that throttles works. Neither that nor 503 opens it while anything is delivered: then less is sent (`pacing`).
 
 Promises: while it is open at most one request is under way that left after it opened, and none
 leaves before `wakes_at`; an answer to anything but a probe changes nothing then. Cost: O(1) a
@@ -25,7 +25,12 @@ from enum import StrEnum
 from processor.model import Signal
 
 _BUCKETS = 10
-_OUTAGE = (Signal.UNREACHABLE, Signal.NO_ANSWER, Signal.SERVER_ERROR)
+_OUTAGE = (Signal.UNREACHABLE, Signal.NO_ANSWER, Signal.SERVER_ERROR, Signal.UNAVAILABLE)
+_SILENCE = 0.2
+"""What is pushed back (429, 503) is an outage once nothing else came for that share of the window: an
+endpoint that limits its rate pushes back most of what is too much, and takes the rest."""
+_PAUSES, _LONGEST_SILENCE = 5, 60.0
+"""While it asks to be left alone it cannot deliver: silence is that many of its pauses."""
 _WORKS = (Signal.DELIVERED, Signal.REFUSED)
 
 
@@ -80,7 +85,9 @@ class Circuit:
         self._is_enabled = policy.enabled
         self._tenth = policy.window / _BUCKETS
         self._buckets: deque[_Bucket] = deque()
-        self._in_a_row = 0
+        self._in_a_row = self._unavailable = 0
+        self._silence = _SILENCE * policy.window
+        self._row_since = -math.inf
         self._failing: set[Hashable] = set()
         self._failed_last: Hashable = None
         self._alone = 0
@@ -98,6 +105,10 @@ class Circuit:
 
     # Facts
 
+    def asked_to_pause(self, seconds: float) -> None:
+        """It asked to be left alone for so long (`Retry-After`), with an answer that is told next."""
+        self._silence = min(_LONGEST_SILENCE, max(self._silence, _PAUSES * seconds))
+
     def told(self, sign: Signal, record: Hashable, sent_at: float, now: float, chance: float) -> None:
         """An answer came to a request of `sent_at` that was no probe."""
         state = self._state
@@ -111,12 +122,7 @@ class Circuit:
             if state is not _CLOSED:
                 self._accepted(sign, now)
             return
-        self._in_a_row += sign in _OUTAGE
-        self._alone = self._alone + 1 if record == self._failed_last else 1
-        self._failed_last = record
-        for records in (bucket.records, self._failing):
-            if len(records) < 2:
-                records.add(record)
+        self._failed(sign, record, bucket, now)
         if (reason := self._verdict(now)) is not None:
             self._open(reason, now, chance)
 
@@ -248,15 +254,30 @@ class Circuit:
         needed = self._policy.minimum if self._state is State.CLOSED else 2
         if total < needed or not self._tells_of_the_endpoint(counts):
             return None
-        outage = sum(counts[sign] for sign in _OUTAGE)
-        if outage >= self._policy.failure_rate * total or self._in_a_row >= 2 * self._policy.minimum:
+        outage, in_a_row = sum(counts[sign] for sign in _OUTAGE), self._in_a_row
+        is_silent = now - self._row_since >= self._silence
+        if not is_silent:
+            outage, in_a_row = outage - counts[Signal.UNAVAILABLE], in_a_row - self._unavailable
+        if outage >= self._policy.failure_rate * total or in_a_row >= 2 * self._policy.minimum:
             return max(_OUTAGE, key=counts.__getitem__)
-        if counts[Signal.THROTTLED] >= self._policy.throttled_rate * total:
+        if is_silent and counts[Signal.THROTTLED] >= self._policy.throttled_rate * total:
             return Signal.THROTTLED
         return None
 
+    def _failed(self, sign: Signal, record: Hashable, bucket: _Bucket, now: float) -> None:
+        if not self._failing:
+            self._row_since = now
+        self._in_a_row += sign in _OUTAGE
+        self._unavailable += sign is Signal.UNAVAILABLE
+        self._alone = self._alone + 1 if record == self._failed_last else 1
+        self._failed_last = record
+        for records in (bucket.records, self._failing):
+            if len(records) < 2:
+                records.add(record)
+
     def _end_row(self) -> None:
-        self._in_a_row = self._alone = 0
+        self._in_a_row = self._unavailable = self._alone = 0
+        self._silence = _SILENCE * self._policy.window
         self._failing.clear()
 
     def _tells_of_the_endpoint(self, counts: dict[Signal, int]) -> bool:

@@ -173,6 +173,8 @@ class Concurrency:
     def _conclude(self) -> None:
         """A round is over; it says nothing of a limit that was not reached."""
         self._current.rounds += 1
+        if self._trial is self._current and self._peak > self._base.limit:
+            self._trial.limit = self._peak
         if self._peak < self._current.limit:
             self._return()
         elif self._trial is not None:

@@ -23,6 +23,7 @@ from processor.core.pace.admission import AdmissionPolicy
 from processor.core.pace.budget import BudgetPolicy
 from processor.core.pace.circuit import CircuitPolicy
 from processor.core.pace.concurrency import ConcurrencyPolicy
+from processor.core.pace.pacing import PacingPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.lanes import Order
@@ -116,6 +117,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "delivery.min_in_flight": ("2", 2),
     "delivery.rate_limit": ("12.5", 12.5),
     "delivery.burst": ("6", 6),
+    "delivery.pacing": ("static", "static"),
     "delivery.max_waiting_records": ("4", 4),
     "delivery.max_waiting_bytes": ("4096", 4096),
     "delivery.commit_interval": ("0.5", 0.5),
@@ -1541,6 +1543,7 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         RatePolicy(12.5, 6),
         BudgetPolicy(5, 2),
         frozenset(("invalid_event", "422", *map(str, range(500, 600)))),
+        PacingPolicy(enabled=False),
     )
     assert settings.lease_policy() == LeasePolicy(settings.kafka.session_timeout)
     assert settings.retry_policy() == RetryPolicy(

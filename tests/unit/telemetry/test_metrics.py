@@ -226,6 +226,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         hosts_in_flight=11,
         hosts_down=12,
         max_in_flight=10,
+        learnt_rate=12.5,
         retries_waiting=3,
         dead_letters_blocked=4,
         waiting_records=5,
@@ -241,6 +242,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         "allowed_hosts_in_flight",
         "allowed_hosts_down",
         "max_in_flight",
+        "learnt_rate_per_second",
         "retries_waiting",
         "dead_letters_blocked",
         "waiting_records",
@@ -250,7 +252,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         "endpoint_pause_seconds",
         "lease_seconds",
     )
-    assert [found[name,] for name in names] == [1, 2, 11, 12, 10, 3, 4, 5, 6, 1, 7, 8, 9]
+    assert [found[name,] for name in names] == [1, 2, 11, 12, 10, 12.5, 3, 4, 5, 6, 1, 7, 8, 9]
 
 
 def test_withheld_records_are_counted_by_what_is_wrong_with_them() -> None:

@@ -13,6 +13,8 @@ from processor.model import Signal
 POLICY = CircuitPolicy(window=10.0, minimum=10, first_probe=1.0, max_probe_interval=30.0)
 NOW = 5000.0
 OUTAGE = [Signal.UNREACHABLE, Signal.NO_ANSWER, Signal.SERVER_ERROR]
+PUSHED_BACK = [Signal.THROTTLED, Signal.UNAVAILABLE]
+SILENCE = 2.0
 
 
 def tell(circuit: Circuit, *signs: Signal, at: float = NOW, records: Iterator[object] | None = None) -> None:
@@ -112,9 +114,41 @@ def test_fewer_failures_than_the_share_leave_it_closed() -> None:
 def test_an_endpoint_that_throttles_is_no_outage_until_nearly_all_is_throttled() -> None:
     circuit = Circuit(POLICY)
     tell(circuit, *[Signal.DELIVERED] * 2, *[Signal.THROTTLED] * 9)
+    tell(circuit, *[Signal.THROTTLED] * 8, at=NOW + SILENCE)
     assert circuit.state() is State.CLOSED
-    tell(circuit, *[Signal.THROTTLED] * 9)
+    tell(circuit, Signal.THROTTLED, at=NOW + SILENCE)
     assert (circuit.state(), circuit.reason()) == (State.OPEN, Signal.THROTTLED)
+
+
+@pytest.mark.parametrize("sign", PUSHED_BACK)
+def test_what_is_pushed_back_is_no_outage_while_now_and_then_something_is_delivered(sign: Signal) -> None:
+    circuit = Circuit(POLICY)
+    for at in range(600):
+        tell(circuit, *[sign] * 50, Signal.DELIVERED, at=NOW + at * 0.95 * SILENCE)
+    assert circuit.state() is State.CLOSED
+
+
+@pytest.mark.parametrize("sign", PUSHED_BACK)
+@pytest.mark.parametrize("before", [0, 10_000])
+def test_once_nothing_is_delivered_any_more_it_opens_within_its_window(sign: Signal, before: int) -> None:
+    circuit = Circuit(POLICY)
+    tell(circuit, *[Signal.DELIVERED] * before)
+    for tick in range(1, 200):
+        tell(circuit, sign, sign, at=NOW + tick / 10)
+        if circuit.state() is State.OPEN:
+            break
+    assert SILENCE <= tick / 10 <= POLICY.window
+    assert circuit.reason() is sign
+
+
+def test_while_it_is_left_alone_as_it_asked_it_is_not_silent() -> None:
+    circuit = Circuit(POLICY)
+    for tick in range(30):
+        circuit.asked_to_pause(10.0)
+        tell(circuit, Signal.THROTTLED, at=NOW + tick, records=iter([tick]))
+    assert circuit.state() is State.CLOSED
+    tell(circuit, Signal.THROTTLED, at=NOW + 5 * 10.0)
+    assert circuit.state() is State.OPEN
 
 
 def test_refusals_are_no_outage() -> None:
@@ -123,12 +157,13 @@ def test_refusals_are_no_outage() -> None:
     assert circuit.state() is State.CLOSED
 
 
-@pytest.mark.parametrize("sign", [Signal.NO_ANSWER, Signal.SERVER_ERROR, Signal.THROTTLED])
+@pytest.mark.parametrize("sign", [Signal.NO_ANSWER, Signal.SERVER_ERROR, *PUSHED_BACK])
 def test_one_record_alone_is_no_outage_however_often_it_fails(sign: Signal) -> None:
     circuit = Circuit(POLICY)
     tell(circuit, *[sign] * 1000, records=iter([7] * 1000))
+    tell(circuit, *[sign] * 1000, at=NOW + SILENCE, records=iter([7] * 1000))
     assert circuit.state() is State.CLOSED
-    tell(circuit, sign, records=iter([8]))
+    tell(circuit, sign, at=NOW + SILENCE, records=iter([8]))
     assert circuit.state() is State.OPEN
 
 
