@@ -176,7 +176,7 @@ class Pool:
         """It was answered for the first time."""
         self._proven += 1
         self._overtaken.pop(connection, None)
-        self._slow_start.answered(self._proven, is_wanted=bool(self._waiting))
+        self._slow_start.answered(self._proven)
         self._has_grown = True
 
     def freed(self, connection: Connection) -> None:
@@ -200,10 +200,11 @@ class Pool:
         self._overtaken.pop(connection, None)
         self._proven -= not connection.is_fresh
         self._facts.disconnected(why)
-        if why is Ending.ANSWERED:
-            self._answers += 1
-        else:
+        self._answers += why is Ending.ANSWERED
+        if not (why is Ending.ANSWERED and self._has_grown):  # an end with the first answer speaks for more
             self._slow_start.lost(self._proven)
+        elif self._waiting:
+            self._slow_start.spent()
         self._dial()
 
     def sent_back(self, exchange: Exchange) -> None:

@@ -61,17 +61,21 @@ class SlowStart:
         """How many more may be opened, where so many are open or being opened."""
         return max(0, min(self._most, self._window + self._may_try) - opened)
 
-    def answered(self, proven: int, *, is_wanted: bool) -> None:
-        """A connection got its first answer; so many that are open have one. `is_wanted`: others wait."""
+    def answered(self, proven: int) -> None:
+        """A connection got its first answer; so many that are open have one."""
         if not self._is_careful:
-            if is_wanted:
-                self._allow(max(self._window + 1, 2 * proven))
+            self._allow(max(self._window, 2 * proven))
         elif proven > self._window:
             self._allow(proven)
             self._rest = _SHORTEST_REST
 
+    def spent(self) -> None:
+        """A connection ended with its first answer, as that server does, while other requests wait."""
+        if not self._is_careful:
+            self._allow(self._window + 1)
+
     def lost(self, proven: int) -> None:
-        """One ended, and not because it was answered; so many that are open were answered before."""
+        """One ended; so many that are open were answered before."""
         self._allow(min(self._window, max(FIRST, 2 * proven)))
 
     def overtaken(self, proven: int, now: float) -> None:

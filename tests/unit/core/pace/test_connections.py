@@ -16,7 +16,7 @@ def grown(*, most: int = 64, servers: int = 64) -> tuple[SlowStart, list[int]]:
         opened = proven + start.room(proven)
         seen.append(opened)
         for number in range(proven, min(opened, servers)):
-            start.answered(number + 1, is_wanted=True)
+            start.answered(number + 1)
         proven = min(opened, servers)
     return start, seen
 
@@ -31,16 +31,25 @@ def test_a_server_that_closes_after_each_answer_gets_more_too() -> None:
     for _ in range(5):
         seen.append(start.room(0))
         for _ in range(seen[-1]):
-            start.answered(0, is_wanted=True)
+            start.answered(1)
+            start.spent()
     assert seen == [2, 4, 8, 16, 32]
 
 
 def test_it_does_not_grow_while_nobody_waits() -> None:
     start = SlowStart(64, PATIENCE)
     for _ in range(100):
-        start.answered(0, is_wanted=False)
+        start.answered(1)
         start.passed(NOW, 0, is_wanted=False)
     assert start.room(0) == FIRST
+
+
+def test_a_server_that_ends_some_and_begins_others_gets_no_more_than_twice_as_many_as_it_keeps() -> None:
+    start, _ = grown(servers=5)
+    for _ in range(100):
+        start.lost(4)
+        start.answered(5)
+    assert start.room(5) == 5
 
 
 def test_what_is_lost_has_to_be_answered_anew() -> None:
@@ -72,9 +81,9 @@ def test_a_server_that_answers_some_gets_as_many_as_it_answers_then_one_more_at_
     assert start.room(4) == 0
     start.passed(NOW + 1.0, 1, is_wanted=True)
     assert (start.room(4), start.room(5)) == (1, 0)
-    start.answered(5, is_wanted=True)
+    start.answered(5)
     assert (start.room(5), start.room(6)) == (1, 0)
-    start.answered(5, is_wanted=True)  # in the place of another
+    start.answered(5)  # in the place of another
     assert start.room(5) == 1
 
 
@@ -88,7 +97,7 @@ def test_what_is_left_unanswered_again_is_tried_ever_more_rarely_and_at_once_aft
             start.passed(now, int(now), is_wanted=True)
         waits.append(now - begun)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    start.answered(5, is_wanted=True)
+    start.answered(5)
     start.overtaken(5, now)
     start.passed(now + 1.0, 0, is_wanted=True)
     assert start.room(5) == 1
@@ -117,7 +126,7 @@ def test_no_more_are_unanswered_than_were_answered_and_one_may_always_be_opened(
                 assert fresh <= max(FIRST, proven)
             case "answer" if fresh:
                 proven, fresh = proven + 1, fresh - 1
-                start.answered(proven, is_wanted=True)
+                start.answered(proven)
             case "lose":
                 for _ in range(min(count, proven)):
                     proven -= 1
