@@ -44,6 +44,12 @@ class TlsSettings(Section):
     key_password: SecretStr | None = Field(
         None, description="The password of the private key.", json_schema_extra=or_reference
     )
+    server_name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_.-]{1,253}$",
+        description="The name that the endpoint is asked for and has to prove, where it is not that of "
+        "`url`, as behind an address or a tunnel. The `Host` header is one of `destination.headers`.",
+    )
 
 
 class DestinationSettings(Section):
@@ -206,7 +212,11 @@ class DeliverySettings(Section):
 class CircuitSettings(Section):
     """When the endpoint as a whole counts as down, and how it is asked whether it is up again."""
 
-    enabled: bool = Field(True, description="Whether an endpoint that is down is left alone but for probes.")
+    enabled: bool = Field(
+        True,
+        description="Whether an endpoint that is down is left alone but for probes. One that refuses nearly "
+        "everything is in any case, once `dead_letter.budget` is used up.",
+    )
     window: Seconds = Field(
         10.0, description="How far back answers count; the last `minimum_attempts` always do."
     )

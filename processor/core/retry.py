@@ -23,7 +23,7 @@ from processor.errors import TransportError
 from processor.model import Answer, Response, Signal
 
 _DELIVERED = Signal.DELIVERED
-_UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "tls"))
+_UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "http2_only", "tls"))
 _PUSHED_BACK = {429: Signal.THROTTLED, 503: Signal.UNAVAILABLE}
 """What asks for fewer requests, or may; these may say for how long (`Retry-After`)."""
 _MAX_EXPONENT = 64

@@ -21,7 +21,7 @@ from processor.telemetry.facts import Listener, Tried
 
 LINES_PER_SECOND = 10
 
-_FOR_THE_OPERATOR = ("blocked", "certificate")
+_FOR_THE_OPERATOR = ("blocked", "certificate", "http2_only")
 """Reasons that no waiting mends."""
 _CIRCUIT_LINES = {
     State.OPEN: "the endpoint is down: only probes are sent, nothing is lost",

@@ -34,7 +34,8 @@ async def probe(destination: DestinationSettings, resolver: AbstractResolver | N
     origin = Endpoint(destination.url).origin
     where = f"{origin.host}:{origin.port}"
     guard = Guard(own_rule(destination), resolver or ThreadedResolver())
-    dialler = Dialer(guard, ssl_context(destination.tls), destination.connect_timeout)
+    tls = destination.tls
+    dialler = Dialer(guard, ssl_context(tls), destination.connect_timeout, tls.server_name)
     try:
         line = await dialler.dial(URL(str(origin)))
         try:

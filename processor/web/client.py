@@ -101,8 +101,12 @@ class Client:
                 Guard(rule(destination), resolver),
                 ssl_context(destination.tls, shows_who_we_are=shows),
                 destination.connect_timeout,
+                server_name,
             )
-            for rule, shows in ((own_rule, True), (foreign_rule, destination.allowed_hosts_get_secrets))
+            for rule, shows, server_name in (
+                (own_rule, True, destination.tls.server_name),
+                (foreign_rule, destination.allowed_hosts_get_secrets, None),
+            )
         )
         self._own = self._way(URL(str(self._endpoint.origin)), self._dialler)
         self._is_open = True

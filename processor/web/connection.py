@@ -15,13 +15,14 @@ import asyncio
 import math
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from processor.core.pace.connections import Ending
 from processor.model import Answer, Response
+from processor.web.answers.bodies import readable
+from processor.web.answers.heads import HTTP2_ONLY, Fields, begins_http2, wants_http2, with_one_length
 from processor.web.exchange import Exchange
 from processor.web.failures import failure, malformed, unreachable
 
@@ -37,7 +38,6 @@ STALE_SECONDS: Final = 1.0
 _AT_ONCE: Final = 64 * 1024
 """A request above this may still be on its way when the answer is there."""
 
-_MAX_RETRY_AFTER: Final = 128
 _HEAD_END: Final = b"\r\n\r\n"
 _BARE_END: Final = b"\n\n"
 _SUCCESS: Final = b"HTTP/1.1 2"
@@ -92,12 +92,16 @@ class Connection(asyncio.Protocol):
         self._is_open = True
         self.is_fresh = True
         self.since = clock()
-        self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
-        )
+        self._parser: HttpResponseParser | None = self._new_parser()
         self._clear()
         self._transport.set_protocol(self)
+
+    def _new_parser(self) -> HttpResponseParser:
+        parser = HttpResponseParser(self)
+        parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        return parser
 
     def _clear(self) -> None:
         now = self._clock()
@@ -166,8 +170,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._read_head(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            self._is_spoilt = True
-            self._fault = self._fault or malformed(error)
+            self._read_anew(error)
         if self._is_complete or self._is_spoilt or len(self._body) > MAX_BODY:
             self._conclude()
         elif not self._status and len(self._head) > MAX_HEAD:
@@ -243,9 +246,28 @@ class Connection(asyncio.Protocol):
                 return
             if b"\0" in piece.partition(_BARE_END)[0]:
                 raise HttpParserError("a NUL in the head")
-            self._parse(piece)
+            try:
+                self._parse(piece)
+            except HttpParserError:
+                self._head += data[at:]
+                raise
         if at < size:
             self._parse(memoryview(data)[at:])
+
+    def _read_anew(self, error: Exception) -> None:
+        """It is malformed, if it is not one of those that say their length several times alike."""
+        mended = None if self._status or self._fault else with_one_length(self._head)
+        if mended is None:
+            self._is_spoilt = True
+            self._fault = self._fault or malformed(error)
+            return
+        self._parser = self._new_parser()
+        self._head = mended
+        try:
+            self._parse(mended)
+        except (HttpParserError, HttpParserUpgrade) as again:
+            self._is_spoilt = True
+            self._fault = self._fault or malformed(again)
 
     def _end_of_head(self, data: bytes, at: int) -> int:
         """Behind the empty line, which may have begun before `data`; 0 where there is none."""
@@ -262,6 +284,8 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         assert exchange
         if not self._status:
+            if begins_http2(self._head):
+                reason, message = "http2_only", f"{self._host} {HTTP2_ONLY}"
             error = failure(reason, message or f"{self._host} answered with {self._fault}")
             self.end(error, why or Ending.UNREADABLE)
             return
@@ -277,43 +301,16 @@ class Connection(asyncio.Protocol):
             self.end(why=why or (Ending.UNREADABLE if self._is_spoilt else Ending.ANSWERED))
         exchange.end(answer)
 
-    def _answer(self) -> Response:
-        retry_after = None if self._status < 300 else _retry_after(self._head)
-        return Response(self._status, retry_after, self._body[:MAX_BODY])
+    def _answer(self) -> Answer:
+        body = self._body[:MAX_BODY]
+        if self._status < 300:
+            return Response(self._status, None, body)
+        # Only an answer that fails is looked into, by another parser: names cost a third of the parsing.
+        if wants_http2(self._status, body):
+            return failure("http2_only", f"{self._host} {HTTP2_ONLY}")
+        fields = Fields(self._head)
+        return Response(self._status, fields.retry_after, readable(body, fields.content_encoding, MAX_BODY))
 
     def _can_go_on(self, exchange: Exchange) -> bool:
         is_sent = len(exchange.payload) <= _AT_ONCE or not self._transport.get_write_buffer_size()
         return is_sent and self._is_lasting and self._is_open and self.expires_at > 0
-
-
-class _RetryAfter:
-    """Listens to a parser of its own for the first `Retry-After` of the first head that is no interim one."""
-
-    def __init__(self) -> None:
-        self.value: str | None = None
-        self.is_over = False
-        self._parser = HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(lenient_headers=True, lenient_optional_cr_before_lf=True)
-
-    def feed(self, head: bytes) -> None:
-        """Read; what stands behind the head is not our concern."""
-        with suppress(HttpParserError, HttpParserUpgrade):
-            self._parser.feed_data(head)
-
-    def on_message_begin(self) -> None:
-        if not self.is_over:
-            self.value = None
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.is_over and self.value is None and name.lower() == b"retry-after":
-            self.value = value.rstrip(b" \t").decode(errors="replace")[:_MAX_RETRY_AFTER]
-
-    def on_headers_complete(self) -> None:
-        self.is_over = self.is_over or self._parser.get_status_code() >= 200
-
-
-def _retry_after(head: bytes) -> str | None:
-    """Only an answer that fails is looked into, by another parser: names cost a third of the parsing."""
-    listener = _RetryAfter()
-    listener.feed(head)
-    return listener.value

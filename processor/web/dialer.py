@@ -22,6 +22,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from processor.errors import TransportError
+from processor.web.answers.heads import HTTP2_ONLY, begins_http2
 from processor.web.connection import OpenedTransport
 from processor.web.failures import failure, unreachable
 from processor.web.guard import Guard
@@ -33,7 +34,15 @@ _DNS_SECONDS: Final = 1
 class Dialer:
     """Dials by the rules of one guard."""
 
-    def __init__(self, guard: Guard, context: ssl.SSLContext, connect_timeout: float) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        context: ssl.SSLContext,
+        connect_timeout: float,
+        server_name: str | None = None,
+    ) -> None:
+        """`server_name`: whom a server has to prove to be, in place of its host."""
+        self._server_name = server_name
         self._connector = TCPConnector(
             limit=0,
             force_close=True,
@@ -48,14 +57,18 @@ class Dialer:
         """A connection to `origin`. Raises TransportError."""
         host = origin.host_port_subcomponent or ""
         try:
-            request = ClientRequest("GET", origin, loop=asyncio.get_running_loop())
+            loop = asyncio.get_running_loop()
+            request = ClientRequest("GET", origin, loop=loop, server_hostname=self._server_name)
             connection = await self._connector.connect(request, [], self._timeout)
         except Exception as error:
             raise _failure(error, host) from error
         handler = cast(ResponseHandler, connection.protocol)
         transport = connection.transport
         if transport is None or handler.should_close:
+            said = handler._tail  # noqa: SLF001 - what came before anybody read
             connection.close()
+            if begins_http2(said):
+                raise failure("http2_only", f"{host} {HTTP2_ONLY}")
             raise failure("reset", f"{host} ended the connection, or spoke before it was asked")
         return OpenedTransport(transport, partial(_release, connection, handler))
 

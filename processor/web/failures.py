@@ -9,9 +9,11 @@ import socket
 import ssl
 
 from processor.errors import TransportError
+from processor.web.answers.heads import HTTP2_ONLY
 from processor.web.guard import RefusedError
 
 _LONGEST_MESSAGE = 200
+_WORDS = re.compile(r"\[SSL\] (.+) \(_ssl\.c:\d+\)")
 
 
 def unreachable(error: Exception, host: str) -> TransportError:
@@ -21,8 +23,10 @@ def unreachable(error: Exception, host: str) -> TransportError:
             return failure("blocked", f"{host} leads to {error.strerror}")
         case ssl.SSLCertVerificationError():
             return failure("certificate", f"{host} has no valid certificate: {error.verify_message}")
+        case ssl.SSLError() if "no application protocol" in _alert(error):
+            return failure("http2_only", f"{host} {HTTP2_ONLY}")
         case ssl.SSLError():
-            return failure("tls", f"no TLS with {host}: {_alert(error.reason)}")
+            return failure("tls", f"no TLS with {host}: {_alert(error)}")
         case socket.gaierror() | UnicodeError():
             return failure("dns", f"{host} cannot be looked up: {_strerror(error)}")
         case TimeoutError():
@@ -42,9 +46,14 @@ def failure(reason: str, message: str) -> TransportError:
     return TransportError(reason, message[:_LONGEST_MESSAGE])
 
 
-def _alert(reason: str | None) -> str:
-    """`TLSV13_ALERT_CERTIFICATE_REQUIRED` for people; OpenSSL leaves it out when it was cut off."""
-    return (reason or "the connection ended").lower().replace("_", " ")
+def _alert(error: ssl.SSLError) -> str:
+    """`TLSV13_ALERT_CERTIFICATE_REQUIRED` for people; OpenSSL leaves it out when it was cut off.
+
+    Python does not know all of OpenSSL's names; it has the words all the same.
+    """
+    words = _WORDS.match(str(error.args[-1])) if error.args else None
+    reason = error.reason or (words[1] if words else "the connection ended")
+    return reason.lower().replace("_", " ")
 
 
 def _strerror(error: Exception) -> str:

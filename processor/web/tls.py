@@ -22,6 +22,7 @@ def ssl_context(tls: TlsSettings, *, shows_who_we_are: bool = True) -> ssl.SSLCo
     refuse_unusable(tls)
     context = ssl.create_default_context(cafile=tls.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])  # a server that speaks HTTP/2 only says so, by an alert
     if tls.certificate_file and shows_who_we_are:
         _Identity(tls).load(context)
     return context

@@ -62,6 +62,15 @@ def _as_far(bodies: Mapping[str, bytes]) -> Callable[[Difference], bool]:
     return covers
 
 
+def _said_twice(difference: Difference) -> bool:
+    """Whether ours is what it is of an answer that says its length once."""
+    recipe = difference.odd.recipe
+    never_ends = recipe.ends == "space CRLF" and difference.ours.outcome in _NO_ANSWERS
+    return recipe.body in ("a length twice", "a length in a list") and (
+        never_ends or _stands(difference, b"said")
+    )
+
+
 def _bodiless(difference: Difference) -> bool:
     return difference.odd.recipe.status in ("204", "304") and _stands(difference, b"")
 
@@ -173,6 +182,13 @@ INTENDED = (
         "aiohttp forgets the answer when its chunks break in the segment of its head",
         "the answer stands, with the body before the break",
         _as_far(CHUNKS_AS_FAR),
+    ),
+    Intended(
+        "a length said twice alike",
+        "answer",
+        "aiohttp takes no answer that says its length more than once",
+        "the answer stands, as RFC 9110, 8.6, allows; where its head never ends, it is none",
+        _said_twice,
     ),
     Intended(
         "broken trailers",

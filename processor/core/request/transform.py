@@ -141,7 +141,9 @@ class Transform:
             raise EventError("invalid_header", "a header that is made for each attempt is configured too")
         self._plain_headers = tuple(self._headers.values())
         self._foreign_headers = {
-            name: header for name, header in self._headers.items() if name not in policy.own_headers
+            name: header
+            for name, header in self._headers.items()
+            if name not in {"host", *policy.own_headers}
         }
         self._plain_foreign_headers = tuple(self._foreign_headers.values())
         self._plain_method = policy.method.value if policy.method.has_body else None

@@ -235,7 +235,45 @@ class TestAnAnswer:
         async with RawServer(answering(said)) as server:
             assert response(await ask(server)).retry_after == "7"
 
-    async def test_is_not_inflated(self) -> None:
+    @pytest.mark.parametrize("status", [b"200 OK", b"503 Later"])
+    @pytest.mark.parametrize(
+        "lines", [b"content-length: 2\r\nX: 1\r\nContent-Length: 2", b"Content-Length:2 ,2"]
+    )
+    @pytest.mark.parametrize("interim", [b"", b"HTTP/1.1 103 Hint\r\n\r\n"])
+    async def test_may_say_its_length_several_times_alike(
+        self, status: bytes, lines: bytes, interim: bytes
+    ) -> None:
+        said = b"%bHTTP/1.1 %b\r\nRetry-After: 7\r\n%b\r\n\r\nok" % (interim, status, lines)
+        served = 0
+
+        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal served
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(said)
+                served += 1
+
+        async with RawServer(behave) as server, opened(server.url) as client:
+            for _ in range(3):
+                answer = response(await send(client, post(server.url, b"")))
+                assert (answer.status, answer.body) == (int(status[:3]), b"ok")
+                assert answer.retry_after == (None if answer.status == 200 else "7")
+        assert (served, server.connections) == (3, 1)
+
+    async def test_that_fails_is_inflated_for_people(self) -> None:
+        zipped = gzip.compress(b"no such user")
+        async with Endpoint(
+            lambda _: Reply(404, headers=(("Content-Encoding", "GZIP"),), body=zipped)
+        ) as endpoint:
+            assert response(await ask(endpoint)).body == b"no such user"
+
+    async def test_that_fails_is_inflated_no_further_than_is_kept(self) -> None:
+        zipped = gzip.compress(bytes(10_000_000))
+        async with Endpoint(
+            lambda _: Reply(500, headers=(("Content-Encoding", "gzip"),), body=zipped)
+        ) as endpoint:
+            assert response(await ask(endpoint)).body == bytes(MAX_BODY)
+
+    async def test_that_delivers_is_not_inflated(self) -> None:
         zipped = gzip.compress(bytes(10_000_000))
         async with Endpoint(
             lambda _: Reply(headers=(("Content-Encoding", "gzip"),), body=zipped)
@@ -408,6 +446,9 @@ class TestNoAnswer:
             b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
             OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!",
             OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            OK + b"Content-Length: 2, 3\r\n\r\nok!",
+            OK + b"Content-Length: 2\r\nContent-Length: 02\r\n\r\nok",
+            OK + b"Content-Length: 2\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             OK + b"Content-Length: -2\r\n\r\nok",
             OK + b"Content-Length: " + b"9" * 30 + b"\r\n\r\nok",
             OK + b"Name : value\r\n\r\n",
@@ -417,6 +458,32 @@ class TestNoAnswer:
     async def test_in_what_is_malformed(self, said: bytes) -> None:
         async with RawServer(answering(said)) as server:
             assert error(await ask(server)).reason == "malformed"
+
+    @pytest.mark.parametrize("first", [b"\0\0\0\4\0\0\0\0\0", b"\0\0\x12\4\0\0\0\0\0" + bytes(18)])
+    @pytest.mark.parametrize("waits", [True, False])
+    async def test_from_a_server_that_speaks_http2_only(self, first: bytes, *, waits: bool) -> None:
+        """As Node does: settings, and good-bye when it has read what is no HTTP/2."""
+
+        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if waits:
+                await reader.readuntil(b"\r\n\r\n")
+            writer.write(first)
+            await reader.read(1)
+            writer.write(b"\0\0\x08\7" + bytes(12) + b"\2")
+
+        async with RawServer(behave) as server:
+            answer = error(await ask(server))
+        assert answer.reason == "http2_only"
+        assert "speaks HTTP/2 only" in answer.message
+
+    async def test_in_the_403_by_which_nodes_http2_server_refuses_http1(self) -> None:
+        body = b"Missing ALPN Protocol, expected `h2` to be available.\nIf this is a HTTP request: The server"
+        async with RawServer(answering(b"HTTP/1.0 403 Forbidden\r\n\r\n" + body)) as server:
+            assert error(await ask(server)).reason == "http2_only"
+        async with RawServer(
+            answering(b"HTTP/1.0 403 Forbidden\r\n\r\n" + body.replace(b"h2", b"h3"))
+        ) as server:
+            assert response(await ask(server)).status == 403
 
     @pytest.mark.parametrize(
         "headers", [b"X: 1\r\n" * 100_000, b"X: " + b"a" * 5_000_000 + b"\r\n", b"a" * 100_000 + b": 1\r\n"]

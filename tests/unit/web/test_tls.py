@@ -17,10 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from processor.config.sections import TlsSettings
-from processor.errors import ConfigError
+from processor.errors import ConfigError, TransportError
+from processor.web.check import probe
 from processor.web.tls import ssl_context
 from tests.support.endpoint import HOST, Endpoint, RawServer, Reply, plain
-from tests.unit.admin.asking import ask, error, opened, post, response, send, serving
+from tests.unit.admin.asking import ask, error, opened, post, response, send, serving, settings
 
 
 @pytest.fixture
@@ -119,6 +120,61 @@ class TestAnEndpoint:
             answer = error(await ask(endpoint, tls={"ca_file": ca_file}))
         assert answer.reason == "certificate"
         assert f"not valid for '{HOST}'" in answer.message
+
+    async def test_is_offered_http1_and_nothing_else(self, authority: trustme.CA, ca_file: Path) -> None:
+        chosen = list[str | None]()
+
+        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            chosen.append(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+            await plain(reader, writer)
+
+        context = serving(authority.issue_cert(HOST))
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        async with RawServer(behave, tls=context) as server:
+            assert response(await ask(server, tls={"ca_file": ca_file})).status == 400
+        assert chosen == ["http/1.1"]
+
+    async def test_that_speaks_http2_only_is_told_so(self) -> None:
+        """It refuses the handshake with an alert, as nginx and Node do."""
+
+        async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(65536)
+            writer.write(bytes((21, 3, 3, 0, 2, 2, 120)))
+
+        async with RawServer(behave) as server, opened(f"https://{HOST}:{server.port}") as client:
+            answer = error(await send(client, post(f"https://{HOST}:{server.port}")))
+        assert answer.reason == "http2_only", answer
+        assert "speaks HTTP/2 only" in answer.message
+
+    @pytest.mark.parametrize("name", ["elsewhere.example", "other.example", None])
+    async def test_proves_the_name_that_is_set_in_place_of_its_host(
+        self, authority: trustme.CA, ca_file: Path, name: str | None
+    ) -> None:
+        context, asked = serving(authority.issue_cert("elsewhere.example")), list[str | None]()
+        context.sni_callback = lambda _, name, __: asked.append(name)
+        async with Endpoint(tls=context) as endpoint:
+            said = {"ca_file": ca_file} | ({"server_name": name} if name else {})
+            answer = await ask(endpoint, tls=said)
+            checked = settings(endpoint.url, tls=said)
+            if name == "elsewhere.example":
+                assert response(answer).status == 200
+                assert "TLS" in await probe(checked)
+            else:
+                assert error(answer).reason == "certificate"
+                with pytest.raises(TransportError, match="certificate"):
+                    await probe(checked)
+        assert set(asked) == {name}
+
+    async def test_that_an_event_names_proves_its_own_name(
+        self, authority: trustme.CA, ca_file: Path
+    ) -> None:
+        context = serving(authority.issue_cert("elsewhere.example"))
+        tls = {"ca_file": ca_file, "server_name": "elsewhere.example"}
+        async with (
+            Endpoint(tls=context) as endpoint,
+            opened("https://h.example", tls=tls, allowed_networks=["127.0.0.0/8"]) as client,
+        ):
+            assert error(await send(client, post(endpoint.url))).reason == "certificate"
 
     async def test_is_shown_our_certificate(
         self, authority: trustme.CA, ca_file: Path, ours: dict[str, Any]

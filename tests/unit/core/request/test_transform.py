@@ -361,7 +361,7 @@ def test_another_port_or_scheme_of_the_configured_host_is_another_origin(url: st
 def test_a_host_that_an_event_names_gets_no_header_that_is_the_configured_hosts_own(
     method: Method, asked: dict[str, str]
 ) -> None:
-    configured = (("Authorization", "secret"), ("X-Source", "events"))
+    configured = (("Authorization", "secret"), ("Host", "h.internal"), ("X-Source", "events"))
     policy = RequestPolicy(
         *(URL, method, configured, frozenset({"other.example"})),
         own_headers=frozenset({"authorization", "x-not-there"}),
@@ -371,7 +371,9 @@ def test_a_host_that_an_event_names_gets_no_header_that_is_the_configured_hosts_
         for url in (URL, "https://other.example/x")
     )
     assert "secret" not in foreign.values()
-    assert own == foreign | ({} if "AUTHORIZATION" in asked else {"Authorization": "secret"})
+    assert own == foreign | {"Host": "h.internal"} | (
+        {} if "AUTHORIZATION" in asked else {"Authorization": "secret"}
+    )
     assert foreign["X-Source"] == "events"
     assert foreign.items() >= asked.items()
 
