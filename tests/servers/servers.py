@@ -43,6 +43,7 @@ CustomLog {folder}/served served
 """
 HAPROXY = """\
 global
+    nbthread 1 # threads that write at the same time drop lines
     maxconn 4
     log stdout format raw local0
 defaults
