@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from processor import startup
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -17,11 +19,24 @@ if TYPE_CHECKING:
 
 def judges() -> Iterator[Callable[[Settings], object]]:
     """The libraries that would take the settings; each raises ConfigError."""
+    from processor.errors import ConfigError, Problem
     from processor.kafka.options import refuse_unknown
     from processor.web.tls import refuse_unusable
 
     yield lambda settings: refuse_unknown(settings.kafka, settings.dead_letter)
     yield lambda settings: refuse_unusable(settings.destination.tls)
+
+    def refuse_too_many(settings: Settings) -> None:
+        needed, limit = settings.descriptors(), startup.descriptor_limit()
+        if needed <= limit:
+            return
+        most = settings.max_in_flight() - (needed - int(limit))
+        lower = f", or set delivery.max_in_flight to {most} or less" if most > 0 else ""
+        message = f"takes up to {needed} files and sockets, and this process may have {limit:.0f}"
+        remedy = f"raise its limit (`ulimit -n {needed}`, LimitNOFILE= of systemd, --ulimit of Docker){lower}"
+        raise ConfigError([Problem("delivery.max_in_flight", message, remedy)])
+
+    yield refuse_too_many
 
 
 def refuse(error: ConfigError, secrets: Secrets | None = None) -> NoReturn:

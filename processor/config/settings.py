@@ -36,6 +36,12 @@ PREFIX = "WEBHOOK_PROCESSOR__"
 """How the environment variables of settings begin."""
 
 
+_OTHER_DESCRIPTORS = 256
+"""Files and sockets beside the webhook's: 128 of the admin port, those of brokers, the log, libraries."""
+_OTHER_HOSTS = 64
+"""Hosts that events name, to which a connection may be idle."""
+
+
 class Settings(BaseModel):
     """Everything the operator can say."""
 
@@ -95,6 +101,11 @@ class Settings(BaseModel):
         """The most requests under way to the endpoint: no more than it may have connections."""
         connections, most = self.destination.max_connections, self.delivery.max_in_flight
         return most if connections is None else min(most, connections)
+
+    def descriptors(self) -> int:
+        """How many files and sockets may be open at once, brokers and the admin port included."""
+        others = _OTHER_HOSTS + self.hosts_policy().most if self.destination.allowed_hosts else 0
+        return self.max_in_flight() + others + _OTHER_DESCRIPTORS
 
     def admission_policy(self) -> AdmissionPolicy:
         """How many requests may be under way, how fast they may leave, and when not."""

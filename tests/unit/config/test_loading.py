@@ -1645,3 +1645,10 @@ def test_no_more_requests_are_under_way_than_there_may_be_connections(connection
     settings = loading.load(None, env(DESTINATION__MAX_CONNECTIONS=connections))
     assert settings.max_in_flight() == most
     assert settings.admission_policy().concurrency.max_in_flight == most
+
+
+def test_descriptors_are_those_of_requests_to_the_endpoint_and_to_hosts_of_events_and_some() -> None:
+    few = env(DELIVERY__MAX_IN_FLIGHT="500", DESTINATION__MAX_CONNECTIONS="100")
+    many = env(DELIVERY__MAX_IN_FLIGHT="500", DESTINATION__ALLOWED_HOSTS="a.example")
+    assert loading.load(None, few).descriptors() == 100 + 256
+    assert loading.load(None, many).descriptors() == 500 + 125 + 64 + 256
