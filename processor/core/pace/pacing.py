@@ -11,8 +11,9 @@ endpoint takes, so that is where the rate goes, and not by blind halving. `Retry
 refusal does: with it each cut is deeper and the way back takes twice as long.
 
 Promises: there is no rate until something was pushed back; while there is one, no more leaves in any span of
-time than it says, but for `_BURST`; where nothing is pushed back it grows beyond any bound, so that it never
-holds up an endpoint that has become faster. Cost: O(1) an answer, and nothing where nothing is pushed back.
+time than it says, but for `_BURST`; where nothing is pushed back it grows beyond any bound, and after a
+minute there is none: it never holds up an endpoint that has become faster. Cost: O(1) an answer, and nothing
+where nothing is pushed back.
 Times are monotonic seconds, rates requests per second.
 """
 
@@ -47,6 +48,8 @@ _GROWTH, _GROWTH_AFTER_PAUSES = 1.5, 2.0
 _USED = 0.7
 """A rate of which less is used says nothing by not being refused."""
 
+_QUIET = 60.0
+"""After so many seconds without a refusal there is no rate: less is wanted than it says, or more is taken."""
 _IN_VAIN, _FRACTION = 5, 8
 """In so many windows as much was refused as at the beginning, though but a fraction of it was sent."""
 _FIRST_REST, _LONGEST_REST = 30.0, 600.0
@@ -96,7 +99,7 @@ class Pacing:
         self._is_enabled = policy.enabled
         self._tokens, self._counted_at = 1.0, -math.inf
         self._window = _Window()
-        self._fresh_since = self._paused_until = self._off_until = -math.inf
+        self._fresh_since = self._paused_until = self._off_until = self._pushed_back_at = -math.inf
         self._rest = _FIRST_REST
         self._forget()
 
@@ -136,13 +139,12 @@ class Pacing:
         """It was answered; `pause`: for how long the endpoint asked to be left alone, 0: it did not."""
         if not self._is_enabled or now < self._off_until or sent_at < self._fresh_since:
             return
-        window = self._window
-        if window.begun is None:
-            # Refusals come at once, deliveries take their time: counted from the first delivery on neither
-            # is short of the other.
-            if self.rate is not None and pushed_back and not pause:
-                return
-            window.begun, self.is_awake = now, True
+        if pushed_back:
+            self._pushed_back_at = now
+        elif self.rate is not None and now - self._pushed_back_at > _QUIET:
+            self._sleep()
+        if (window := self._open_window(now, is_refusal=pushed_back, is_pause=pause > 0)) is None:
+            return
         window.refused += pushed_back
         window.delivered += not pushed_back
         if now + pause > max(now, self._paused_until):
@@ -156,6 +158,20 @@ class Pacing:
                 self._weigh(window, now)
 
     # What pushes back
+
+    def _open_window(self, now: float, *, is_refusal: bool, is_pause: bool) -> _Window | None:
+        """The one that an answer counts in; None: it counts in none."""
+        window = self._window
+        if self.rate is None and window.active(now) > _PATIENCE:
+            self._sleep()  # it tells of another time
+            window = self._window
+        if window.begun is None:
+            # A rate is looked for from a refusal on. At a rate it is the reverse: refusals come at once,
+            # deliveries take their time, and from the first of these on neither is short of the other.
+            if is_refusal is (self.rate is not None) and not is_pause:
+                return None
+            window.begun, self.is_awake = now, True
+        return window
 
     def _paused(self, window: _Window, now: float, pause: float) -> None:
         window.pauses += now >= self._paused_until
@@ -175,8 +191,6 @@ class Pacing:
         share, active = window.share(), window.active(now)
         real = active + window.idle
         if window.answers() < _ENOUGH:
-            if real >= _PATIENCE:
-                self._sleep()
             return
         is_clear = share >= _CLEAR and window.answers() >= _MANY
         if active < (_SHORT if is_clear and not window.idle else _LONG) and not (is_clear and window.idle):
@@ -220,9 +234,9 @@ class Pacing:
             taken = max(min(self.rate, delivered), self._clean, self.rate * _DEEPEST_CUT / _CUT)
             self._clean = 0.0
             self._lower(min(self.rate, taken), now, _PERIOD)
-        elif window.answers() < _USED * self.rate * active:
+        elif window.answers() + 1 < _USED * self.rate * active:
             self._cut_at += active
-            if self._is_seeking:
+            if self._is_seeking and window.answers() >= _ENOUGH:
                 # More than twice of what is used was never tried: it would be a surprise once it is.
                 self.rate = min(self.rate, 2 * window.answers() / active)
         else:

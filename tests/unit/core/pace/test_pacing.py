@@ -1,5 +1,6 @@
 """An endpoint that limits its rate gets what it takes, and hardly more; in virtual time."""
 
+import math
 from functools import cache
 
 import pytest
@@ -77,6 +78,11 @@ def test_where_nothing_is_refused_there_is_no_rate() -> None:
 # One by one
 
 
+def rate_of(pacing: Pacing) -> float | None:
+    """Asked anew each time."""
+    return pacing.rate
+
+
 def answers(pacing: Pacing, now: float, taken: float, seconds: float, *, offered: float = 1000.0) -> float:
     """So many a second are offered, or as many as its rate says, and `taken` are delivered; its end."""
     end, credit = now + seconds, 0.0
@@ -110,7 +116,7 @@ def test_an_endpoint_that_has_become_faster_is_used_within_a_minute() -> None:
     pacing = Pacing(PacingPolicy())
     now = answers(pacing, 0.0, 50.0, 10.0)
     assert pacing.rate is not None
-    answers(pacing, now, 500.0, 60.0, offered=500.0)
+    answers(pacing, now, 500.0, 40.0, offered=500.0)
     assert pacing.rate > 400.0
 
 
@@ -122,7 +128,45 @@ def test_a_rate_of_which_little_is_used_does_not_grow() -> None:
     for _ in range(300):
         now += 0.1
         pacing.ended(now, now, pushed_back=False)
-    assert pacing.rate == before
+    assert pacing.rate is not None
+    assert pacing.rate <= before
+
+
+def test_after_a_minute_without_a_refusal_there_is_no_rate() -> None:
+    pacing = Pacing(PacingPolicy())
+    now = answers(pacing, 0.0, 100.0, 5.0)
+    assert pacing.rate is not None
+    for _ in range(62):
+        now += 1.0
+        pacing.ended(now, now, pushed_back=False)
+    assert (rate_of(pacing), pacing.is_awake) == (None, False)
+
+
+@pytest.mark.parametrize("apart", [5.0, 59.0])
+def test_a_low_rate_grows_out_of_itself_though_a_record_is_refused_for_ever(apart: float) -> None:
+    pacing = Pacing(PacingPolicy())
+    now = answers(pacing, 0.0, 1.0, 20.0, offered=20.0)
+    assert pacing.rate is not None
+    assert pacing.rate < 3.0
+    refused_at = now
+    while (rate_of(pacing) or math.inf) < 50.0:
+        wait = max(pacing.wakes_in(now), 0.02)
+        now += wait
+        pacing.started(now)
+        if now - refused_at >= apart:
+            refused_at = now
+            pacing.ended(now, now, pushed_back=True)
+        else:
+            pacing.ended(now, now, pushed_back=False)
+        assert now < 300.0
+
+
+def test_answers_of_another_time_make_no_rate() -> None:
+    pacing = Pacing(PacingPolicy())
+    for tick in range(9):
+        pacing.ended(tick * 0.1, tick * 0.1, pushed_back=tick < 5)
+    pacing.ended(60.0, 60.0, pushed_back=False)
+    assert pacing.rate is None
 
 
 def test_what_was_sent_before_a_cut_is_not_held_against_the_new_rate() -> None:
