@@ -93,6 +93,8 @@ class Pool:
         """About how many seconds an answer takes, and opening a connection."""
         self._heard_at = -math.inf
         self._has_grown = False
+        self._is_full = False
+        """Requests wait, and no more may be opened: it is not asked for each that comes."""
         self._yielding = 0
         """So many of those that come free make room."""
         self._overtaken: dict[Connection | asyncio.Task[None], float] = {}
@@ -134,7 +136,8 @@ class Pool:
                 return
             connection.end(why=why)
         self._waiting.append(exchange)
-        self._dial()
+        if not self._is_full:
+            self._dial()
 
     def sweep(self, now: float) -> None:
         """Time has passed: end what takes too long, and what was idle for too long."""
@@ -233,6 +236,7 @@ class Pool:
             task = self._loop.create_task(self._open())
             self._dialling[task] = self._loop.time()
             task.add_done_callback(self._opened)
+        self._is_full = len(self._dialling) < waiting
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         del self._dialling[task]
