@@ -78,6 +78,26 @@ http {{
     }}
 }}
 """
+LIMITED = """daemon off;
+pid {folder}/pid;
+error_log {folder}/errors crit;
+worker_processes 1;
+events {{ worker_connections 512; }}
+http {{
+    limit_req_zone $binary_remote_addr zone=all:1m rate=100r/s;
+    limit_req_status {requests};
+    log_format served '$http_x_id $status';
+    access_log {folder}/served served;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    server {{
+        listen {host}:{port};
+        location / {{ limit_req zone=all burst=5; proxy_pass http://{host}:{port}/served; }}
+        location /served {{ access_log off; return 200; }}
+    }}
+}}
+"""
+"""It asks itself for what lies behind the limit: a `return` would come before it."""
 MODULES = "/usr/lib/apache2/modules"
 
 
@@ -132,6 +152,14 @@ def nginx(folder: Path, requests: int) -> Iterator[Server]:
     """nginx, which takes so many requests on a connection."""
     program = _program("nginx", "nginx-light")
     with _running(NGINX, folder, [program, "-c", f"{folder}/conf", "-p", str(folder)], requests) as server:
+        yield server
+
+
+@contextmanager
+def nginx_that_limits(folder: Path, status: int) -> Iterator[Server]:
+    """nginx, which takes 100 requests a second and answers what is too much with that status."""
+    program = _program("nginx", "nginx-light")
+    with _running(LIMITED, folder, [program, "-c", f"{folder}/conf", "-p", str(folder)], status) as server:
         yield server
 
 
