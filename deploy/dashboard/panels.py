@@ -140,6 +140,7 @@ ENDPOINT = Row(
     "Endpoint",
     (
         Panel("Attempts by result", "Requests by the class of their status, or by why there was no answer.", "reqps", rate("attempts_total", "result")),
+        Panel("Answers by status", "Requests by the status of their answer.", "reqps", (('sum by (destination, status) (rate(@attempts_total{status!=""}[$__rate_interval]))', "{{destination}} {{status}}"),)),
         Panel("Hosts that events name", "Requests under way to destination.allowed_hosts, and how many of these count as down; the endpoint's own events go on meanwhile.", "short", (gauge("allowed_hosts_in_flight", "sum", "by (destination)", "{{destination}} in flight"), gauge("allowed_hosts_down", "max", "by (destination)", "{{destination}} down"))),
         Panel("Requests in flight against their limit", "Requests under way, how many may be, and the most that the limit may come to.", "short", (gauge("in_flight", "sum", "by (destination)", "{{destination}} in flight"), gauge("in_flight_limit", "sum", "by (destination)", "{{destination}} limit"), gauge("max_in_flight", "sum", "by (destination)", "{{destination}} maximum"))),
         Panel("Learnt rate", "Requests per second that an endpoint that answers 429 or 503 to some was found to take; 0: it pushes nothing back.", "reqps", (gauge("learnt_rate_per_second"),)),

@@ -31,23 +31,39 @@ def gauges(definition: GaugeDefinition) -> GaugeMetricFamily:
     return GaugeMetricFamily(definition.full_name, definition.help, labels=definition.label_names)
 
 
-class UnlockedCounter(Collector):
-    """A counter with one label beside the destination; `counts` holds what was counted by its values.
+Kind = str | int
+"""What is counted apart."""
 
-    Whoever counts adds to `counts[value]`, which begins at 0.
+
+def _one_label(kind: Kind) -> tuple[str, ...]:
+    return (str(kind),)
+
+
+class UnlockedCounter(Collector):
+    """A counter with labels beside the destination; `counts` holds what was counted, by its kind.
+
+    Whoever counts adds to `counts[kind]`, which begins at 0; `labels` tells the labels of a kind at a scrape.
     """
 
-    def __init__(self, definition: CounterDefinition, destination: str, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        definition: CounterDefinition,
+        destination: str,
+        registry: CollectorRegistry,
+        labels: Callable[[Kind], tuple[str, ...]] = _one_label,
+    ) -> None:
         self.counts = _Counts()
+        self._labels = labels
         self._definition = definition
         self._destination = destination
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
-        """One sample for each value that was counted."""
+        """One sample for each kind that was counted."""
         family = _counters(self._definition)
-        for value, count in self.counts.items():
-            family.add_metric((self._destination, value), count, created=self.counts.created[value])
+        for kind, count in self.counts.items():
+            labels = (self._destination, *self._labels(kind))
+            family.add_metric(labels, count, created=self.counts.created[kind])
         yield family
 
 
@@ -107,15 +123,15 @@ class UnlockedHistogram(Collector):
         yield family
 
 
-class _Counts(dict[str, int]):
+class _Counts(dict[Kind, int]):
     """Remembers when each count began."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.created: dict[str, float] = {}
+        self.created: dict[Kind, float] = {}
 
-    def __missing__(self, value: str) -> int:
-        self.created[value] = time.time()
+    def __missing__(self, kind: Kind) -> int:
+        self.created[kind] = time.time()
         return 0
 
 

@@ -1,7 +1,8 @@
 """Log lines of facts: where a record stood, and why; never what it held.
 
-Promise: a flood of failures is no flood of lines. Of those that any record may cause so many are written
-in a second; what a Kafka client repeats is summed up once a minute.
+Promise: a flood of failures is no flood of lines, and no failure is without one. Of those that any record
+may cause so many are written in a second; of attempts that are followed by another the first of a kind is,
+and what repeats itself, of these and of a Kafka client, is summed up once a minute.
 """
 
 import time
@@ -12,6 +13,7 @@ import structlog
 
 from processor.core.dead_letter import Failure
 from processor.core.pace.circuit import State
+from processor.core.repeats import Repeats
 from processor.errors import TransportError, WriteError
 from processor.logs.client import ClientLog
 from processor.logs.quota import Quota
@@ -49,11 +51,15 @@ class LogLines(Listener):
         self._now = now
         self._quota = Quota(LINES_PER_SECOND)
         self._source = SourceLog()
+        self._failures = Repeats()
         self._client = ClientLog(now)
 
     def sum_up(self) -> None:
         """Some time has passed: what came again is told."""
         self._client.sum_up()
+        for result, last, times, seconds, is_over in self._failures.due(self._now()):
+            event = "attempts failed, and do no more" if is_over else "attempts failed again"
+            log.info(event, result=result, times=times, seconds=round(seconds), message=last)
 
     # Of records
 
@@ -74,8 +80,10 @@ class LogLines(Listener):
             self._warn("no request can be sent until this is mended", tried.record, message=str(answer))
             return
         result = answer.reason if isinstance(answer, TransportError) else answer.status
-        where, retry_in = _where(tried.record), round(after, 3)
-        log.debug("attempt failed", **where, result=result, attempts=tried.attempts, retry_in=retry_in)
+        is_first = self._failures.is_first(str(result), _in_words(answer), self._now())
+        write = log.info if is_first else log.debug
+        facts = {"result": result, "attempts": tried.attempts, "retry_in": round(after, 3)}
+        write("attempt failed", **_where(tried.record), **facts, message=_in_words(answer))
 
     def withheld(self, tried: Tried, failure: Failure, _answer: Answer | None, *, is_first: bool) -> None:
         """A failure became no dead letter, and the record waits; the first of many is said."""
@@ -177,9 +185,12 @@ class LogLines(Listener):
 
 
 def _say(line: str, state: State, reason: Signal, answer: Answer, **more: str) -> None:
-    said = str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
     write = log.warning if state is State.OPEN else log.info
-    write(line, **more, circuit=state.value, reason=reason.value, last_answer=said)
+    write(line, **more, circuit=state.value, reason=reason.value, last_answer=_in_words(answer))
+
+
+def _in_words(answer: Answer) -> str:
+    return str(answer) if isinstance(answer, TransportError) else f"status {answer.status}"
 
 
 def _where(record: Record) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """Metrics of one process: moved by facts, exposed to whoever scrapes.
 
-Labels are bounded: words of closed sets, assigned partitions, status classes. What can be asked of
-the running process (`Snapshot`) is asked when somebody scrapes, and costs nothing otherwise.
+Labels are bounded: words of closed sets, assigned partitions, statuses up to so many, else their classes.
+What can be asked of the running process (`Snapshot`) is asked when somebody scrapes, and costs nothing
+otherwise.
 """
 
 import platform
@@ -31,7 +32,25 @@ from processor.telemetry.definitions import CounterDefinition, HistogramDefiniti
 from processor.telemetry.facts import Listener, Tried
 from processor.telemetry.snapshot import PartitionStatuses, Snapshot
 
-_STATUS_CLASSES = {status: f"{status // 100}xx" for status in range(1000)}
+MOST_STATUSES = 40
+"""So many statuses are counted each by itself; endpoints that mean something know fewer."""
+
+
+class _Statuses(dict[int, int | str]):
+    """What a status is counted as: itself, or its class, where it is one too many."""
+
+    def __missing__(self, status: int) -> int | str:
+        if len(self) >= MOST_STATUSES:
+            return f"{status // 100}xx"
+        self[status] = status
+        return status
+
+
+def _result_and_status(kind: int | str) -> tuple[str, str]:
+    """As labels; what was no answer has no status."""
+    if isinstance(kind, int):
+        return f"{kind // 100}xx", str(kind)
+    return kind, kind if kind[:1].isdigit() else ""
 
 
 class ProcessMetrics(Listener):
@@ -46,7 +65,8 @@ class ProcessMetrics(Listener):
         self._missed = self._counter(definitions.RECORDS_MISSED)
         self._made_anew = self._counter(definitions.PARTITIONS_MADE_ANEW)
         self._outcomes = self._unlocked_counter(definitions.DELIVERIES)
-        self._attempts = self._unlocked_counter(definitions.ATTEMPTS)
+        self._attempts = UnlockedCounter(definitions.ATTEMPTS, destination, self.registry, _result_and_status)
+        self._statuses = _Statuses()
         self._retries = self._counter(definitions.RETRIES)
         self._skipped = self._counter(definitions.RECORDS_SKIPPED)
         self._dead_letters = self._counter(definitions.DEAD_LETTERS)
@@ -111,7 +131,7 @@ class ProcessMetrics(Listener):
 
     def attempted(self, answer: Answer, seconds: float) -> None:
         """A request was answered, or was not, after so long."""
-        result = answer.reason if isinstance(answer, TransportError) else _STATUS_CLASSES[answer.status]
+        result = answer.reason if isinstance(answer, TransportError) else self._statuses[answer.status]
         self._attempts.counts[result] += 1
         self._request_seconds.observe(seconds)
 

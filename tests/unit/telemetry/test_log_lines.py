@@ -52,12 +52,13 @@ def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
     assert all(line["partition"] == "events/0" and line["offset"] == 7 for line in lines)
     assert lines[0] == {
         "event": "attempt failed",
-        "log_level": "debug",
+        "log_level": "info",
         "partition": "events/0",
         "offset": 7,
         "result": 500,
         "attempts": 1,
         "retry_in": 0.123,
+        "message": "status 500",
     }
     assert (lines[1]["code"], lines[1]["attempts"], lines[2]["reason"]) == ("refused", 3, "broker")
     assert (lines[3]["log_level"], lines[3]["reason"]) == ("warning", "the registry does not answer")
@@ -158,3 +159,27 @@ def test_what_the_kafka_client_reports_is_told_once_then_summed_up_and_all_of_it
         ("kafka client: it is over", 100, "refused"),
     ]
     assert series(metrics)["source_errors_total", "_TRANSPORT"] == 100
+
+
+def test_the_first_failed_attempt_of_a_kind_is_said_and_the_rest_is_counted() -> None:
+    clock = Clock()
+    log_lines = LogLines(clock)
+    hangs = TransportError("answer_timeout", "no answer in time")
+    with capture_logs() as lines:
+        for _ in range(23):
+            log_lines.retried(tried(record()), hangs, 0.5)
+        log_lines.retried(tried(record()), response(503), 0.5)
+        clock.now += 61.0
+        log_lines.sum_up()
+        clock.now += 61.0
+        log_lines.sum_up()
+    said = [
+        (line["event"], line["result"], line.get("times")) for line in lines if line["log_level"] == "info"
+    ]
+    assert said == [
+        ("attempt failed", "answer_timeout", None),
+        ("attempt failed", 503, None),
+        ("attempts failed again", "answer_timeout", 22),
+        ("attempts failed, and do no more", "answer_timeout", 23),
+    ]
+    assert {line["message"] for line in lines if line["result"] == "answer_timeout"} == {str(hangs)}

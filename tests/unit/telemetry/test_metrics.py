@@ -19,7 +19,7 @@ from processor.core.progress.flow import Flow, FlowPolicy
 from processor.errors import EventError, TransportError, WriteError
 from processor.model import Position, Record, Signal
 from processor.telemetry.facts import Tried
-from processor.telemetry.metrics import ProcessMetrics
+from processor.telemetry.metrics import MOST_STATUSES, ProcessMetrics
 from tests.support.builders import FIRST, SECOND, THIRD, assigned, record, records, response, snapshot
 
 PREFIX = "webhook_processor_"
@@ -31,6 +31,7 @@ LABELS = {
     "outcome",
     "partition",
     "state",
+    "status",
     "python",
     "reason",
     "result",
@@ -105,7 +106,7 @@ FACTS: list[tuple[Callable[[ProcessMetrics], None], Series]] = [
     (
         lambda t: t.attempted(response(204), 0.25),
         {
-            ("attempts_total", "2xx"): 1,
+            ("attempts_total", "2xx", "204"): 1,
             ("request_duration_seconds_count",): 1,
             ("request_duration_seconds_sum",): 0.25,
         },
@@ -113,7 +114,7 @@ FACTS: list[tuple[Callable[[ProcessMetrics], None], Series]] = [
     (
         lambda t: t.attempted(TransportError("answer_timeout", "no answer"), 10),
         {
-            ("attempts_total", "answer_timeout"): 1,
+            ("attempts_total", "answer_timeout", ""): 1,
             ("request_duration_seconds_count",): 1,
             ("request_duration_seconds_sum",): 10,
         },
@@ -538,6 +539,16 @@ def test_series_do_not_grow_with_the_data() -> None:
         *("2xx", "3xx", "4xx", "5xx"),
         "reset",
     }
+
+
+def test_each_status_that_occurs_is_counted_and_those_that_are_too_many_by_their_class() -> None:
+    metrics = ProcessMetrics("crm")
+    for status in (*range(200, 200 + MOST_STATUSES), 404, 200, 404, 503):
+        metrics.attempted(response(status), 0.1)
+    found = {key[1:]: value for key, value in series(metrics).items() if key[0] == "attempts_total"}
+    assert len(found) == MOST_STATUSES + 2
+    assert (found["2xx", "200"], found["2xx", "239"]) == (2, 1)
+    assert (found["4xx", "4xx"], found["5xx", "5xx"]) == (2, 1)
 
 
 def test_counters_without_labels_are_there_from_the_start() -> None:
