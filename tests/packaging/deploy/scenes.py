@@ -43,6 +43,7 @@ FIRST = {"topic": "events", "partition": "0"}
 POD = {"instance": "pod-0:8080"}
 NEVER = dict.fromkeys(range(5, 76, 5), ())
 ASSIGNED, FAILED = 'rebalances_total{kind="assigned"}', 'commits_total{result="failed"}'
+YIELDED = 'connections_closed_total{reason="yielded"}'
 MISSED = 'records_missed_total{topic="events"}'
 
 Courses = Mapping[str, Values | float | None]
@@ -303,6 +304,12 @@ PROCESSES = [
             Process("erp", "pod-9:8080", but={"in_flight": 64}),
         ],
         {24: (), 30: [alert("Saturated", "info", **CRM, **POD)], 61: ()},
+    ),
+    Scene(
+        "an endpoint has fewer workers than connections for half an hour",
+        [Process(but={YIELDED: lambda minute: 2 * max(0, min(minute, 40) - 10)}), ERP],
+        {14: (), 18: (), 40: [alert("FewWorkers", "info", **CRM)]},
+        says=["FewWorkers"],
     ),
     Scene(
         "one worker uses its core while events are late",
