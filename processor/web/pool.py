@@ -284,8 +284,9 @@ class Pool:
         for connection in self._connections:
             if connection.is_fresh and connection.is_busy and self._heard_at > connection.since:
                 self._look_at(connection, now, connection.since, patience)
-        for task, since in self._dialling.items():
-            self._look_at(task, now, since, max(_OPENING, _SLOW * self._usual_opening))
+        for task, since in self._dialling.items():  # with TLS a server without a worker is silent here
+            if self._heard_at > since and self._waiting:
+                self._look_at(task, now, since, max(_OPENING, _SLOW * self._usual_opening))
         while self._yielding and self._idle:
             self._yielding -= 1
             self._idle.pop(0).end(why=Ending.YIELDED)

@@ -218,6 +218,31 @@ async def test_those_that_are_answered_make_room_for_those_that_are_left_unanswe
         assert pool.endings[Ending.YIELDED] <= yielded + 2
 
 
+async def test_room_is_made_too_for_one_that_cannot_be_opened_while_others_are_answered() -> None:
+    gates = {"/first": asyncio.Event(), "/second": asyncio.Event()}
+
+    async def script(arrival: Arrival) -> Reply:
+        if arrival.target in gates:
+            await gates[arrival.target].wait()
+        return Reply()
+
+    async with Endpoint(script) as endpoint, rig(endpoint.url) as pool:
+        first = pool.ask("first")
+        await endpoint.received(1)
+        pool.gate.opened.clear()
+        second, third = pool.ask("second"), pool.ask("third")
+        gates["/first"].set()
+        await first
+        await endpoint.received(2)
+        pool.pool.sweep(pool.loop.time() + 0.9)
+        pool.pool.sweep(pool.loop.time() + 1.1)
+        gates["/second"].set()
+        response(await second)
+        assert pool.endings == {Ending.YIELDED: 1}
+        pool.gate.opened.set()
+        response(await third)
+
+
 async def test_a_second_try_needs_no_room_where_no_more_may_be_open() -> None:
     first_is_free, may_reset = asyncio.Event(), asyncio.Event()
     came: list[bytes] = []
