@@ -103,6 +103,13 @@ def test_what_is_left_unanswered_again_is_tried_ever_more_rarely_and_at_once_aft
     assert start.room(5) == 1
 
 
+def test_an_end_with_the_first_answer_opens_nothing_more_where_the_number_of_workers_is_known() -> None:
+    start = SlowStart(64, PATIENCE)
+    start.overtaken(4, NOW)
+    start.spent()
+    assert start.room(4) == 0
+
+
 def test_silence_opens_nothing_more_where_the_number_of_workers_is_known() -> None:
     start = SlowStart(64, PATIENCE)
     start.overtaken(4, NOW)
