@@ -1,8 +1,8 @@
 """How many requests a second an endpoint takes, as far as it shows by refusing some: a learnt rate.
 
-    OFF ── a tenth is refused while others are delivered ──▶ SEEKING, at what was delivered
+    OFF ── more than a tenth is refused, others delivered ──▶ SEEKING, at what was delivered
     SEEKING ── a clean second: half as fast again, or twice ──▶ SEEKING
-    SEEKING, HOLDING ── more is refused than now and then ──▶ HOLDING, a tenth below what was delivered
+    SEEKING, HOLDING ── more than one in twenty is refused ──▶ HOLDING, a tenth below what was delivered
     HOLDING ── back to what was delivered last as a cubic of time, slowly beyond it (RFC 9438), then SEEKING
     SEEKING, HOLDING ── a fraction of it is refused no less ──▶ OFF for a while: it is not the rate
 
@@ -26,11 +26,13 @@ shorter one would see now only what is refused and now only what is not."""
 _PATIENCE = 5.0
 """After so many seconds few answers are enough."""
 _ENOUGH, _MANY = 10, 20
-"""Answers of a window, so that one of them is not a tenth of it; and so many that half of them are clear."""
+"""Answers of a window at a rate, and before there is one: then it begins with a refusal."""
 _ENGAGING, _CLEAR = 0.1, 0.5
 """Shares of refusals: from which a rate is looked for, and for which a short window is enough."""
-_TOLERATED = 0.02
-"""Two refusals, and more than this share, lower the rate: one of them is chance."""
+_TOLERATED = 0.05
+_DEVIATIONS = 2.0
+"""A share that lowers the rate, and by how many standard deviations it is to be more: some answer 503
+to one in twenty whatever they get."""
 
 _CUT, _DEEPEST_CUT = 0.9, 0.3
 _TOLERANCE = 0.98
@@ -50,9 +52,9 @@ _USED = 0.7
 
 _QUIET = 60.0
 """After so many seconds without a refusal there is no rate: less is wanted than it says, or more is taken."""
-_IN_VAIN, _FRACTION = 5, 8
+_IN_VAIN, _FRACTION = 3, 4
 """In so many windows as much was refused as at the beginning, though but a fraction of it was sent."""
-_FIRST_REST, _LONGEST_REST = 30.0, 600.0
+_FIRST_REST, _LONGEST_REST = 60.0, 600.0
 
 _BURST = 0.005
 """Seconds of the rate that may leave at once: timers are no finer."""
@@ -82,6 +84,11 @@ class _Window:
     def share(self) -> float:
         """Of refusals."""
         return self.refused / max(1, self.answers())
+
+    def is_above(self, share: float) -> bool:
+        """Whether more is refused than that share, and than chance makes of it."""
+        expected = share * self.answers()
+        return self.refused > expected + _DEVIATIONS * math.sqrt(expected)
 
     def active(self, now: float) -> float:
         """Seconds since it began in which requests could leave."""
@@ -190,15 +197,15 @@ class Pacing:
         """Whether so much is pushed back that a rate is worth it."""
         share, active = window.share(), window.active(now)
         real = active + window.idle
-        if window.answers() < _ENOUGH:
+        if window.answers() < _MANY:
             return
-        is_clear = share >= _CLEAR and window.answers() >= _MANY
+        is_clear = share >= _CLEAR
         if active < (_SHORT if is_clear and not window.idle else _LONG) and not (is_clear and window.idle):
             return
         if window.idle and not is_clear and window.pauses < 2 and real < _PATIENCE:
             return
         self._sleep()
-        costs = share > _ENGAGING or (window.pauses > 1 and window.idle > _ENGAGING * real)
+        costs = window.is_above(_ENGAGING) or (window.pauses > 1 and window.idle > _ENGAGING * real)
         if not (window.delivered and costs):
             return
         active = max(0.01, active)
@@ -220,12 +227,12 @@ class Pacing:
         self._window = _Window(now)
         active, share = window.active(now), window.share()
         is_fraction = self.rate < self._first / _FRACTION
-        is_in_vain = is_fraction and share > max(_ENGAGING, self._first_share / 2)
+        is_in_vain = is_fraction and share > max(_TOLERATED, self._first_share / 2)
         self._in_vain = self._in_vain + 1 if is_in_vain else max(0, self._in_vain - 1)
         if self._in_vain >= _IN_VAIN:
             self._sleep()
             self._off_until, self._rest = now + self._rest, min(_LONGEST_REST, 2 * self._rest)
-        elif window.refused > 1 and share > _TOLERATED:
+        elif window.is_above(_TOLERATED):
             delivered = window.delivered / active
             # So little was taken that it tells only where the limit's own second began.
             self._is_seeking = delivered < _DEEPEST_CUT * self.rate
