@@ -56,8 +56,7 @@ class Front(Protocol):
     async def open(self) -> int:
         """The port; 0 where there is none. Raises ConfigError and FatalError."""
 
-    async def close(self) -> None:
-        """Show them no more."""
+    async def close(self) -> None: ...
 
 
 class App:

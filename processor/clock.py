@@ -7,9 +7,7 @@ from typing import Protocol
 class Timer(Protocol):
     """Something to come."""
 
-    def cancel(self) -> None:
-        """Call it off."""
-        ...
+    def cancel(self) -> None: ...
 
 
 class Clock(Protocol):

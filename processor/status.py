@@ -109,7 +109,6 @@ class Status:
         return self.live_events.look(who, wanted)
 
     def unsubscribe(self, who: str) -> None:
-        """`who` asks no more."""
         self.live_events.unsubscribe(who)
 
     def snapshot(self) -> Snapshot:

@@ -66,12 +66,10 @@ class Connections:
             self._oldest_of_most().give_up()
 
     def asked(self, connection: "Connection") -> None:
-        """It begins a request."""
         if connection in self._open:
             self._open[connection] = self._open.pop(connection)
 
     def closed(self, connection: "Connection") -> None:
-        """It is gone."""
         self._open.pop(connection, None)
 
     def may_tell(self, now: float) -> bool:
@@ -108,14 +106,12 @@ class Connection(web.RequestHandler):
         self.is_stream = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As asyncio tells it."""
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self._among.opened(self, str(peer[0]) if peer else "")
         self._head = self._loop.call_later(self._among.limits.head, self.give_up)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """As asyncio tells it."""
         self._head.cancel()
         self._among.closed(self)
         super().connection_lost(exc)

@@ -58,7 +58,6 @@ class LivePage:
         yield web.get(EVENTS, self._events, allow_head=False)
 
     def close(self) -> None:
-        """End every stream."""
         self._closing.set()
 
     async def _events(self, request: web.Request) -> web.StreamResponse:

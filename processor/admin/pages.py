@@ -19,8 +19,7 @@ class Pages(Protocol):
     def liveness(self) -> Report:
         """Whether the process works; if not, it should be restarted."""
 
-    def readiness(self) -> Report:
-        """Whether events flow."""
+    def readiness(self) -> Report: ...
 
     def about(self) -> About:
         """Whose events the live page shows."""
@@ -28,30 +27,23 @@ class Pages(Protocol):
     def look(self, who: str, wanted: Filter) -> Batch:
         """What has happened since `who` asked last."""
 
-    def unsubscribe(self, who: str) -> None:
-        """`who` asks no more."""
+    def unsubscribe(self, who: str) -> None: ...
 
 
 class DistantPages(Protocol):
     """The same where others have to be asked first."""
 
-    async def metrics(self, accept: str) -> tuple[bytes, str]:
-        """As of Pages."""
+    async def metrics(self, accept: str) -> tuple[bytes, str]: ...
 
-    async def liveness(self) -> Report:
-        """As of Pages."""
+    async def liveness(self) -> Report: ...
 
-    async def readiness(self) -> Report:
-        """As of Pages."""
+    async def readiness(self) -> Report: ...
 
-    def about(self) -> About:
-        """As of Pages."""
+    def about(self) -> About: ...
 
-    async def look(self, who: str, wanted: Filter) -> Batch:
-        """As of Pages."""
+    async def look(self, who: str, wanted: Filter) -> Batch: ...
 
-    def unsubscribe(self, who: str) -> None:
-        """As of Pages."""
+    def unsubscribe(self, who: str) -> None: ...
 
 
 async def told(answer: Told | Awaitable[Told]) -> Told:

@@ -149,11 +149,9 @@ class Settings(BaseModel):
         return None if limit is None else RatePolicy(limit, burst or max(1, round(limit / 10)))
 
     def retry_policy(self) -> RetryPolicy:
-        """What answers mean."""
         return RetryPolicy(**self.retry.model_dump())
 
     def request_policy(self) -> RequestPolicy:
-        """Where requests go."""
         destination = self.destination
         headers = tuple((name, value.get_secret_value()) for name, value in destination.headers.items())
         return RequestPolicy(

@@ -58,7 +58,6 @@ class Secrets:
         self._prepare()
 
     def strike(self, text: str) -> str:
-        """`text` without secrets."""
         return "".join(self._pieces(text, len(text)))
 
     def excerpt(self, text: str, limit: int) -> str:

@@ -105,7 +105,6 @@ class Visit(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The event's id."""
         return str(self.event["messageId"])
 
     @property
@@ -143,7 +142,6 @@ class Endpoint:
         return f"http://{host}:{self._runner.addresses[0][1]}{PATH}"
 
     async def close(self) -> None:
-        """Stop listening."""
         await self._runner.cleanup()
 
     async def _receive(self, request: web.Request) -> web.Response:

@@ -160,7 +160,6 @@ class Screen:
             self._latencies.append(latency)
 
     def count(self, counts: Counts) -> None:
-        """Show how many."""
         now = time.monotonic()
         while self._answers and self._answers[0] < now - RATE_SECONDS:
             self._answers.popleft()

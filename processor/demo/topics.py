@@ -44,7 +44,6 @@ class Topics:
         self._letters.assign([TopicPartition(DEAD_LETTER_TOPIC, 0, 0)])
 
     def close(self) -> None:
-        """Disconnect."""
         self._letters.close()
         self._producer.close()
 

@@ -78,6 +78,5 @@ class Consumer:
 
     @property
     def _opened(self) -> PollThread:
-        """Who obeys."""
         assert self._thread is not None
         return self._thread

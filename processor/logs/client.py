@@ -21,14 +21,12 @@ class ClientLog:
         self._repeats = Repeats()
 
     def troubled(self, error: str, message: str, topic: str | None) -> None:
-        """The client reported something."""
         kind = f"{error} {topic}" if topic else error
         if self._repeats.is_first(kind, message, self._now()):
             of_topic = {"topic": topic} if topic else {}
             log.warning("kafka client", error=error, message=message, **of_topic)
 
     def sum_up(self) -> None:
-        """Some time has passed."""
         for kind, last, times, seconds, is_over in self._repeats.due(self._now()):
             event = "kafka client: it is over" if is_over else "kafka client: the same again"
             log.warning(event, error=kind, times=times, seconds=round(seconds), last=last)

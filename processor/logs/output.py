@@ -124,7 +124,6 @@ class _Route(logging.Handler):
         self._put = put
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand it over."""
         self._put(record)
 
 

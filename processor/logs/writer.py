@@ -42,7 +42,6 @@ class LogWriter:
         self._is_torn = False
 
     def open(self) -> None:
-        """Begin to write."""
         with contextlib.suppress(RuntimeError):  # no thread can be had: the queue fills, and that is counted
             threading.Thread(target=self._write_all, name="log", daemon=True).start()
 

@@ -40,12 +40,10 @@ class Definition:
 
     @property
     def full_name(self) -> str:
-        """As it is exposed."""
         return f"{NAMESPACE}_{self.name}"
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """All of its labels."""
         return ("destination", *self.labels)
 
     def series(self) -> tuple[str, ...]:

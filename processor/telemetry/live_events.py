@@ -81,13 +81,11 @@ class Live(Listener):
         return self._watches[who].taken()
 
     def unsubscribe(self, who: str) -> None:
-        """`who` looks no more."""
         self._watches.pop(who, None)
         self._asked.pop(who, None)
         self._forget()
 
     def _forget(self) -> None:
-        """Those who are silent."""
         earliest = self._now() - IDLE_SECONDS
         for who in [who for who, asked in self._asked.items() if asked < earliest]:
             del self._watches[who], self._asked[who]
@@ -100,7 +98,6 @@ class Live(Listener):
     def delivered(
         self, record: Record, request: Request | None, attempts: int, at: float, answer: Answer, _age: Age
     ) -> None:
-        """A record was delivered."""
         details = partial(self._sight.attempt, Tried(record, request, attempts, at), answer)
         self._happened(Happening.DELIVERED, record, details)
 

@@ -127,7 +127,6 @@ class LogLines(Listener):
         self._client.membership_unproven(why)
 
     def membership_proven(self) -> None:
-        """It is again."""
         self._client.membership_proven()
 
     def rebalanced(self, kind: str, partitions: Collection[Partition]) -> None:

@@ -172,12 +172,10 @@ class ProcessMetrics(Listener):
         self._circuit_changes.labels(self._destination, state.value, reason.value).inc()
 
     def connected(self, seconds: float) -> None:
-        """A connection was opened."""
         self._opened.labels(self._destination).inc()
         self._connect_seconds.observe(seconds)
 
     def disconnected(self, why: Ending) -> None:
-        """A connection ended."""
         self._closed.labels(self._destination, why.value).inc()
 
     def tried_again(self) -> None:

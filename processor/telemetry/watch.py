@@ -131,7 +131,6 @@ class Allowance:
         return self._left > 0
 
     def use(self) -> None:
-        """One that `has` found."""
         self._left -= 1
 
     def takes(self, now: float) -> bool:

@@ -95,7 +95,6 @@ class Commits:
         self._leased(self._lease.until())
 
     def tick(self) -> None:
-        """Some time has passed."""
         now = self._clock.time()
         if self._sent_at is not None:
             if now - self._sent_at < ANSWER_SECONDS:

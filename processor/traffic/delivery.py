@@ -69,7 +69,6 @@ class Delivery:
         self._circuit_was = State.CLOSED
 
     def begin(self, run: Run) -> None:
-        """Send its request."""
         assert run.request is not None
         now, wall, request = self._clock.time(), self._wall_clock(), run.request
         admission = self._hosts.of(run.host()) if run.is_foreign else self._admission

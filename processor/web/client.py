@@ -124,7 +124,6 @@ class Client:
         return math.inf if age is None else age * (_LEAST_AGE + _AGES * self._chance())
 
     def connections(self) -> int:
-        """How many are open."""
         return sum(way.pool.opened for way in (self._own, *self._foreign.values()))
 
     def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
@@ -158,7 +157,6 @@ class Client:
     def _refuse(
         self, error: TransportError | ValueError, answered: Callable[[Answer], None]
     ) -> Callable[[], None]:
-        """It cannot be sent."""
         if isinstance(error, ValueError):
             error = failure("malformed", f"the request cannot be sent: {error}")
         return self._loop.call_soon(answered, error).cancel

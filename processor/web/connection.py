@@ -65,9 +65,7 @@ class Owner(Protocol):
         """It can take another exchange."""
         ...
 
-    def lost(self, connection: "Connection", why: Ending) -> None:
-        """It is over."""
-        ...
+    def lost(self, connection: "Connection", why: Ending) -> None: ...
 
     def sent_back(self, exchange: Exchange) -> None:
         """It was dead already: the exchange has not been answered, and may be tried on a new one."""
@@ -128,7 +126,6 @@ class Connection(asyncio.Protocol):
         return Ending.IDLE if now - self.since > keepalive else None
 
     def begin(self, exchange: Exchange) -> None:
-        """Send a request."""
         self._exchange = exchange
         exchange.carrier = self
         self.since = self._clock()
@@ -155,7 +152,6 @@ class Connection(asyncio.Protocol):
     # What the loop tells
 
     def data_received(self, data: bytes) -> None:
-        """Something came."""
         if self._exchange is None:
             self._transport.abort()
             self.end(why=Ending.UNREADABLE)
@@ -178,7 +174,6 @@ class Connection(asyncio.Protocol):
             self.end(large, Ending.UNREADABLE)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """It is over."""
         self._parser = None
         self._line.release()
         if self._is_open:

@@ -14,17 +14,13 @@ from processor.model import Answer
 class Carrier(Protocol):
     """A connection that carries it."""
 
-    def end(self) -> None:
-        """Break it off."""
-        ...
+    def end(self) -> None: ...
 
 
 class Queue(Protocol):
     """Where it waits for one."""
 
-    def withdrawn(self, exchange: "Exchange") -> None:
-        """It is called off."""
-        ...
+    def withdrawn(self, exchange: "Exchange") -> None: ...
 
 
 class Exchange(Struct, eq=False, gc=False):

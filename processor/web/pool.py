@@ -198,7 +198,6 @@ class Pool:
             self._dial()
 
     def lost(self, connection: Connection, why: Ending) -> None:
-        """It is over."""
         self._connections.discard(connection)
         self._overtaken.pop(connection, None)
         self._proven -= not connection.is_fresh

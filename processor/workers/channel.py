@@ -48,7 +48,6 @@ class WorkerEnd:
         return 0
 
     async def close(self) -> None:
-        """Answer no more."""
         self._serving.cancel()
         self._writer.close()
 

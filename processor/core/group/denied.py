@@ -25,7 +25,6 @@ class Denied:
 
     @property
     def topics(self) -> Collection[str]:
-        """Their names."""
         return self._errors.keys()
 
     def heard(self, event: SourceEvent) -> None:

@@ -42,7 +42,6 @@ class Budget:
         self._is_whole = True
 
     def delivered(self) -> None:
-        """The endpoint accepted something."""
         if self._is_whole or self._policy is None:
             return
         for fault in self._left:

@@ -156,11 +156,9 @@ class Circuit:
     # Questions
 
     def state(self) -> State:
-        """How it stands."""
         return self._state
 
     def reason(self) -> Signal:
-        """Why it opened last."""
         return self._reason
 
     def is_doubted(self) -> bool:
@@ -231,7 +229,6 @@ class Circuit:
     # What the window tells
 
     def _bucket(self, now: float) -> _Bucket:
-        """The bucket of now."""
         if not self._buckets or now - self._buckets[-1].begun >= self._tenth:
             self._buckets.append(_Bucket(now))
             self._forget(now)

@@ -82,7 +82,6 @@ class _Window:
         return self.delivered + self.refused
 
     def share(self) -> float:
-        """Of refusals."""
         return self.refused / max(1, self.answers())
 
     def is_above(self, share: float) -> bool:
@@ -138,7 +137,6 @@ class Pacing:
     # Facts
 
     def started(self, now: float) -> None:
-        """A request left."""
         if self.rate is not None:
             self._tokens, self._counted_at = self._at(now) - 1, now
 

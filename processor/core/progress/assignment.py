@@ -104,7 +104,6 @@ class Assignment:
         return self.crowded is not before
 
     def standing(self) -> PartitionStatus:
-        """How it stands."""
         offsets = self.offsets
         return PartitionStatus(
             offsets.position(),

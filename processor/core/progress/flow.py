@@ -147,7 +147,6 @@ class Flow:
         self._drop_ready(partitions)
 
     def committed(self, commits: Mapping[Partition, Commit]) -> None:
-        """The broker acknowledged these."""
         for partition, (epoch, position) in commits.items():
             assignment = self._assignments.get(partition)
             if assignment and assignment.epoch == epoch:
@@ -244,7 +243,6 @@ class Flow:
         return self._records, self._bytes
 
     def standings(self) -> Iterator[tuple[Partition, PartitionStatus]]:
-        """How every partition stands."""
         return ((partition, assignment.standing()) for partition, assignment in self._assignments.items())
 
     def check(self) -> None:

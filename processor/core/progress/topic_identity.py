@@ -50,7 +50,6 @@ class TopicIdentities:
         return {topic: id_ for topic, id_ in told.items() if id_ not in self._replaced}
 
     def forgotten(self, partitions: Iterable[Partition]) -> None:
-        """These partitions went."""
         for partition in partitions:
             self._ids.pop(partition, None)
             self._is_there(partition)

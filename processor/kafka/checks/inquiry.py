@@ -91,7 +91,6 @@ class Lines(logging.Logger):
         self.said: list[str] = []
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Keep a line."""
         self.said.append(record.getMessage())
 
 

@@ -63,7 +63,6 @@ class Committer:
             self._unanswered.append(done)
 
     def answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
-        """The library's callback."""
         errors = {partition_of(each): each.error or error for each in offsets}
         self._acknowledged(Acknowledged([partition for partition, e in errors.items() if not e]))
         self._tell(self._unanswered.popleft(), {p: e.name() if e else None for p, e in errors.items()})

@@ -130,7 +130,6 @@ class Tenures:
             self._upset.append(tenure)
 
     def leave(self, partitions: Iterable[Partition]) -> None:
-        """These are asked back."""
         self._all_become(partitions, OURS | {UNREAD}, LEAVING)
 
     def released(self, partitions: Iterable[Partition]) -> None:

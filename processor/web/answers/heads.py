@@ -37,12 +37,10 @@ class Fields:
             self._parser.feed_data(head)
 
     def on_message_begin(self) -> None:
-        """Another head."""
         if not self._is_over:
             self.retry_after, self.content_encoding = None, ""
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One line of it."""
         if self._is_over:
             return
         match name.lower():
