@@ -29,13 +29,16 @@ PRODUCE, NOT_AUTHORIZED = 0, 29
 
 
 class Trouble:
-    """What the endpoint does to all events; None: what each of them asks for."""
+    """What the endpoint does to all events; None: what each of them asks for. It waits for `answers`."""
 
     def __init__(self) -> None:
         self.all: Reply | None = None
+        self.answers = asyncio.Event()
+        self.answers.set()
 
-    def __call__(self, arrival: Arrival) -> Reply:
+    async def __call__(self, arrival: Arrival) -> Reply:
         """The endpoint's script."""
+        await self.answers.wait()
         if self.all is not None:
             return self.all
         wants = json.loads(arrival.body)
@@ -139,17 +142,23 @@ class Live:
         await self._waits(lambda: ("WebhookProcessorDown", "erp") in seen.firing(), "erp is seen to be gone")
 
     async def _keep_letters_out(self, seen: Prometheus) -> None:
-        """From here on the broker refuses what is written, and only dead letters are."""
+        """From here on the broker refuses what is written, and only dead letters are.
+
+        No answer comes before it refuses: a letter that is written at once would never be missed.
+        """
         self._feeds.clear()
+        self._trouble.answers.clear()
         self._produce('{"status": 400}')
         assert self._producer.flush(10) == 0
         refusing = asyncio.create_task(self._refuse())
+        await asyncio.sleep(0)
+        self._trouble.answers.set()
         await self._fires(seen, "DeadLetterWriteFailing")
         refusing.cancel()
 
     async def _refuse(self) -> None:
         while True:
-            self._broker.push_errors(PRODUCE, [NOT_AUTHORIZED])
+            self._broker.push_errors(PRODUCE, [NOT_AUTHORIZED] * 100)
             await asyncio.sleep(0.1)
 
     async def _until(self, seen: Prometheus, metric: str, label: str) -> None:
