@@ -175,7 +175,9 @@ class App:
     def _build_traffic(self, loop: asyncio.AbstractEventLoop) -> Traffic:
         settings = self._settings
         delivery = settings.delivery
-        self._preparation = Preparation(settings.request_policy(), settings.filter_policy())
+        self._preparation = Preparation(
+            settings.request_policy(), settings.filter_policy(), settings.record_policy()
+        )
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
         self._facts = Broadcast(self._metrics, self._log_lines, self._live)
         return assemble(

@@ -110,6 +110,10 @@ COVERED_BY = {
     "assembly": "pipeline",
     "attempt": "delivery",
     "attempt_headers": "delivery",
+    "content": "reading",
+    "connect": "debezium",
+    "headers": "transform",
+    "record": "loading",
     "snapshot": "metrics",
     "status": "app",
     "exchange": "pool",
@@ -200,6 +204,12 @@ def test_a_wing_of_core_needs_nothing_else_of_core(path: Path) -> None:
     wing = wing_of(name_of(path))
     for imported in ours(path):
         assert room_of(imported) != "core" or wing_of(imported) == wing, f"{name_of(path)}: {imported}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core" / "record").glob("*.py")), ids=name_of)
+def test_what_a_record_says_knows_of_requests_only_how_json_and_headers_are_written(path: Path) -> None:
+    known = {each for each in ours(path) if each.startswith("core.") and not each.startswith("core.record")}
+    assert known <= {"core.request.events", "core.request.headers"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -151,7 +151,10 @@ def test_every_configuration_shown_is_valid_and_sends_the_event_beside_it(page: 
         names = re.findall(r"from_env: (\w+)", configuration)
         settings = loading.load(file, dict.fromkeys(names, "https://hooks.example/in?sig=abc"))
         if event:
-            made = prepared(Preparation(settings.request_policy(), settings.filter_policy()), event.encode())
+            made = prepared(
+                Preparation(settings.request_policy(), settings.filter_policy(), settings.record_policy()),
+                event.encode(),
+            )
             assert isinstance(made, Request)
             assert made.body == event.encode()
 

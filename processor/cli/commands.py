@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -150,23 +151,39 @@ def preview(
         typer.Argument(metavar="[EVENTS]", help="A file with one JSON event a line; - for standard input."),
     ] = "-",  # type: ignore[assignment]
     file: ConfigFile = None,
+    records: Annotated[
+        bool,
+        typer.Option(
+            "--records",
+            help="Each line is a record: a JSON object with value_base64 (null: none) and, if wanted, topic, "
+            "partition, offset, timestamp_ms, key_base64, headers (a list of [name, base64 or null]).",
+        ),
+    ] = False,
 ) -> None:
     """Show the requests that events would become; nothing is sent.
 
-    For every line of EVENTS one JSON line: the request (method, url, headers, body), or the error
-    for which the event would become a dead letter, or why it would be skipped. Empty lines are passed
-    over.
+    For every line of EVENTS one JSON line: the request (method, url, headers, body; body_base64 where the
+    body is no UTF-8), or the error for which the event would become a dead letter, or why it would be
+    skipped. Empty lines are passed over.
     """
+    from processor.cli.records import plain, read
     from processor.traffic.preparation import Preparation
 
     settings = _settings(file, with_libraries=False)
-    preparation = Preparation(settings.request_policy(), settings.filter_policy())
+    preparation = Preparation(settings.request_policy(), settings.filter_policy(), settings.record_policy())
+    number = 0
     while line := source.readline(LONGEST_EVENT + 1):
+        number += 1
         if len(line) > LONGEST_EVENT:
             message = f"a line of more than {LONGEST_EVENT} bytes is no event"
             raise typer.BadParameter(message, param_hint="EVENTS")
         if line.strip():
-            shown = _preview(preparation, line.removesuffix(b"\n").removesuffix(b"\r"))
+            value = line.removesuffix(b"\n").removesuffix(b"\r")
+            try:
+                record = read(value) if records else plain(value)
+            except ValueError as error:
+                raise typer.BadParameter(f"line {number}: {error}", param_hint="EVENTS") from None
+            shown = _preview(preparation, record)
             typer.echo(json.dumps(shown, ensure_ascii=False))
 
 
@@ -252,12 +269,12 @@ def _settings(file: Path | None, *, with_libraries: bool = True) -> Settings:
         refuse(error)
 
 
-def _preview(preparation: Preparing, value: bytes) -> dict[str, Any]:
+def _preview(preparation: Preparing, record: Record) -> dict[str, Any]:
     from processor.errors import EventError
-    from processor.model import Partition, Record, Request
+    from processor.model import Request
     from processor.traffic.preparation import Held, Later, Skipped
 
-    prepared = preparation.prepare(Record(Partition("", 0), 0, None, value, (), None, 0), _never)
+    prepared = preparation.prepare(record, _never)
     assert not isinstance(prepared, Later)  # who answers later needs a loop, which preview does not run
     if isinstance(prepared, EventError):
         return {"error": {"code": prepared.code, "message": prepared.message}}
@@ -266,8 +283,11 @@ def _preview(preparation: Preparing, value: bytes) -> dict[str, Any]:
     if isinstance(prepared, Held):
         return {"held": prepared.reason}
     request = prepared if isinstance(prepared, Request) else prepared.request
-    body = None if request.body is None else request.body.decode()
-    return {"method": request.method, "url": request.url, "headers": dict(request.headers), "body": body}
+    shown = {"method": request.method, "url": request.url, "headers": dict(request.headers)}
+    try:
+        return {**shown, "body": None if request.body is None else request.body.decode()}
+    except UnicodeDecodeError:
+        return {**shown, "body_base64": b64encode(request.body or b"").decode()}
 
 
 def _never(_: Record, result: Result) -> None:

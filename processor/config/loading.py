@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from processor.config.kafka import letters_read_again
 from processor.config.problems import fields, names, nearest, problem_of, variable
+from processor.config.record import faults
 from processor.config.settings import PREFIX, Settings, contradictions, misfits
 from processor.config.sources.documents import DocumentError, read
 from processor.config.sources.references import UNRESOLVED, References, text_in, without_margins
@@ -239,6 +240,7 @@ def _misfits(settings: Settings) -> list[str]:
         *misfits(settings.delivery, kafka),
         *letters_read_again(kafka, settings.dead_letter),
         *contradictions(settings.retry),
+        *faults(settings.record, settings.cloudevents, settings.destination),
     ]
 
 

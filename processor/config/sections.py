@@ -12,11 +12,14 @@ from processor.config.values.choices import AnyMethod, IntegrationsRule
 from processor.config.values.static_headers import faults
 from processor.config.values.statuses import Statuses
 from processor.config.values.types import (
+    ContentType,
     File,
     Header,
+    HeaderPatterns,
     Hosts,
     Limit,
     Networks,
+    Nullable,
     RateLimit,
     Seconds,
     Section,
@@ -75,10 +78,11 @@ class DestinationSettings(Section):
         default_factory=dict,
         description="Sent with every request; values may be `{from_env: NAME}` or `{from_file: PATH}`.",
     )
-    envelope: Envelope = Field(
-        Envelope.RUDDERSTACK,
+    envelope: Annotated[Envelope | None, Nullable] = Field(
+        None,
         description="`rudderstack`: members of an event (`header`, `fullPath`, `appendPath`, `request_ip`) "
-        "say how it is sent, and top-level nulls are left out; `none`: its bytes are sent as they are.",
+        "say how it is sent, and top-level nulls are left out; `none`: its bytes are sent as they are. null: "
+        "`rudderstack` for JSON values as they stand, `none` for what is taken out of something (`record`).",
     )
     secret_headers: Texts = Field(
         default_factory=list,
@@ -129,6 +133,19 @@ class DestinationSettings(Section):
         "up again: moved and added servers get their share. No request is interrupted. null: never.",
     )
     tls: TlsSettings = Field(default_factory=TlsSettings, description="TLS.")
+    body: Annotated[Literal["value"] | None, Nullable] = Field(
+        None, description="`value`: the bytes of a `raw` value, which is also what null means with them."
+    )
+    content_type: ContentType | None = Field(
+        None,
+        description="The content type of `raw` values whose records have no header `content-type`; null: "
+        "that of `headers`, else `application/octet-stream`.",
+    )
+    forward_headers: HeaderPatterns = Field(
+        default_factory=list,
+        description="Headers of records that requests get too: names, or beginnings such as `x-*`, in any "
+        "case. They win over `headers` and an event's own.",
+    )
 
     @field_validator("url")
     @classmethod

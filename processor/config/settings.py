@@ -7,6 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from processor import __version__
 from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
 from processor.config.operators import AdminSettings, LiveSettings, LogSettings
+from processor.config.record import (
+    CloudEventsSettings,
+    DebeziumSettings,
+    RecordSettings,
+    meaningless,
+    policy,
+)
 from processor.config.sections import (
     CircuitSettings,
     DeliverySettings,
@@ -26,10 +33,11 @@ from processor.core.pace.pacing import PacingPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import PLENTY, FlowPolicy
 from processor.core.progress.lease import LeasePolicy
+from processor.core.record.reading import RecordPolicy
 from processor.core.redaction import Secrets
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import FilterPolicy
-from processor.core.request.transform import RequestPolicy
+from processor.core.request.transform import Envelope, RequestPolicy
 from processor.core.retry import RetryPolicy
 
 PREFIX = "WEBHOOK_PROCESSOR__"
@@ -53,6 +61,16 @@ class Settings(BaseModel):
     filter: FilterSettings = Field(
         default_factory=FilterSettings, description="Which events are not for this destination."
     )
+    record: RecordSettings = Field(
+        default_factory=RecordSettings, description="What the records of the topics are."
+    )
+    debezium: DebeziumSettings = Field(
+        default_factory=DebeziumSettings, description="What is made of change events of Debezium."
+    )
+    cloudevents: CloudEventsSettings = Field(
+        default_factory=CloudEventsSettings,
+        description="How CloudEvents are sent, and what is made into such.",
+    )
     delivery: DeliverySettings = Field(
         default_factory=DeliverySettings, description="How events are delivered."
     )
@@ -73,7 +91,7 @@ class Settings(BaseModel):
             f"kafka.topics: {pattern} matches the dead-letter topic {topic}, which is left out: its letters "
             "are not read again"
             for pattern in self.kafka.patterns_for(topic)
-        ]
+        ] + meaningless(self.record, self.debezium, self.cloudevents, self.destination)
 
     def meanings(self) -> list[str]:
         """What a setting means where it says more than what stands there."""
@@ -159,9 +177,18 @@ class Settings(BaseModel):
             destination.method,
             headers,
             frozenset(destination.allowed_hosts),
-            destination.envelope,
+            destination.envelope
+            or (Envelope.RUDDERSTACK if self.record_policy().is_plain else Envelope.NONE),
             own_headers=frozenset() if destination.allowed_hosts_get_secrets else self._secret_headers(),
         )
+
+    def _envelope(self) -> Envelope:
+        """A column of a table may be called `header`, and may be null."""
+        return Envelope.RUDDERSTACK if self.record_policy().is_plain else Envelope.NONE
+
+    def record_policy(self) -> RecordPolicy:
+        """What is made of records."""
+        return policy(self.record, self.debezium, self.cloudevents, self.destination)
 
     def filter_policy(self) -> FilterPolicy:
         """Which records are left out."""

@@ -10,17 +10,24 @@ Promises:
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from processor.core.record.content import Content, LeftOut
+from processor.core.record.looks import looks_like
+from processor.core.record.reading import Reading, RecordPolicy, Value, reading
 from processor.core.request.endpoint import Origin
-from processor.core.request.events import parse
+from processor.core.request.events import Event, parse
 from processor.core.request.filters import DEFAULT, FilterPolicy, keeps_back
-from processor.core.request.looks import looks_like
 from processor.core.request.transform import Prepared, RequestPolicy, Transform
 from processor.errors import EventError
 from processor.model import Record, Request
 
+PLAIN = RecordPolicy()
+
 
 class Skipped(NamedTuple):
-    """A rule leaves the record out; `reason` is a word of a closed set: `tombstone`, `integrations`."""
+    """A rule leaves the record out.
+
+    `reason` is a word of a closed set: `tombstone`, `integrations`, `delete`, `truncate`, `message`.
+    """
 
     reason: str
 
@@ -53,9 +60,13 @@ class Preparing(Protocol):
 
 
 class Preparation:
-    """Prepares events that are JSON, at once. Raises EventError if the URL or headers cannot be used."""
+    """Prepares records at once. Raises EventError if the URL or headers cannot be used."""
 
-    def __init__(self, request: RequestPolicy, filters: FilterPolicy = DEFAULT) -> None:
+    def __init__(
+        self, request: RequestPolicy, filters: FilterPolicy = DEFAULT, record: RecordPolicy = PLAIN
+    ) -> None:
+        self._reading = reading(record)
+        self._has_attributes = record.value is Value.CLOUDEVENT
         self._transform = Transform(request)
         self._integrations = filters.integrations
         self._skip_tombstones = filters.skip_tombstones
@@ -67,6 +78,8 @@ class Preparation:
 
     def prepare(self, record: Record, done: Callable[[Record, Result], None]) -> Result:  # noqa: ARG002 - Preparing
         """What becomes of `record`; `done` is never called."""
+        if self._reading is not None:
+            return self._prepare_read(record, self._reading)
         value = record.value
         if value is None and self._skip_tombstones:
             return Skipped("tombstone")
@@ -80,6 +93,42 @@ class Preparation:
             return self._transform.unchanged(event) or self._transform.prepare(event)
         except EventError as error:
             return error
+
+    def _prepare_read(self, record: Record, reading: Reading) -> Result:
+        """The same for a record that has to be read first."""
+        try:
+            content = reading.read(record, record.value)
+        except EventError as error:
+            if error.code == "tombstone" and self._skip_tombstones:
+                return Skipped("tombstone")
+            return error if self._has_attributes else _explained(error, record.value)
+        if isinstance(content, LeftOut):
+            return Skipped(content.reason)
+        try:
+            return self._prepare_content(content)
+        except EventError as error:
+            return error
+
+    def _prepare_content(self, content: Content) -> Result:
+        """The request for what a record says. Raises EventError."""
+        if content.body is not None:
+            made = self._transform.carry(content.body, content.content_type, content.headers)
+        else:
+            event = _parsed(content.event)
+            if keeps_back(self._integrations, event):
+                return Skipped("integrations")
+            made = self._transform.prepare(event, content.headers)
+        request, dropped, is_foreign = made
+        if content.before:
+            request = request._replace(body=b"%b%b}" % (content.before, request.body or b""))
+        return Prepared(request, dropped + content.dropped, is_foreign)
+
+
+def _parsed(value: bytes | None) -> Event:
+    try:
+        return parse(value)
+    except EventError as error:
+        raise _explained(error, value) from None
 
 
 def _explained(error: EventError, value: bytes | None) -> EventError:

@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from processor.core.request.transform import FORBIDDEN_IN_VALUE, TOKEN, as_read
+from processor.core.request.headers import FORBIDDEN_IN_VALUE, TOKEN, as_read
 from processor.model import Headers, Request
 
 _NOT_IN_TARGET: Final = re.compile(r"[^\x21-\x7e]")

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from processor.config.sources.references import WAYS
 from processor.config.values.types import fault_of_text
 from processor.core.credentials import is_secret_header
-from processor.core.request.transform import TOKEN, RequestPolicy, Transform, belongs_to_connection
+from processor.core.request.headers import TOKEN, belongs_to_connection
+from processor.core.request.transform import RequestPolicy, Transform
 from processor.errors import EventError
 
 

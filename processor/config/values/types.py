@@ -25,8 +25,10 @@ from pydantic import (
 )
 
 from processor.config.sources.documents import DocumentError, read
+from processor.core.record.metadata import is_content_type
 from processor.core.request.address import network
 from processor.core.request.endpoint import is_allowable
+from processor.core.request.headers import TOKEN, belongs_to_connection
 from processor.core.topic_patterns import fault_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
@@ -225,7 +227,28 @@ def or_reference(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [*schema["anyOf"], REFERENCE]
 
 
+def _content_type(text: str) -> str:
+    if not is_content_type(text):
+        raise ValueError("is no content type: write text/csv; charset=utf-8, say")
+    return text
+
+
+def _header_pattern(pattern: str) -> None:
+    name = pattern.removesuffix("*")
+    if "*" in name or not TOKEN.fullmatch(name or "x"):
+        raise ValueError(f"{pattern[:64]!r} names no header: write a name, or its beginning with * behind it")
+    if name == pattern and belongs_to_connection(name):
+        raise ValueError(f"{name} belongs to the connection, and is not forwarded: leave it out")
+
+
+def _header_patterns(patterns: list[str]) -> list[str]:
+    return each_judged(_header_pattern, patterns)
+
+
 Texts = Annotated[list[str], BeforeValidator(items)]
+HeaderPatterns = Annotated[Texts, AfterValidator(_header_patterns)]
+ContentType = Annotated[str, AfterValidator(_content_type)]
+Nullable = BeforeValidator(_nullable)
 Topics = Annotated[list[str], BeforeValidator(_topic_items), AfterValidator(_topics)]
 Servers = Annotated[str, AfterValidator(servers)]
 Hosts = Annotated[Texts, AfterValidator(_hosts)]

@@ -1,8 +1,8 @@
 """What a record says: its bytes as an event, or EventError.
 
-An event is a JSON object. It is split into its top-level members and no further: the bytes of a
-member that nobody looks into are never decoded, so they can be passed on unchanged, numbers of any
-size and precision included.
+An event is any JSON value. An object is split into its top-level members and no further: the bytes of
+a member that nobody looks into are never decoded, so they can be passed on unchanged, numbers of any
+size and precision included. An array, a text, a number, a boolean or null has no members.
 
 Half a surrogate, which every cut emoji leaves as `\\ud83d`, is JSON (RFC 8259, 8.2): it stays as it
 is written, and becomes U+FFFD only where text has to be made of it. A byte order mark is no part of
@@ -20,6 +20,7 @@ from processor.core.request.nesting import DEEPEST, is_too_deep
 from processor.errors import EventError
 
 _SPLIT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_PASS = msgspec.json.Decoder(msgspec.Raw)
 _NULL = msgspec.Raw(b"null")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -34,6 +35,8 @@ _MARK = rf"{_SPACE}([,}}]){_SPACE}"
 _BEGIN, _AFTER = re.compile(rf"{_SPACE}{{{_SPACE}"), re.compile(_MARK)
 _MEMBER = re.compile(rf"({_TEXT}){_SPACE}:{_SPACE}(?:({_SCALAR}){_MARK}|(?=[{{\[]))")
 """A JSON object bit by bit (RFC 8259)."""
+_WHOLE_SCALAR = re.compile(f"{_SPACE}(?:{_SCALAR}){_SPACE}")
+_OPENS, _BRACKET = re.compile(rb"[ \t\n\r]*+\{"), re.compile(rf"{_SPACE}(?=\[)")
 _FALSY = (b"null", b"false", b'""')
 _NUMBER_BEGINS = b"-0123456789"
 
@@ -71,7 +74,7 @@ def parse(value: bytes | None) -> Event:
     """The event in a record's value.
 
     Raises EventError `tombstone` where there is no value, and `invalid_event` for what is not UTF-8,
-    not JSON (NaN and Infinity are not), not an object, or nested deeper than the parser goes.
+    not JSON (NaN and Infinity are not), or nested deeper than the parser goes.
     """
     if value is None:
         raise EventError("tombstone", "the record has no value")
@@ -84,7 +87,10 @@ def parse(value: bytes | None) -> Event:
         return Event(value, _SPLIT.decode(value), value)
     except (msgspec.DecodeError, RecursionError):
         text = value.removeprefix(_BYTE_ORDER_MARK)
-    return Event(text, _members(text), value)
+    if begins_object(text):
+        return Event(text, _members(text), value)
+    _judge(text)
+    return Event(text, {}, value)
 
 
 def split(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -104,6 +110,31 @@ def _members(text: bytes) -> dict[str, msgspec.Raw]:
     except RecursionError:
         raise EventError("invalid_event", "nested too deeply") from None
     return _members_with_halves(text.decode())
+
+
+def _judge(text: bytes) -> None:
+    """Raise EventError unless `text`, UTF-8 that begins no object, is one JSON value."""
+    try:
+        _PASS.decode(text)
+    except msgspec.DecodeError as error:
+        if not _SURROGATE.search(text):
+            raise EventError("invalid_event", f"not JSON: {error}") from None
+    except RecursionError:
+        raise EventError("invalid_event", "nested too deeply") from None
+    else:
+        return
+    _judge_with_halves(text.decode())
+
+
+def _judge_with_halves(text: str) -> None:
+    """The same for text with halves of surrogates: an array, or a text."""
+    if not (begun := _BRACKET.match(text)):
+        if not _WHOLE_SCALAR.fullmatch(text):
+            raise EventError("invalid_event", "not JSON: neither a text nor a number")
+        return
+    end = _passed(text, begun.end())
+    if text[end:].strip(" \t\n\r"):
+        raise EventError("invalid_event", f"not JSON: something stands at character {end}")
 
 
 def _members_with_halves(text: str) -> dict[str, msgspec.Raw]:
@@ -127,15 +158,20 @@ def _members_with_halves(text: str) -> dict[str, msgspec.Raw]:
 
 def _container(text: str, start: int) -> tuple[str, str, int]:
     """The object or array that begins at `start`, as it is written, the mark behind it, and its end."""
+    end = _passed(text, start)
+    if not (after := _AFTER.match(text, end)):
+        raise EventError("invalid_event", f"not JSON: something stands at character {end}")
+    return text[start:end], after[1], after.end()
+
+
+def _passed(text: str, start: int) -> int:
+    """Where the value ends that begins at `start`."""
     try:
-        _, end = _PASSING.raw_decode(text, start)
+        return _PASSING.raw_decode(text, start)[1]
     except RecursionError:
         raise EventError("invalid_event", "nested too deeply") from None
     except json.JSONDecodeError as error:
         raise EventError("invalid_event", f"not JSON: {error.msg} at character {error.pos}") from None
-    if not (after := _AFTER.match(text, end)):
-        raise EventError("invalid_event", f"not JSON: something stands at character {end}")
-    return text[start:end], after[1], after.end()
 
 
 def decode(raw: msgspec.Raw) -> Json:
@@ -167,6 +203,11 @@ def is_present(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
 def is_object(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
     """Whether it is an object."""
     return raw is not None and bytes(raw)[:1] == b"{"
+
+
+def begins_object(text: bytes) -> bool:
+    """Whether JSON, which may begin with white space, is an object."""
+    return _OPENS.match(text) is not None
 
 
 def written(members: Mapping[str, msgspec.Raw]) -> bytes:

@@ -15,7 +15,16 @@ from urllib.parse import quote
 import msgspec
 
 from processor.core.request.endpoint import LONGEST_URL
-from processor.core.request.events import Event, Json, decode, is_object, is_present, json_text, split
+from processor.core.request.events import (
+    Event,
+    Json,
+    begins_object,
+    decode,
+    is_object,
+    is_present,
+    json_text,
+    split,
+)
 from processor.errors import EventError
 
 MOST_JSON = 4 * LONGEST_URL
@@ -28,8 +37,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
 def parameters(event: Event) -> dict[str, str]:
     """Traits of an identify event, properties of every other one, flattened; none where they are null.
 
-    Raises EventError `invalid_event` where they are too much for a URL.
+    Raises EventError `invalid_event` where they are too much for a URL, or the event is no object: what it
+    says would be lost.
     """
+    if not event.members and not begins_object(event.value):
+        raise EventError("invalid_event", "not a JSON object: no query can be made of it")
     raw = _traits(event) if _is_identify(event) else event.members.get("properties")
     if raw is None:
         return {}

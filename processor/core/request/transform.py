@@ -8,8 +8,7 @@ A host that an event names gets none of the configured headers that are the conf
 With `Envelope.NONE` no member asks for anything: every event is passed on byte for byte.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -30,50 +29,27 @@ from processor.core.request.events import (
     split,
     written,
 )
+from processor.core.request.headers import (
+    MOST_HEADERS,
+    MOST_JSON,
+    as_read,
+    belongs_to_connection,
+    checked,
+    is_short,
+    too_many,
+)
 from processor.errors import EventError
 from processor.model import Headers, Request
 
 ENVELOPE = ("header", "fullPath", "appendPath")
 """Members that say how to send the event; they are not part of what is sent."""
 
-FRAMING = frozenset(
-    (
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "trailers",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
-"""Header names that belong to the connection; an event's are dropped (RFC 9110, 7.6.1)."""
-
-MOST_HEADERS = 256
-LONGEST_NAME = 256
-LONGEST_VALUE = 16 * 1024
-MOST_HEADER_BYTES = 32 * 1024
-"""How many headers may be asked for, bytes of a name, of a value, and of all of them together."""
-MOST_JSON = 2 * MOST_HEADER_BYTES
-"""Bytes of the JSON that an event asks for them in."""
-
 _SPECIAL = frozenset((*ENVELOPE, "request_ip"))
 _INTEGRATIONS = ("webhook", "Webhook", "WebHook", "WEBHOOK")
 _SHORTEST_PATH = len('{"webhook":{"fullPath":1}}')
 _MOST_PATH_JSON = 8 * LONGEST_URL
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NEITHER_TEXT_NOR_NUMBER = b"{[tf"
-_SHOWN = 64
 _NO_HEADERS: Mapping[str, tuple[str, str]] = MappingProxyType({})
-_PUNCTUATION = re.compile("[^0-9a-z]")
 
 
 class Method(StrEnum):
@@ -135,7 +111,7 @@ class Transform:
         self._headers = {"user-agent": ("User-Agent", "RudderLabs")}
         if policy.method.has_body:
             self._headers["content-type"] = ("Content-Type", "application/json")
-        self._headers |= _checked(policy.headers)
+        self._headers |= checked(policy.headers)
         self._reserved = frozenset(map(as_read, policy.reserved_headers))
         if not self._reserved.isdisjoint(map(as_read, self._headers)):
             raise EventError("invalid_header", "a header that is made for each attempt is configured too")
@@ -167,8 +143,8 @@ class Transform:
             return None
         return Request(self._plain_method, self._endpoint.url, self._plain_headers, event.value)
 
-    def prepare(self, event: Event) -> Prepared:
-        """The request for `event`.
+    def prepare(self, event: Event, said: Headers = ()) -> Prepared:
+        """The request for `event`, whose record says these headers; they win over all others.
 
         Raises EventError: `invalid_header`, `invalid_url`, `endpoint_not_allowed`, `invalid_event`.
         """
@@ -176,6 +152,9 @@ class Transform:
         if self._has_envelope:
             asked, dropped = self._asked_headers(event)
             url = self._url(event)
+        if said:
+            told, more = self._told(said)
+            asked, dropped = {**asked, **told}, dropped + more
         is_foreign = not self._endpoint.is_own(url)
         if not self._method.has_body:
             pairs = query.parameters(event)
@@ -184,6 +163,21 @@ class Transform:
             body = _body(event) if self._has_envelope else event.whole
         request = Request(self._method.value, url, self._headers_with(asked, is_foreign=is_foreign), body)
         return Prepared(request, dropped, is_foreign)
+
+    def carry(self, body: bytes, content_type: str | None, said: Headers) -> Prepared:
+        """The request for bytes that are no event. Raises EventError `invalid_header`."""
+        told, dropped = self._told(said)
+        headers = {**self._headers, **told}
+        headers.pop("content-type", None)
+        if content_type is not None:
+            headers["content-type"] = ("Content-Type", content_type)
+        request = Request(self._method.value, self._endpoint.url, tuple(headers.values()), body)
+        return Prepared(request, dropped, False)
+
+    def _told(self, said: Headers) -> tuple[Mapping[str, tuple[str, str]], int]:
+        """Those that a record says, by their names in lower case, and how many were dropped."""
+        kept = [(name, value) for name, value in said if not self._is_ours(name)]
+        return checked(kept), len(said) - len(kept)
 
     def _headers_with(self, asked: Mapping[str, tuple[str, str]], *, is_foreign: bool) -> Headers:
         if not asked:
@@ -196,16 +190,16 @@ class Transform:
         if not is_object(raw):
             return _NO_HEADERS, 0
         if len(raw) > MOST_JSON:
-            raise _too_many_headers()
+            raise too_many()
         own = decode(raw)
         asked = [(name, value) for name, value in own.items() if not self._is_ours(name)]
         if len(asked) > MOST_HEADERS:
-            raise _too_many_headers()
-        return _checked((name, _header_text(value)) for name, value in asked), len(own) - len(asked)
+            raise too_many()
+        return checked((name, _header_text(value)) for name, value in asked), len(own) - len(asked)
 
     def _is_ours(self, name: str) -> bool:
         """Whether a header is not an event's to set."""
-        return belongs_to_connection(name) or (len(name) <= LONGEST_NAME and as_read(name) in self._reserved)
+        return belongs_to_connection(name) or (is_short(name) and as_read(name) in self._reserved)
 
     def _url(self, event: Event) -> str:
         members = event.members
@@ -215,49 +209,6 @@ class Transform:
         return self._endpoint.resolve(
             _path_text("fullPath", members, integrations), _path_text("appendPath", members, integrations)
         )
-
-
-def belongs_to_connection(name: str) -> bool:
-    """Whether a header is the connection's, also by a name that CGI or WSGI makes the same (`_` for `-`)."""
-    return len(name) <= LONGEST_NAME and as_read(name) in FRAMING
-
-
-def as_read(name: str) -> str:
-    """A header's name as it is read by those who know letters and digits alone."""
-    return _PUNCTUATION.sub("-", name.lower())
-
-
-def _checked(headers: Iterable[tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """The headers by their names in lower case; a later one wins."""
-    checked = {}
-    size = 0
-    for name, value in headers:
-        length = len(value.encode(errors="replace"))
-        size += len(name) + length
-        if len(name) > LONGEST_NAME:
-            raise EventError("invalid_header", f"a header name is longer than {LONGEST_NAME} bytes")
-        if not TOKEN.fullmatch(name):
-            raise EventError("invalid_header", "a header name is empty or has a character it may not have")
-        if length > LONGEST_VALUE:
-            raise EventError(
-                "invalid_header", f"the value of header {_start(name)} is longer than {LONGEST_VALUE} bytes"
-            )
-        if size > MOST_HEADER_BYTES:
-            raise _too_many_headers()
-        if FORBIDDEN_IN_VALUE.search(value):
-            fault = "has a line break, NUL or control character"
-            raise EventError("invalid_header", f"the value of header {_start(name)} {fault}")
-        checked[name.lower()] = (name, value)
-    return checked
-
-
-def _too_many_headers() -> EventError:
-    limits = f"more than {MOST_HEADERS}, or more than {MOST_HEADER_BYTES} bytes of them"
-    return EventError("invalid_header", f"it asks for too many headers: {limits}")
-
-
-def _start(name: str) -> str:
-    return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
 
 
 def _header_text(value: Json) -> str:

@@ -29,7 +29,8 @@ from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.lease import LeasePolicy
 from processor.core.request.filters import FilterPolicy, Integrations
-from processor.core.request.transform import FRAMING, Envelope, Method, RequestPolicy, Transform
+from processor.core.request.headers import FRAMING
+from processor.core.request.transform import Envelope, Method, RequestPolicy, Transform
 from processor.core.retry import RetryPolicy
 from processor.errors import ConfigError, Problem
 from processor.kafka.options import client_options, refuse_unknown
@@ -110,7 +111,18 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.tls.key_file": (str(HERE), HERE),
     "destination.tls.key_password": (SECRET, SecretStr(SECRET)),
     "destination.tls.server_name": ("h.example", "h.example"),
+    "destination.body": ("value", "value"),
+    "destination.content_type": ("text/csv", "text/csv"),
+    "destination.forward_headers": ("traceparent,x-*", ["traceparent", "x-*"]),
     "filter.integrations": ("all", "all"),
+    "record.value": ("raw", "raw"),
+    "record.unwrap": ("debezium", "debezium"),
+    "debezium.deletes": ("skip", "skip"),
+    "debezium.fields": ("op,source.ts_ms", ["op", "source.ts_ms"]),
+    "cloudevents.mode": ("binary", "binary"),
+    "cloudevents.otherwise": ("wrap", "wrap"),
+    "cloudevents.type": ("com.example.event", "com.example.event"),
+    "cloudevents.source": ("/kafka/events", "/kafka/events"),
     "delivery.order": ("partition", Order.PARTITION),
     "delivery.concurrency": ("static", "static"),
     "delivery.max_in_flight": ("3", 3),
@@ -157,7 +169,11 @@ LOGIN = ("kafka.security_protocol", "kafka.sasl_mechanism", "kafka.sasl_username
 
 def beside(name: str) -> dict[str, str]:
     """The variables that a setting needs beside it."""
-    needed = LOGIN if name in LOGIN or name.startswith("kafka.ssl_") else ()
+    needed: tuple[str, ...] = LOGIN if name in LOGIN or name.startswith("kafka.ssl_") else ()
+    if name.startswith("cloudevents."):
+        needed = ("cloudevents.type", "cloudevents.source")
+    elif name == "destination.body":
+        needed = ("record.value",)
     return {loading.variable(each): EXAMPLES[each][0] for each in needed if each != name}
 
 
@@ -1535,7 +1551,9 @@ def test_a_pattern_that_could_hang_is_refused_by_name(pattern: str) -> None:
 
 def test_what_the_operator_says_arrives_in_the_policies() -> None:
     settings = loading.load(
-        None, env() | {loading.variable(name): text for name, (text, _) in EXAMPLES.items()}
+        None,
+        env()
+        | {loading.variable(name): text for name, (text, _) in EXAMPLES.items() if name != "record.unwrap"},
     )
     destination = settings.destination.name
     assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096, 1023, destination=destination)

@@ -75,23 +75,53 @@ def mended(value: Any) -> Any:
         b'{"a":"\xff"}',
         b'{"a":"\xed\xa0\x80"}',
         b'{"a":"\xc0\xae"}',
-        b"[]",
-        b"null",
-        b"true",
-        b"5",
-        b'"text"',
-        b'[{"a":1}]',
+        b"[",
+        b"[1,]",
+        b"[1] 2",
+        b"[NaN]",
+        b"nul",
+        b"05",
+        b"'x'",
+        b'"x',
+        b'"\x01"',
+        b'"\\ud83d',
+        b'"\\ud83d" 1',
+        b'["\\ud83d"] 1',
+        b'["\\ud83d", NaN]',
+        b'["\\ud83d"',
+        b"[" * 3000,
+        b"[" * 3000 + b'"\\ud83d"' + b"]" * 3000,
     ],
 )
-def test_what_is_no_json_object_in_utf8_is_an_invalid_event(value: bytes) -> None:
+def test_what_is_no_json_in_utf8_is_an_invalid_event(value: bytes) -> None:
     assert refusal(value).code == "invalid_event"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"[]",
+        b"null",
+        b" true",
+        b"5",
+        b"-1.50e400",
+        b'"text"',
+        b'[{"a":1}]\n',
+        b'"\\ud83d"',
+        b' ["\\ud83d", 1.10] ',
+    ],
+)
+def test_what_is_json_and_no_object_is_an_event_without_members(value: bytes) -> None:
+    for mark in (b"", b"\xef\xbb\xbf"):
+        found = parse(mark + value)
+        assert (found.value, found.members, found.whole) == (value, {}, mark + value)
 
 
 def test_no_value_is_a_tombstone() -> None:
     assert refusal(None).code == "tombstone"
 
 
-@pytest.mark.parametrize("value", [b'{"a":"s3cret', b'["s3cret"]', b'{"a":"s3cret\xff"}', b"s3cret"])
+@pytest.mark.parametrize("value", [b'{"a":"s3cret', b'["s3cret"', b'{"a":"s3cret\xff"}', b"s3cret"])
 def test_a_refusal_does_not_quote_the_event(value: bytes) -> None:
     assert "s3cret" not in str(refusal(value))
 
@@ -107,7 +137,10 @@ def test_any_bytes_are_an_event_or_an_event_error(value: bytes) -> None:
         assert parsed.code == "invalid_event"
     else:
         assert parsed.whole == value
-        assert mended({name: plain(parsed.get(name)) for name in parsed.members}) == mended(json.loads(value))
+        said = json.loads(value)
+        assert mended({name: plain(parsed.get(name)) for name in parsed.members}) == mended(
+            said if isinstance(said, dict) else {}
+        )
 
 
 @given(st.dictionaries(st.text(), json_values), st.booleans(), st.sampled_from([None, 1]))

@@ -150,8 +150,6 @@ def _words(text: str, first: str) -> str | None:
 
 
 def _json(text: str, first: str, rest: str, *, is_whole: bool) -> str | None:
-    if text[0] == "[":
-        return "an array, not one event"
     if text[1:2] == "'":
         return "JSON5 or the `str()` of a Python dict"
     if rest and is_whole and _is_json(first):

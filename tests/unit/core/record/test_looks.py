@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processor.core.record.looks import SAMPLE, looks_like
 from processor.core.request.events import parse
 from processor.core.request.filters import FilterPolicy
-from processor.core.request.looks import SAMPLE, looks_like
 from processor.core.request.transform import RequestPolicy
 from processor.errors import EventError
 from processor.traffic.preparation import Preparation
@@ -39,9 +39,6 @@ FOUND = {
     "gzip-json": "gzip",
     "cloudevents-binary-text": "plain text",
     "cloudevents-binary-no-data": "empty",
-    "cloudevents-batch": "array",
-    "json-array": "array",
-    "json-empty-array": "array",
     "json-string": "a JSON text",
     "json-double-encoded": "encoded twice",
     "plain-string": "plain text",

@@ -1,0 +1,142 @@
+"""What the records of the topics are, section by section, and what of it cannot be said together."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from processor.config.sections import DestinationSettings
+from processor.config.values.types import Section, each_judged, items
+from processor.core.record.cloudevents import CloudEventsPolicy, Mode, Otherwise
+from processor.core.record.debezium import DebeziumPolicy, Deletes
+from processor.core.record.reading import OPAQUE, RecordPolicy, Unwrap, Value
+
+_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,7}")
+
+
+def _path(text: str) -> None:
+    if not _PATH.fullmatch(text):
+        raise ValueError(f"{text[:64]!r} is no field of a change event: write op or source.ts_ms, say")
+
+
+def _paths(paths: list[str]) -> list[str]:
+    return each_judged(_path, paths)
+
+
+Paths = Annotated[list[str], BeforeValidator(items), AfterValidator(_paths)]
+
+
+class RecordSettings(Section):
+    """What the records of the topics are."""
+
+    value: Value = Field(
+        Value.JSON,
+        description="What a value is: `json`, an event; `cloudevent`, a CloudEvent in either content mode, "
+        "whose members and attributes say nothing about how it is sent; `raw`, bytes that are sent as they "
+        "are.",
+    )
+    unwrap: Unwrap = Field(
+        Unwrap.NONE,
+        description="What the event is taken out of: `connect`, the payload of Kafka Connect's envelope; "
+        "`debezium`, the row of a change event.",
+    )
+
+
+class DebeziumSettings(Section):
+    """What is made of change events, with `record.unwrap: debezium`."""
+
+    deletes: Deletes = Field(
+        Deletes.REWRITE,
+        description="`rewrite`: a delete is an event too, the row as it was; every row has `__deleted`, "
+        '`"true"` or `"false"`. `skip`: deletes are skipped.',
+    )
+    fields: Paths = Field(
+        default_factory=list,
+        description="What of the change is added to the row: `op` as `__op`, `source.ts_ms` as "
+        "`__source_ts_ms`; null where there is none.",
+    )
+
+
+class CloudEventsSettings(Section):
+    """How CloudEvents are sent, and what is made into such."""
+
+    mode: Mode = Field(
+        Mode.AS_RECEIVED,
+        description="`as_received`; `binary`: attributes as headers, data as the body; `structured`: both in "
+        "one JSON object.",
+    )
+    otherwise: Otherwise = Field(
+        Otherwise.DEAD_LETTER,
+        description="What becomes of records that are none, with `record.value: cloudevent`: `dead_letter`, "
+        "or `wrap`.",
+    )
+    type: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1024,
+        description="With `source`, records that are none are sent as CloudEvents of this type: id "
+        "`topic/partition/offset`, time the record's.",
+    )
+    source: str | None = Field(
+        None, min_length=1, max_length=1024, description="The source of these, such as `/kafka/orders`."
+    )
+
+
+def policy(
+    record: RecordSettings,
+    debezium: DebeziumSettings,
+    cloudevents: CloudEventsSettings,
+    destination: DestinationSettings,
+) -> RecordPolicy:
+    """What is made of records."""
+    headers = {name.lower(): value.get_secret_value() for name, value in destination.headers.items()}
+    return RecordPolicy(
+        record.value,
+        record.unwrap,
+        DebeziumPolicy(debezium.deletes, tuple(debezium.fields)),
+        CloudEventsPolicy(
+            cloudevents.mode, cloudevents.otherwise, cloudevents.type or "", cloudevents.source or ""
+        ),
+        destination.content_type or headers.get("content-type", OPAQUE),
+        tuple(name.lower() for name in destination.forward_headers),
+    )
+
+
+def faults(
+    record: RecordSettings, cloudevents: CloudEventsSettings, destination: DestinationSettings
+) -> list[str]:
+    """What is said of records that cannot be together."""
+    found = []
+    is_raw, is_made = record.value is Value.RAW, cloudevents.type is not None
+    if record.value is not Value.JSON and record.unwrap is not Unwrap.NONE:
+        found.append(f"record.unwrap is for JSON, and record.value is {record.value}: leave one of them out")
+    if destination.body == "value" and not is_raw:
+        found.append("destination.body: value is for record.value: raw; JSON is sent as it is: leave it out")
+    if is_made is (cloudevents.source is None):
+        found.append("cloudevents.type and cloudevents.source need each other: give both")
+    if cloudevents.otherwise is Otherwise.WRAP and not is_made:
+        found.append("cloudevents.otherwise: wrap needs cloudevents.type and cloudevents.source: give both")
+    if not destination.method.has_body and (record.value is not Value.JSON or is_made):
+        what = "record.value: raw" if is_raw else "a CloudEvent"
+        found.append(f"destination.method: {destination.method} has no body, which {what} needs: write POST")
+    return found
+
+
+def meaningless(
+    record: RecordSettings,
+    debezium: DebeziumSettings,
+    cloudevents: CloudEventsSettings,
+    destination: DestinationSettings,
+) -> list[str]:
+    """What is said of records and changes nothing."""
+    found = []
+    is_made = cloudevents.type is not None
+    if debezium.model_fields_set and record.unwrap is not Unwrap.DEBEZIUM:
+        found.append("debezium: changes nothing without record.unwrap: debezium")
+    if destination.content_type is not None and record.value is not Value.RAW:
+        found.append("destination.content_type: changes nothing without record.value: raw")
+    if cloudevents.model_fields_set and record.value is not Value.CLOUDEVENT and not is_made:
+        found.append("cloudevents: changes nothing without record.value: cloudevent or cloudevents.type")
+    if record.value is Value.CLOUDEVENT and is_made and cloudevents.otherwise is not Otherwise.WRAP:
+        found.append("cloudevents.type: changes nothing without cloudevents.otherwise: wrap")
+    return found
