@@ -1670,3 +1670,52 @@ def test_descriptors_are_those_of_requests_to_the_endpoint_and_to_hosts_of_event
     many = env(DELIVERY__MAX_IN_FLIGHT="500", DESTINATION__ALLOWED_HOSTS="a.example")
     assert loading.load(None, few).descriptors() == 100 + 256
     assert loading.load(None, many).descriptors() == 500 + 125 + 64 + 256
+
+
+# What records are
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("record: {value: raw, unwrap: connect}", "record.unwrap is for JSON"),
+        ("destination: {body: value}", "destination.body: value is for record.value: raw"),
+        ("cloudevents: {type: t}", "cloudevents.type and cloudevents.source need each other"),
+        ("cloudevents: {otherwise: wrap}", "cloudevents.otherwise: wrap needs"),
+        ("{destination: {method: GET}, record: {value: raw}}", "GET has no body, which record.value: raw"),
+        ("{destination: {method: DELETE}, cloudevents: {type: t, source: s}}", "which a CloudEvent needs"),
+        ("destination: {forward_headers: [a*b]}", "'a*b' names no header"),
+        ("destination: {forward_headers: [Host]}", "Host belongs to the connection"),
+        ("destination: {content_type: 'text/ü'}", "is no content type"),
+        ("debezium: {fields: [op, source..x]}", "'source..x' is no field"),
+    ],
+)
+def test_what_records_cannot_be_is_told_with_its_remedy(write: Write, said: str, named: str) -> None:
+    assert named in str(problem(write(said)))
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("debezium: {deletes: skip}", "debezium"),
+        ("destination: {content_type: text/csv}", "destination.content_type"),
+        ("cloudevents: {mode: binary}", "cloudevents"),
+        ("{record: {value: cloudevent}, cloudevents: {type: t, source: s}}", "cloudevents.type"),
+    ],
+)
+def test_what_is_said_of_records_and_changes_nothing_is_a_warning(
+    write: Write, said: str, named: str
+) -> None:
+    (warning,) = loading.load(write(said), env()).warnings()
+    assert warning.startswith(f"{named}: changes nothing without ")
+
+
+def test_only_of_json_as_it_stands_do_members_say_how_it_is_sent(write: Write) -> None:
+    def envelope(said: str) -> Envelope:
+        return loading.load(write(said), env()).request_policy().envelope
+
+    assert envelope("{}") is Envelope.RUDDERSTACK
+    assert envelope("record: {unwrap: debezium}") is Envelope.NONE
+    assert (
+        envelope("{record: {unwrap: connect}, destination: {envelope: rudderstack}}") is Envelope.RUDDERSTACK
+    )
