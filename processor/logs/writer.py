@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from processor import stderr
+
 LONGEST_LINE = 4096
 """Bytes of a line with its end: what a pipe takes whole, whoever else writes to it (PIPE_BUF)."""
 MOST_LINES = 1000
@@ -89,7 +91,8 @@ class LogWriter:
     def _write_some(self, left: bytes) -> int:
         while True:
             try:
-                return os.write(self._descriptor, left)
+                with stderr.held() if self._descriptor == stderr.DESCRIPTOR else contextlib.nullcontext():
+                    return os.write(self._descriptor, left)
             except BlockingIOError:  # who shares the descriptor made it so
                 ready = select.poll()
                 ready.register(self._descriptor, select.POLLOUT)

@@ -14,7 +14,10 @@ from tests.support.not_tested import not_tested
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-NEEDED = {re.split("[^A-Za-z0-9-]", each)[0].lower(): each for each in PROJECT["project"]["dependencies"]}
+NEEDED = {
+    re.split("[^A-Za-z0-9-]", each)[0].lower(): each
+    for each in (*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["formats"])
+}
 """Requirements by the names of distributions."""
 DOCUMENTED = {"msgspec", "typer"}
 """Still 0.x, but nothing of them is used that they do not document."""
@@ -34,7 +37,9 @@ def imported() -> set[str]:
 
 
 def distribution(module: str) -> str:
-    """What has to be installed for a module."""
+    """What has to be installed for a module. Several share the name `google`."""
+    if module.startswith("google."):
+        return "protobuf" if module.startswith("google.protobuf") else "googleapis-common-protos"
     return packages_distributions()[module.partition(".")[0]][0].lower().replace("_", "-")
 
 

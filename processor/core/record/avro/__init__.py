@@ -1,0 +1,1 @@
+"""Avro values as JSON, by a decoder that is made for their schema."""

@@ -1,0 +1,1 @@
+"""Schemas made decoders: the only rooms that know the compiler of .proto texts. Nothing is connected."""
