@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import grpc_tools  # type: ignore[import-untyped]
+import grpc_tools
 from grpc_tools import protoc
 
 from processor import stderr

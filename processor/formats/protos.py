@@ -6,7 +6,7 @@ what Confluent's converters import is written here, since nobody ships it as tex
 
 from pathlib import Path
 
-import google.type  # type: ignore[import-untyped]
+import google.type
 
 CONFLUENT = {
     "confluent/meta.proto": """\

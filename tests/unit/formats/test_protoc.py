@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from google.protobuf import descriptor_pb2  # type: ignore[import-untyped]
+from google.protobuf import descriptor_pb2
 
 from processor.errors import EventError
 from processor.formats.protoc import MOST_BLOCKS, MOST_BYTES, compiled

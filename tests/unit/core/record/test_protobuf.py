@@ -5,7 +5,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2, json_format, message_factory  # type: ignore[import-untyped]
+from google.protobuf import descriptor_pb2, json_format, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
 

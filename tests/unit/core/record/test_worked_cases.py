@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2  # type: ignore[import-untyped]
+from google.protobuf import descriptor_pb2
 
 from processor.core.record.avro.decoder import Decoder
 from processor.core.record.format import AvroPolicy, ProtobufPolicy
