@@ -1,7 +1,7 @@
-"""The whole suite in two processes side by side: what mostly waits, and what mostly computes.
+"""The whole suite in processes side by side: parts that mostly wait, and parts that mostly compute.
 
-What waits goes first where both want a core, since it is about time. Arguments go to pytest, for both;
-where they name tests, one process runs those alone. Coverage is that of what computes, where the tests
+What waits goes first where all want a core, since it is about time. Arguments go to pytest, for each part;
+where they name tests, one process runs those alone. Coverage is that of the last part, where the tests
 of decisions are: when all of them have run and passed, no branch of a decision may be left.
 """
 
@@ -10,15 +10,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
-WAITING = ("tests/acceptance", "tests/benchmarks", "tests/faults", "tests/broker")
+WAITING = (
+    ("tests/acceptance", "tests/faults"),
+    ("tests/benchmarks", "tests/broker", "tests/servers"),
+)
+COMPUTING = (("tests/browser", "tests/differential", "tests/packaging", "tests/simulation"),)
+"""The other part that computes is whatever stands in none of these."""
 STEP_BACK = 2
-"""How nice the other half is: more, and where others want the cores too it gets none for hours."""
+"""How nice what computes is: more, and where others want the cores too it gets none for hours."""
 NOTHING_COLLECTED = 5
 _COVERED = ("-m", "coverage", "run", "-m", "pytest")
 _GATE = ("-m", "coverage", "report", "--include=processor/core/*", "--fail-under=100")
-_PART = (
+_LEAVES_OUT = (
     "-k",
     "-m",
     "-x",
@@ -35,31 +42,54 @@ _PART = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: pytest's, the worse of two."""
+    """The exit status: pytest's, the worst of all."""
     if any(Path(argument.partition("::")[0]).exists() for argument in arguments):
         return run(*_COVERED, *arguments)
-    with tempfile.TemporaryFile() as told:
-        waiting = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments, *WAITING],
-            stdout=told,
+    apart = [place for part in (*WAITING, *COMPUTING) for place in part]
+    with ExitStack() as told:
+        beside = [told.enter_context(Part([*arguments, *part])) for part in WAITING]
+        os.nice(STEP_BACK)
+        beside += [told.enter_context(Part([*arguments, *part])) for part in COMPUTING]
+        last = run(*_COVERED, *arguments, *(f"--ignore={place}" for place in apart))
+        status = worse(last, *(part.told() for part in beside))
+    return status or (0 if is_part(arguments) else run(*_GATE))
+
+
+class Part:
+    """A part that runs beside others, and is heard once it has ended."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed with the part
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+            stdout=self._said,
             stderr=subprocess.STDOUT,
         )
-        os.nice(STEP_BACK)
-        computing = run(*_COVERED, *arguments, *(f"--ignore={place}" for place in WAITING))
-        status = worse(waiting.wait(), computing)
-        told.seek(0)
-        sys.stdout.buffer.write(told.read())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._said.close()
+
+    def told(self) -> int:
+        """Its exit status, once what it said is printed."""
+        status = self._process.wait()
+        self._said.seek(0)
+        sys.stdout.buffer.write(self._said.read())
         sys.stdout.flush()
-    return status or (0 if is_part(arguments) else run(*_GATE))
+        return status
 
 
 def is_part(arguments: Sequence[str]) -> bool:
     """Whether tests are left out, so that their coverage says nothing."""
-    return any(argument.startswith(_PART) for argument in arguments)
+    return any(argument.startswith(_LEAVES_OUT) for argument in arguments)
 
 
 def worse(*statuses: int) -> int:
-    """One exit status for several; a half in which no test was selected does not count."""
+    """One exit status for several; a part in which no test was selected does not count."""
     ran = [status for status in statuses if status != NOTHING_COLLECTED]
     return max(map(abs, ran), default=NOTHING_COLLECTED)
 
