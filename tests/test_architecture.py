@@ -62,7 +62,7 @@ DOORS = {
     "typer": {"cli"},
     "rich": {"demo"},
     "uvloop": {"cli"},
-    "google": {"core.record.protobuf", "formats"},
+    "google": {"core.record.protobuf", "formats.protos"},
     "grpc_tools": {"formats.protoc"},
 }
 
@@ -133,6 +133,8 @@ COVERED_BY = {
     "records": "source_contract",
     "producer": "dead_letters_contract",
     "protos": "decoding",
+    "scalars": "decoder",
+    "descriptors": "decoding",
     "stderr": "writer",
 }
 """Modules that are tested under another noun."""

@@ -17,12 +17,8 @@ from typing import NamedTuple, Protocol
 from processor.core.record.avro.decoder import Decoder
 from processor.core.record.format import FormatPolicy
 from processor.core.record.frame import message_indexes
-from processor.core.record.protobuf import (
-    ProtobufDecoder,
-    as_set,
-    descriptor_in,
-    files_in,
-)
+from processor.core.record.protobuf.decoder import ProtobufDecoder
+from processor.core.record.protobuf.descriptors import as_set, descriptor_in, files_in
 from processor.errors import EventError
 from processor.formats.protoc import FILE, compiled
 
@@ -56,6 +52,8 @@ class Schema:
     references: Sequence[Reference] = ()
 
 
+MOST_CHARACTERS = 2 * 1024 * 1024
+"""Of the texts, Base64 among them."""
 PLAIN = FormatPolicy()
 
 
@@ -72,6 +70,8 @@ def decoder(schema: Schema, policy: FormatPolicy = PLAIN, *, name: str) -> Paylo
 
     Raises EventError `invalid_schema`.
     """
+    if len(schema.text) + sum(len(each.text) for each in schema.references) > MOST_CHARACTERS:
+        raise EventError("invalid_schema", f"{name} has more than {MOST_CHARACTERS} characters")
     match schema.type:
         case SchemaType.AVRO:
             references = [each.text for each in schema.references]

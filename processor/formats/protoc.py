@@ -70,9 +70,10 @@ def compiled(
             file,
         ]
         said = _run(arguments, _memory(opened))
-        if said is None:
+        if said is None and os.fstat(out).st_size <= MOST_DESCRIPTORS:
             return os.pread(out, MOST_DESCRIPTORS, 0)
-        raise EventError("invalid_schema", f"{name} does not compile: {_in_words(said, sources)}")
+        told = _in_words(said or "it comes to too many descriptors", sources)
+        raise EventError("invalid_schema", f"{name} does not compile: {told}")
     finally:
         for fd in opened:
             os.close(fd)

@@ -4,9 +4,9 @@ from base64 import b64encode
 
 import pytest
 
-from processor.core.record.protobuf import files_in
+from processor.core.record.protobuf.descriptors import files_in
 from processor.errors import EventError
-from processor.formats.decoding import Reference, Schema, SchemaType, decoder
+from processor.formats.decoding import MOST_CHARACTERS, Reference, Schema, SchemaType, decoder
 from processor.formats.protoc import compiled
 
 MONEY = 'syntax = "proto3"; package common; message Money { int64 units = 1; }'
@@ -82,6 +82,7 @@ def test_a_value_says_which_of_several_messages_it_is_and_no_more() -> None:
         Schema(ORDER, SchemaType.PROTOBUF, [Reference("-I", MONEY)]),
         Schema(ORDER, SchemaType.PROTOBUF, [Reference(f"{n}.proto", "") for n in range(1001)]),
         Schema('syntax = "proto3"; enum A { B = 0; }', SchemaType.PROTOBUF),
+        Schema("A" * (MOST_CHARACTERS + 1), SchemaType.JSON),
     ],
 )
 def test_a_schema_that_is_none_is_refused_by_its_name(schema: Schema) -> None:

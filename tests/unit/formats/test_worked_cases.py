@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2
 
-from processor.core.record.avro.decoder import Decoder
-from processor.core.record.format import AvroPolicy, ProtobufPolicy
-from processor.core.record.frame import message_indexes, read
-from processor.core.record.protobuf import ProtobufDecoder, descriptor_in
+from processor.core.record.format import AvroPolicy, FormatPolicy, ProtobufPolicy
+from processor.core.record.frame import read
 from processor.errors import EventError
-from processor.formats.protoc import compiled
+from processor.formats.decoding import Reference, Schema, SchemaType, decoder
 
 CASES: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[3] / "vectors" / "records.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "vectors" / "records.json").read_text(encoding="utf-8")
 )["vectors"]
 """Settings, what a registry answers, a record, and what becomes of it."""
 JUDGED_ELSEWHERE = {"refused: schema id unknown", "refused: json schema, array"}
@@ -36,31 +33,26 @@ def decode(case: dict[str, Any]) -> bytes:
     frame = read(b64decode(case["record"]["value_base64"]), headers, registry.get("framing", "confluent"))
     key = f"{'guid:' if frame.schema.kind == 'guid' else ''}{frame.schema.value}"
     answer = case["registry"][key]
-    match answer.get("schemaType"):
-        case "JSON":
-            return frame.payload
-        case "PROTOBUF":
-            imports = {name.rpartition("/")[0]: found["schema"] for name, found in case["subjects"].items()}
-            is_declared = record.get("protobuf_names") == "proto"
-            indexes, at = message_indexes(frame.payload)
-            decoder = ProtobufDecoder(
-                files_of(answer["schema"], imports), policy=ProtobufPolicy(names_as_declared=is_declared)
-            )
-            return decoder.decode(frame.payload[at:], indexes)
-    policy = AvroPolicy(
-        decimals_as_numbers=record.get("decimals") == "number",
-        times_as_numbers=record.get("times") == "number",
-        unions_tagged=record.get("unions") == "tagged",
+    schema = Schema(
+        answer["schema"],
+        SchemaType(answer.get("schemaType", "AVRO")),
+        [
+            Reference(each["name"], case["subjects"][f"{each['subject']}/{each['version']}"]["schema"])
+            for each in answer.get("references", [])
+        ],
     )
-    return Decoder(answer["schema"], policy=policy, name=f"schema {key}").decode(frame.payload)
-
-
-def files_of(text: str, imports: dict[str, str]) -> list[bytes]:
-    """The files of a schema, each behind what it imports."""
-    if stored := descriptor_in(text):
-        return [stored]
-    files = descriptor_pb2.FileDescriptorSet.FromString(compiled(text, imports)).file
-    return [each.SerializeToString() for each in files]
+    policy = FormatPolicy(
+        AvroPolicy(
+            decimals_as_numbers=record.get("decimals") == "number",
+            times_as_numbers=record.get("times") == "number",
+            unions_tagged=record.get("unions") == "tagged",
+        ),
+        ProtobufPolicy(
+            names_as_declared=record.get("protobuf_names") == "proto",
+            with_defaults=record.get("protobuf_defaults", False),
+        ),
+    )
+    return decoder(schema, policy, name=f"schema {key}").decode(frame.payload, frame.rest)
 
 
 @pytest.mark.parametrize("case", [each for each in CASES if is_ours(each)], ids=lambda each: each["name"])

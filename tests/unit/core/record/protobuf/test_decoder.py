@@ -1,16 +1,16 @@
 """A message becomes the JSON that Protobuf's own mapping makes of it; hostile bytes become an error."""
 
 import json
-from base64 import b64encode
 from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2, json_format, message_factory
+from google.protobuf import json_format, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.record.format import ProtobufPolicy
-from processor.core.record.protobuf import ProtobufDecoder, descriptor_in
+from processor.core.record.protobuf.decoder import ProtobufDecoder
+from processor.core.record.protobuf.descriptors import files_in
 from processor.errors import EventError
 from processor.formats.protoc import compiled
 
@@ -48,8 +48,7 @@ extend Old { optional int32 added = 100; }
 
 def files(text: str) -> list[bytes]:
     """The files of a text, each behind what it imports."""
-    found = descriptor_pb2.FileDescriptorSet.FromString(compiled(text, {}))
-    return [each.SerializeToString() for each in found.file]
+    return files_in(compiled(text, {}))
 
 
 FILES = files(TEXT)
@@ -150,12 +149,70 @@ def test_messages_within_messages_end_where_the_parser_ends() -> None:
         ORDERS.decode(value, (1,))
 
 
-def test_anything_within_anything_is_refused_where_the_stack_would_end() -> None:
-    url, value = b"type.googleapis.com/google.protobuf.Any", b""
-    for _ in range(3_000):
-        value = b"\x0a" + _varint(len(url)) + url + b"\x12" + _varint(len(value)) + value
+@pytest.mark.parametrize("levels", [51, 3_000])
+def test_anything_within_anything_is_refused_before_much_is_read_again_and_again(levels: int) -> None:
+    value = b""
+    for _ in range(levels):
+        value = anything("google.protobuf.Any", value)
     with pytest.raises(EventError, match="no text for"):
         ORDERS.decode(b"\xba\x01" + _varint(len(value)) + value, (1,))
+
+
+@given(LONGS, TEXTS)
+def test_anything_is_what_protobuf_makes_of_its_type(number: int, text: str) -> None:
+    for inner, members in (("shop.Order", {"number": number}), ("shop.Ping", {"id": text})):
+        kind = message_factory.GetMessageClass(ORDERS._pool.FindMessageTypeByName(inner))
+        order = ORDER(
+            any={"type_url": f"type.googleapis.com/{inner}", "value": kind(**members).SerializeToString()}
+        )
+        wanted = json_format.MessageToDict(order, descriptor_pool=ORDERS._pool)
+        assert json.loads(ORDERS.decode(order.SerializeToString(), (1,))) == wanted
+    wrapped = anything("google.protobuf.Int64Value", b"\x08\5")
+    assert json.loads(ORDERS.decode(b"\xba\x01" + _varint(len(wrapped)) + wrapped, (1,))) == {
+        "any": {"@type": "type.googleapis.com/google.protobuf.Int64Value", "value": "5"}
+    }
+    assert ORDERS.decode(b"\xba\x01\0", (1,)) == b'{"any":{}}'
+
+
+def anything(name: str, value: bytes) -> bytes:
+    url = b"type.googleapis.com/" + name.encode()
+    return b"\x0a" + _varint(len(url)) + url + b"\x12" + _varint(len(value)) + value
+
+
+LONG = "x" * 1_000
+GREEDY = f"""
+syntax = "proto3";
+enum Size {{ {LONG} = 0; }}
+message Item {{ {" ".join(f"string {LONG}{n} = {n};" for n in range(1, 100))} }}
+message Basket {{ repeated Item items = 1; repeated Size sizes = 2; map<int32, Size> by_number = 3; }}
+"""
+
+
+@pytest.mark.parametrize(
+    "value", [b"\x0a\0" * 50_000, b"\x12\xa0\x8d\6" + bytes(100_000), b"\x0a\3\x0a\1a" * 50_000]
+)
+def test_few_bytes_do_not_become_many_by_long_names_and_defaults(value: bytes) -> None:
+    greedy = ProtobufDecoder(files(GREEDY), policy=ProtobufPolicy(with_defaults=True))
+    with pytest.raises(EventError, match="comes to more than its length has room for"):
+        greedy.decode(value, (1,))
+
+
+def test_what_is_called_like_a_well_known_type_and_is_another_is_refused() -> None:
+    text = 'syntax = "proto3"; package google.protobuf; message Timestamp { string x = 1; }'
+    text += "message Any { int32 y = 1; }"
+    foreign = ProtobufDecoder(files(text))
+    for indexes, value in (((0,), b"\x0a\1a"), ((1,), b"\x08\1")):
+        with pytest.raises(EventError, match="no text for"):
+            foreign.decode(value, indexes)
+
+
+def test_messages_are_known_by_their_names() -> None:
+    assert ORDERS.messages() == {
+        "shop.Ping": (0,),
+        "shop.Order": (1,),
+        "shop.Order.Line": (1, 0),
+        "shop.Order.Inner": (1, 1),
+    }
 
 
 def _varint(number: int) -> bytes:
@@ -174,10 +231,10 @@ def test_proto2_has_groups_and_extensions_and_its_texts_are_utf_8_too() -> None:
         old.decode(b"\n\1\xff", (0,))
 
 
-def test_a_descriptor_in_base64_is_told_from_a_text() -> None:
-    assert descriptor_in(b64encode(FILES[-1]).decode()) == FILES[-1]
-    for text in (TEXT, "", "AAAA", "message", "Cgd4"):
-        assert descriptor_in(text) is None
+def test_who_does_not_say_which_message_it_is_means_the_only_one() -> None:
+    assert ProtobufDecoder(files(PROTO2)).only_message() == (0,)
+    with pytest.raises(EventError, match="does not say which message"):
+        ORDERS.only_message()
 
 
 @pytest.mark.parametrize("wrong", [[], [b"\xff"], [FILES[-1]], [b""]])

@@ -2,36 +2,25 @@
 
 Promise: any bytes give the message's JSON as Protobuf maps it, or EventError `invalid_event`; never another
 exception. Work is linear in the value, and levels are bounded by the parser, which takes no more than 100.
-A field is named as JSON has it (`orderId`), 64-bit integers are text, what the descriptors do not know is
-left out, and a message of no bytes is `{}`. A text that is not UTF-8 is refused, in proto2 too.
+What is made of it is bounded too (`MOST`, `PER_BYTE`), since a byte can stand for a long name or for a
+message's many defaults. A field is named as JSON has it (`orderId`), 64-bit integers are text, what the
+descriptors do not know is left out, and a message of no bytes is `{}`. A text that is not UTF-8 is refused,
+in proto2 too.
 
 https://protobuf.dev/programming-guides/json/
 """
 
-import binascii
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from google.protobuf import (
-    descriptor_pb2,
-    descriptor_pool,
-    json_format,
-    message,
-    message_factory,
-)
-from google.protobuf.descriptor import (
-    Descriptor,
-    EnumDescriptor,
-    FieldDescriptor,
-)
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message, message_factory
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from processor.core.record.avro.logical import shortest_float
+from processor.core.record.avro.room import CONTAINER, MOST, PER_BYTE, SCALAR
 from processor.core.record.format import ProtobufPolicy
+from processor.core.record.protobuf import scalars
 from processor.errors import EventError
-
-__all__ = ["ProtobufDecoder", "as_set", "descriptor_in", "files_in"]
 
 _LONGS = {
     FieldDescriptor.TYPE_INT64,
@@ -43,13 +32,15 @@ _LONGS = {
 _WELL_KNOWN = frozenset(
     f"google.protobuf.{name}"
     for name in (
-        *("Any", "Duration", "FieldMask", "ListValue", "Struct", "Timestamp", "Value"),
+        *("Duration", "FieldMask", "ListValue", "Struct", "Timestamp", "Value"),
         *("BoolValue", "BytesValue", "DoubleValue", "FloatValue", "Int32Value", "Int64Value"),
         *("StringValue", "UInt32Value", "UInt64Value"),
     )
 )
 """What has a JSON of its own."""
-_INFINITIES = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
+_ANY = "google.protobuf.Any"
+MOST_ANYS = 50
+"""Messages of any type within each other: each is parsed by itself."""
 _encode = msgspec.json.encode
 
 Make = Callable[[Any], Any]
@@ -57,34 +48,6 @@ Make = Callable[[Any], Any]
 
 
 PLAIN = ProtobufPolicy()
-
-
-def descriptor_in(text: str) -> bytes | None:
-    """The FileDescriptorProto that a registry may answer in base64, or None where it is a .proto's text."""
-    try:
-        stored = b64decode(text, validate=True)
-        found = descriptor_pb2.FileDescriptorProto.FromString(stored)
-    except (binascii.Error, ValueError, message.DecodeError):
-        return None
-    return stored if found.message_type or found.enum_type or found.dependency else None
-
-
-def as_set(described: Mapping[str, bytes]) -> bytes:
-    """A FileDescriptorSet of FileDescriptorProtos, by the names that they are imported by."""
-    found = descriptor_pb2.FileDescriptorSet()
-    for name, stored in described.items():
-        found.file.add().MergeFromString(stored)
-        found.file[-1].name = name
-    return bytes(found.SerializeToString())
-
-
-def files_in(stored: bytes) -> list[bytes]:
-    """The FileDescriptorProtos of a FileDescriptorSet. Raises ValueError."""
-    try:
-        found = descriptor_pb2.FileDescriptorSet.FromString(stored)
-    except message.DecodeError:
-        raise ValueError("is no FileDescriptorSet") from None
-    return [each.SerializeToString() for each in found.file]
 
 
 class ProtobufDecoder:
@@ -98,6 +61,7 @@ class ProtobufDecoder:
         self._policy = policy
         self._read: dict[tuple[int, ...], tuple[Any, Make]] = {}
         self._makers: dict[str, Make] = {}
+        self._room = self._anys = 0
         try:
             protos = [descriptor_pb2.FileDescriptorProto.FromString(each) for each in files]
             for proto in protos:
@@ -119,14 +83,31 @@ class ProtobufDecoder:
             known = message_factory.GetMessageClass(descriptor), self._message(descriptor)
             self._read[indexes] = known
         kind, make = known
+        self._room, self._anys = MOST + PER_BYTE * len(value), 0
         try:
             return _encode(make(kind.FromString(value)))
         except message.DecodeError:
             raise EventError("invalid_event", f"the value is no {kind.DESCRIPTOR.full_name}") from None
-        except (json_format.Error, ValueError, TypeError, RecursionError, OverflowError):
+        except _TooMuchError:
+            raise EventError(
+                "invalid_event", f"the {kind.DESCRIPTOR.full_name} comes to more than its length has room for"
+            ) from None
+        except _NO_JSON:
             raise EventError(
                 "invalid_event", f"the {kind.DESCRIPTOR.full_name} has something that JSON has no text for"
             ) from None
+
+    def messages(self) -> dict[str, tuple[int, ...]]:
+        """The full names of the messages of the file, and the indexes of each."""
+        found: dict[str, tuple[int, ...]] = {}
+        waiting: list[tuple[tuple[int, ...], Descriptor]] = [
+            ((n,), self._file.message_types_by_name[name]) for n, name in enumerate(self._order)
+        ]
+        while waiting:
+            indexes, descriptor = waiting.pop(0)
+            found[descriptor.full_name] = indexes
+            waiting += [((*indexes, n), each) for n, each in enumerate(_inner(descriptor))]
+        return found
 
     def only_message(self) -> tuple[int, ...]:
         """The indexes of the one message that there is. Raises EventError `invalid_event`: there are more."""
@@ -142,7 +123,7 @@ class ProtobufDecoder:
             if index >= len(inner):
                 raise EventError("invalid_event", f"the schema has no message at the indexes {list(indexes)}")
             found = inner[index]
-            inner = [each for each in found.nested_types if not each.GetOptions().map_entry]
+            inner = _inner(found)
         if found is None:
             raise EventError("invalid_event", "the value names no message of its schema")
         return found
@@ -152,37 +133,41 @@ class ProtobufDecoder:
         if name in _WELL_KNOWN:
             return self._well_known
         if name not in self._makers:
-            self._makers[name] = self._walker(descriptor)
+            self._makers[name] = self._anything if name == _ANY else self._walker(descriptor)
         return self._makers[name]
 
     def _walker(self, descriptor: Descriptor) -> Make:
         """What makes a dict of a message. Fields are prepared when they are seen: they may be of its type."""
-        members: dict[int, tuple[str, Make | None]] = {}
-        defaults = self._defaults(descriptor)
+        members: dict[int, tuple[str, Make | None, int]] = {}
+        defaults, charge = self._defaults(descriptor)
 
         def walk(parsed: Any) -> dict[str, Any]:
-            made = {}
+            made, cost = {}, charge
             for field, value in parsed.ListFields():
                 member = members.get(field.number)
                 if member is None:
-                    member = members[field.number] = self._name(field), self._field(field)
-                name, make = member
+                    name = self._name(field)
+                    member = members[field.number] = name, self._field(field), len(name) + _charge(field)
+                name, make, more = member
                 made[name] = value if make is None else make(value)
+                cost += more
+            self._pay(cost)
             return {**defaults, **made} if defaults else made
 
         return walk
 
-    def _defaults(self, descriptor: Descriptor) -> dict[str, Any]:
-        if not self._policy.with_defaults:
-            return {}
+    def _defaults(self, descriptor: Descriptor) -> tuple[dict[str, Any], int]:
+        """What stands there at least, and what a message is charged for it."""
         made: dict[str, Any] = {}
-        for field in descriptor.fields:
+        charge = CONTAINER
+        for field in descriptor.fields if self._policy.with_defaults else ():
             if field.is_repeated:
                 made[self._name(field)] = {} if _is_map(field) else []
             elif not field.has_presence:
                 make = self._single(field)
                 made[self._name(field)] = make(field.default_value) if make else field.default_value
-        return made
+            charge += len(self._name(field)) + _charge(field)
+        return made, charge
 
     def _name(self, field: FieldDescriptor) -> str:
         if field.is_extension:
@@ -193,68 +178,87 @@ class ProtobufDecoder:
         if _is_map(field):
             return self._map(field)
         make = self._single(field)
-        if not field.is_repeated:
-            return make
-        return list if make is None else lambda values: [make(value) for value in values]
+        return self._many(make, _charge(field)) if field.is_repeated else make
+
+    def _many(self, make: Make | None, charge: int) -> Make:
+        """Items are paid for before the first of them is made."""
+
+        def items(values: Any) -> list[Any]:
+            self._pay(len(values) * charge)
+            return list(values) if make is None else [make(value) for value in values]
+
+        return items
 
     def _map(self, field: FieldDescriptor) -> Make:
         key, value = (field.message_type.fields_by_name[name] for name in ("key", "value"))
-        text = _word if key.type == FieldDescriptor.TYPE_BOOL else self._single(key) or _same
-        make = self._single(value) or _same
-        return lambda parsed: {str(text(name)): make(parsed[name]) for name in parsed}
+        text = scalars.word if key.type == FieldDescriptor.TYPE_BOOL else self._single(key) or scalars.same
+        make, charge = self._single(value) or scalars.same, SCALAR + _charge(value)
+
+        def members(parsed: Any) -> dict[str, Any]:
+            self._pay(len(parsed) * charge)
+            return {str(text(name)): make(parsed[name]) for name in parsed}
+
+        return members
+
+    def _pay(self, charge: int) -> None:
+        self._room -= charge
+        if self._room < 0:
+            raise _TooMuchError
 
     def _single(self, field: FieldDescriptor) -> Make | None:
         match field.type:
             case FieldDescriptor.TYPE_MESSAGE | FieldDescriptor.TYPE_GROUP:
                 return self._message(field.message_type)
             case FieldDescriptor.TYPE_ENUM:
-                return _enum(field.enum_type)
+                return scalars.as_enum(field.enum_type)
             case FieldDescriptor.TYPE_STRING:
-                return _text
+                return scalars.text
             case FieldDescriptor.TYPE_BYTES:
-                return _base64
+                return scalars.base64
             case FieldDescriptor.TYPE_FLOAT:
-                return _float
+                return scalars.as_float
             case FieldDescriptor.TYPE_DOUBLE:
-                return _double
+                return scalars.double
         return str if field.type in _LONGS else None
 
     def _well_known(self, parsed: Any) -> Any:
         return json_format.MessageToDict(parsed, descriptor_pool=self._pool)
+
+    def _anything(self, parsed: Any) -> dict[str, Any]:
+        """A message of any type that the schema knows, which its URL names."""
+        if not parsed.ListFields():
+            return {}
+        if self._anys == MOST_ANYS:
+            raise RecursionError
+        kind = self._pool.FindMessageTypeByName(parsed.type_url.rpartition("/")[2])
+        self._anys += 1
+        inner = self._message(kind)(message_factory.GetMessageClass(kind).FromString(parsed.value))
+        self._anys -= 1
+        has_own_json = kind.full_name in _WELL_KNOWN or kind.full_name == _ANY
+        return {"@type": parsed.type_url, **({"value": inner} if has_own_json else inner)}
+
+
+class _TooMuchError(Exception):
+    """More would be made of a value than it has room for."""
+
+
+_NO_JSON = (
+    *(json_format.Error, ValueError, TypeError, RecursionError, OverflowError),
+    AttributeError,  # what is called like a well-known type, and is another
+    KeyError,  # anything of a type that the schema does not have
+)
+
+
+def _inner(descriptor: Descriptor) -> list[Descriptor]:
+    """The messages within one; those that maps are made of are not counted."""
+    return [each for each in descriptor.nested_types if not each.GetOptions().map_entry]
 
 
 def _is_map(field: FieldDescriptor) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _word(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _text(value: str | bytes) -> str:
-    if isinstance(value, bytes):  # proto2, and not UTF-8
-        raise TypeError
-    return value
-
-
-def _base64(value: bytes) -> str:
-    return b64encode(value).decode()
-
-
-def _double(value: float) -> float | str:
-    return value if value - value == 0 else _INFINITIES.get(value, "NaN")
-
-
-def _float(value: float) -> float | str | None:
-    return shortest_float(value) if value - value == 0 else _INFINITIES.get(value, "NaN")
-
-
-def _enum(kind: EnumDescriptor) -> Make:
-    if kind.full_name == "google.protobuf.NullValue":
-        return lambda _: None
-    names = {number: each.name for number, each in kind.values_by_number.items()}
-    return lambda number: names.get(number, number)
+def _charge(field: FieldDescriptor) -> int:
+    """What one value of a field is charged."""
+    longest = max((len(each.name) for each in field.enum_type.values), default=0) if field.enum_type else 0
+    return SCALAR + longest

@@ -1,0 +1,1 @@
+"""Protobuf values as JSON, by the descriptors of their file."""

@@ -1,0 +1,35 @@
+"""Descriptors: what files of Protobuf declare, as bytes, as registries and compilers hand it on."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Mapping
+
+from google.protobuf import descriptor_pb2, message
+
+
+def descriptor_in(text: str) -> bytes | None:
+    """The FileDescriptorProto that a registry may answer in base64, or None where it is a .proto's text."""
+    try:
+        stored = b64decode(text, validate=True)
+        found = descriptor_pb2.FileDescriptorProto.FromString(stored)
+    except (binascii.Error, ValueError, message.DecodeError):
+        return None
+    return stored if found.message_type or found.enum_type or found.dependency else None
+
+
+def as_set(described: Mapping[str, bytes]) -> bytes:
+    """A FileDescriptorSet of FileDescriptorProtos, by the names that they are imported by."""
+    found = descriptor_pb2.FileDescriptorSet()
+    for name, stored in described.items():
+        found.file.add().MergeFromString(stored)
+        found.file[-1].name = name
+    return bytes(found.SerializeToString())
+
+
+def files_in(stored: bytes) -> list[bytes]:
+    """The FileDescriptorProtos of a FileDescriptorSet. Raises ValueError."""
+    try:
+        found = descriptor_pb2.FileDescriptorSet.FromString(stored)
+    except message.DecodeError:
+        raise ValueError("is no FileDescriptorSet") from None
+    return [each.SerializeToString() for each in found.file]

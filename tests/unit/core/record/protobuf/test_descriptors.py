@@ -1,0 +1,28 @@
+"""Files of Protobuf are handed on as bytes, one by one and as a set."""
+
+from base64 import b64encode
+
+import pytest
+
+from processor.core.record.protobuf.descriptors import as_set, descriptor_in, files_in
+from processor.formats.protoc import compiled
+
+TEXT = 'syntax = "proto3"; import "google/protobuf/timestamp.proto"; message A { string b = 1; }'
+FILES = files_in(compiled(TEXT, {}))
+
+
+def test_a_descriptor_in_base64_is_told_from_a_text() -> None:
+    assert descriptor_in(b64encode(FILES[-1]).decode()) == FILES[-1]
+    for text in (TEXT, "", "AAAA", "message", "Cgd4"):
+        assert descriptor_in(text) is None
+
+
+def test_files_have_the_names_that_they_are_imported_by() -> None:
+    (file,) = files_in(as_set({"a/b.proto": FILES[-1]}))
+    assert b"\n\x09a/b.proto" in file
+    assert len(FILES) == 2
+
+
+def test_what_is_no_set_of_files_is_told() -> None:
+    with pytest.raises(ValueError, match="no FileDescriptorSet"):
+        files_in(b"\xff")
