@@ -13,8 +13,8 @@ from tests.__main__ import run, worse
 
 LOOKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 UNIT = "tests/unit"
-DECISIONS = "tests/unit/core"
-"""One half, with linters and types before it; all others are the other."""
+DECISIONS = ("tests/unit/core", "tests/unit/config")
+"""One half, with linters and types before it; all others, which take as long, are the other."""
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "tests.support.garbage")
 _PYTEST = ("-m", "pytest", "-q", *_PLUGINS, "-m", "not slow", "--hypothesis-profile=quick")
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def halves() -> tuple[list[str], list[str]]:
     """What each process is asked for: all unit tests, each once."""
-    return [DECISIONS], [UNIT, f"--ignore={DECISIONS}"]
+    return list(DECISIONS), [UNIT, *(f"--ignore={place}" for place in DECISIONS)]
 
 
 if __name__ == "__main__":

@@ -66,14 +66,13 @@ def asked_to_wait(retry_after: str | None, status: int = 429, chance: float = 0.
     return again.after
 
 
-@pytest.mark.parametrize("status", range(200, 300))
-def test_every_2xx_is_delivered(status: int) -> None:
-    assert read(POLICY, response(status), NOW).sign is Signal.DELIVERED
+def test_every_2xx_is_delivered() -> None:
+    assert {read(POLICY, response(status), NOW).sign for status in range(200, 300)} == {Signal.DELIVERED}
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, *range(500, 600)])
-def test_what_may_pass_is_tried_again(status: int) -> None:
-    assert verdict(response(status)) == Again(0.0)
+def test_what_may_pass_is_tried_again() -> None:
+    for status in (408, 425, 429, *range(500, 600)):
+        assert verdict(response(status)) == Again(0.0), status
 
 
 @pytest.mark.parametrize(

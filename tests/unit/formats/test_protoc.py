@@ -46,6 +46,7 @@ def test_what_does_not_compile_is_refused_and_nothing_is_said_or_left_open(
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+@pytest.mark.slow
 def test_groups_as_deep_as_blocks_may_be_are_refused_in_words() -> None:
     deep = "optional group A = 1 {" * (MOST_BLOCKS - 1) + "}" * (MOST_BLOCKS - 1)
     with pytest.raises(EventError, match="recursion limit"):

@@ -10,6 +10,7 @@ from processor.core.progress.flow import FlowPolicy
 from processor.errors import WriteError
 from processor.traffic.attempt import FOLLOWS, WAITING, Run, Stage
 from tests.support.builders import FIRST, SECOND, record, records, response
+from tests.support.examples import examples
 from tests.support.stacks import Stacks
 from tests.unit.traffic.test_delivery import House as Alone
 from tests.unit.traffic.test_pipeline import House
@@ -39,6 +40,7 @@ def seconds_to_give_up(count: int) -> float:
     return took
 
 
+@pytest.mark.slow
 def test_retries_that_are_due_are_given_up_in_linear_time_whatever_their_order() -> None:
     few, many = (min(seconds_to_give_up(count) for _ in range(3)) for count in (200, 1_600))
     assert many < 32 * few
@@ -89,7 +91,7 @@ def test_a_count_that_is_wrong_is_noticed() -> None:
         house.dispatch.check()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(examples(8)))
 def test_whatever_happens_all_is_counted_where_it_is_and_no_room_is_called_again_before_it_returned(
     seed: int,
 ) -> None:

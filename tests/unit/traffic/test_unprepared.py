@@ -15,6 +15,7 @@ from processor.errors import TransportError, WriteError
 from processor.traffic.attempt import Stage
 from processor.traffic.unprepared import AGAIN_MAX_SECONDS
 from tests.support.builders import FIRST, SECOND, response
+from tests.support.examples import examples
 from tests.unit.traffic.test_pipeline import House
 
 pytestmark = pytest.mark.usefixtures("nothing_is_reentered")
@@ -230,7 +231,7 @@ def test_while_the_endpoint_is_down_one_is_prepared_at_a_time_as_a_probe() -> No
     assert probed
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(examples(12)))
 def test_all_is_counted_where_it_is_whatever_is_late_held_given_up_or_refused(seed: int) -> None:
     random = Random(seed)
     house = House(max_in_flight=4, most_unprepared=random.choice((1, 3, 100)), chance=random.random)

@@ -15,6 +15,7 @@ from processor.web.exchange import Exchange
 from processor.web.failures import failure
 from processor.web.pool import Limits, Pool
 from processor.web.request_writer import RequestWriter
+from tests.support.examples import examples
 
 HOST = "h.example"
 KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -115,7 +116,7 @@ class World:
         self.may_send = not self.may_send
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(examples(20)))
 async def test_the_lists_agree_and_each_request_is_answered_once_at_most(seed: int) -> None:
     random = Random(seed)
     world = World(random.choice((1, 2, 5)), random)

@@ -123,7 +123,7 @@ def test_an_endpoint_that_throttles_is_no_outage_until_nearly_all_is_throttled()
 @pytest.mark.parametrize("sign", PUSHED_BACK)
 def test_what_is_pushed_back_is_no_outage_while_now_and_then_something_is_delivered(sign: Signal) -> None:
     circuit = Circuit(POLICY)
-    for at in range(600):
+    for at in range(100):
         tell(circuit, *[sign] * 50, Signal.DELIVERED, at=NOW + at * 0.95 * SILENCE)
     assert circuit.state() is State.CLOSED
 

@@ -210,17 +210,16 @@ def test_a_change_of_one_character_is_refused(
     assert decode(base, changed) == (tuple(spans) if changed == metadata else ())
 
 
-@pytest.mark.parametrize("index", range(len(GOLDEN)))
 @pytest.mark.parametrize("character", "0aAzZ:=é\0")
-def test_every_changed_character_of_this_one_is_refused(index: int, character: str) -> None:
-    changed = edited(GOLDEN, "replace", index, character)
-    assert changed == GOLDEN or decode(GOLDEN_BASE, changed) == ()
+def test_every_changed_character_of_this_one_is_refused(character: str) -> None:
+    changed = [edited(GOLDEN, "replace", index, character) for index in range(len(GOLDEN))]
+    assert [each for each in changed if each != GOLDEN and decode(GOLDEN_BASE, each)] == []
 
 
-@pytest.mark.parametrize("index", range(len(GOLDEN) + 1))
 @pytest.mark.parametrize("character", "0A:= \n\0")
-def test_a_character_more_is_refused(index: int, character: str) -> None:
-    assert decode(GOLDEN_BASE, edited(GOLDEN, "insert", index, character)) == ()
+def test_a_character_more_is_refused(character: str) -> None:
+    longer = [edited(GOLDEN, "insert", index, character) for index in range(len(GOLDEN) + 1)]
+    assert [each for each in longer if decode(GOLDEN_BASE, each)] == []
 
 
 @given(histories(), bases)

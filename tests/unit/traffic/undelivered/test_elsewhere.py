@@ -14,6 +14,7 @@ from processor.errors import TransportError
 from processor.model import Answer, Record, Response
 from processor.traffic.attempt import Stage
 from tests.support.builders import FIRST, record
+from tests.support.examples import examples
 from tests.unit.traffic.test_delivery import House, answer_all
 
 pytestmark = pytest.mark.usefixtures("nothing_is_reentered")
@@ -159,7 +160,7 @@ def test_a_probe_at_the_destination_is_an_event_of_its_own() -> None:
     assert house.count("circuit_changes_total", state="half_open", reason="no_answer") == 1
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(examples(12)))
 def test_whatever_happens_all_is_counted_where_it_is_and_ends(seed: int) -> None:
     random = Random(seed)
     hosts = Hosts(HostsPolicy(random.choice((1, 2, 5)), remembered=random.choice((1, 64))))
