@@ -58,6 +58,7 @@ DOORS = {
     "pydantic_core": {"config"},
     "yaml": {"config.sources"},
     "msgspec": {"model", "core", "telemetry", "traffic", "web", "admin"},
+    "minijinja": {"core.request.templates"},
     "random": {"app", "workers", "demo"},
     "typer": {"cli"},
     "rich": {"demo"},
@@ -136,6 +137,11 @@ COVERED_BY = {
     "scalars": "decoder",
     "descriptors": "decoding",
     "stderr": "writer",
+    "engine": "texts",
+    "policy": "templated",
+    "templates": "loading",
+    "importing": "rudderstack",
+    "mapping": "rudderstack",
 }
 """Modules that are tested under another noun."""
 

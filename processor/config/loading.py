@@ -21,6 +21,7 @@ from processor.config.settings import PREFIX, Settings, contradictions, misfits
 from processor.config.sources.documents import DocumentError, read
 from processor.config.sources.references import UNRESOLVED, References, text_in, without_margins
 from processor.config.usable import usable
+from processor.config.values.templates import misfits_of, problems_of
 from processor.config.values.types import Section, items, mapping
 from processor.core.credentials import is_secret_option
 from processor.errors import ConfigError, Problem
@@ -62,6 +63,7 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
         for misfit in _misfits(settings)
         if not any(path in misfit for path in wrong)
     ]
+    problems += problems_of(settings.request_policy(), settings.filter_policy(), settings.record_policy())
     for judge in judges:
         try:
             judge(settings)
@@ -240,7 +242,8 @@ def _misfits(settings: Settings) -> list[str]:
         *misfits(settings.delivery, kafka),
         *letters_read_again(kafka, settings.dead_letter),
         *contradictions(settings.retry),
-        *faults(settings.record, settings.cloudevents, settings.destination),
+        *faults(settings.record, settings.cloudevents, settings.destination, settings.filter),
+        *misfits_of(settings.destination),
     ]
 
 

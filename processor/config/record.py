@@ -1,16 +1,22 @@
 """What the records of the topics are, section by section, and what of it cannot be said together."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from processor.config.sections import DestinationSettings
+from processor.config.values.filters import FilterSettings
+from processor.config.values.templates import texts_of
 from processor.config.values.types import Section, each_judged, items
 from processor.core.record.cloudevents import CloudEventsPolicy, Mode, Otherwise
 from processor.core.record.debezium import DebeziumPolicy, Deletes
 from processor.core.record.reading import OPAQUE, RecordPolicy, Unwrap, Value
+from processor.core.request.templates.policy import Encoding
 
+VALUE = "value"
+"""What `destination.body` says for the bytes of a value."""
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,7}")
 
 
@@ -89,7 +95,7 @@ def policy(
     destination: DestinationSettings,
 ) -> RecordPolicy:
     """What is made of records."""
-    headers = {name.lower(): value.get_secret_value() for name, value in destination.headers.items()}
+    headers = {name.lower(): text for name, text in texts_of(destination.headers, templates=False)}
     return RecordPolicy(
         record.value,
         record.unwrap,
@@ -103,15 +109,16 @@ def policy(
 
 
 def faults(
-    record: RecordSettings, cloudevents: CloudEventsSettings, destination: DestinationSettings
+    record: RecordSettings,
+    cloudevents: CloudEventsSettings,
+    destination: DestinationSettings,
+    filters: FilterSettings,
 ) -> list[str]:
     """What is said of records that cannot be together."""
-    found = []
+    found = [*_faults_of_body(record, cloudevents, destination), *_faults_of_filter(record, filters)]
     is_raw, is_made = record.value is Value.RAW, cloudevents.type is not None
     if record.value is not Value.JSON and record.unwrap is not Unwrap.NONE:
         found.append(f"record.unwrap is for JSON, and record.value is {record.value}: leave one of them out")
-    if destination.body == "value" and not is_raw:
-        found.append("destination.body: value is for record.value: raw; JSON is sent as it is: leave it out")
     if is_made is (cloudevents.source is None):
         found.append("cloudevents.type and cloudevents.source need each other: give both")
     if cloudevents.otherwise is Otherwise.WRAP and not is_made:
@@ -120,6 +127,39 @@ def faults(
         what = "record.value: raw" if is_raw else "a CloudEvent"
         found.append(f"destination.method: {destination.method} has no body, which {what} needs: write POST")
     return found
+
+
+def _faults_of_body(
+    record: RecordSettings, cloudevents: CloudEventsSettings, destination: DestinationSettings
+) -> Iterator[str]:
+    """A CloudEvent brings its body with it; bytes are looked into by nobody."""
+    kind = destination.content_type or ""
+    if destination.body == VALUE and record.value is not Value.RAW:
+        yield "destination.body: value is for record.value: raw; JSON is sent as it is: leave it out"
+    written = [name for name in ("body", "body_template") if getattr(destination, name) is not None]
+    is_form = destination.encoding is Encoding.FORM
+    if record.value is Value.CLOUDEVENT:
+        for name in [*written, *(["encoding: form"] if is_form else [])]:
+            yield f"destination.{name} changes the body, and that of a CloudEvent is its data: leave it out"
+        if any(name.lower() == "content-type" for name, _ in texts_of(destination.headers, templates=True)):
+            yield "destination.headers: Content-Type is for a CloudEvent to say: leave it out"
+    if record.value is Value.RAW and is_form and (not written or destination.body == VALUE):
+        yield "destination.encoding: form needs destination.body with record.value: raw: give its members"
+    is_structured = cloudevents.type is not None and cloudevents.mode is Mode.STRUCTURED
+    if is_structured and (is_form or (destination.body_template is not None and "json" not in kind.lower())):
+        yield (
+            "cloudevents.mode: structured has JSON in it: write binary, or destination.body instead of "
+            "body_template and encoding"
+        )
+
+
+def _faults_of_filter(record: RecordSettings, filters: FilterSettings) -> Iterator[str]:
+    if record.value is Value.JSON:
+        return
+    for name in ("types", "events", "consent"):
+        is_meant = name == "types" and record.value is Value.CLOUDEVENT
+        if getattr(filters, name) is not None and not is_meant:
+            yield f"filter.{name} is for JSON events, and record.value is {record.value}: write filter.when"
 
 
 def meaningless(
@@ -133,8 +173,8 @@ def meaningless(
     is_made = cloudevents.type is not None
     if debezium.model_fields_set and record.unwrap is not Unwrap.DEBEZIUM:
         found.append("debezium: changes nothing without record.unwrap: debezium")
-    if destination.content_type is not None and record.value is not Value.RAW:
-        found.append("destination.content_type: changes nothing without record.value: raw")
+    if destination.content_type is not None and record.value is Value.CLOUDEVENT:
+        found.append("destination.content_type: changes nothing without record.value: json or raw")
     if cloudevents.model_fields_set and record.value is not Value.CLOUDEVENT and not is_made:
         found.append("cloudevents: changes nothing without record.value: cloudevent or cloudevents.type")
     if record.value is Value.CLOUDEVENT and is_made and cloudevents.otherwise is not Otherwise.WRAP:

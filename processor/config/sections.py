@@ -8,9 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from processor.config.values.choices import AnyMethod, IntegrationsRule
+from processor.config.values.choices import AnyMethod
 from processor.config.values.static_headers import faults
 from processor.config.values.statuses import Statuses
+from processor.config.values.templates import (
+    Shape,
+    Template,
+    Templates,
+    marked,
+)
 from processor.config.values.types import (
     ContentType,
     File,
@@ -32,7 +38,7 @@ from processor.config.values.types import (
 )
 from processor.core.progress.lanes import Order
 from processor.core.request.endpoint import Endpoint
-from processor.core.request.filters import Integrations
+from processor.core.request.templates.policy import Encoding
 from processor.core.request.transform import Envelope, Method
 from processor.core.retry import RetryPolicy
 from processor.errors import EventError
@@ -76,7 +82,38 @@ class DestinationSettings(Section):
     )
     headers: Annotated[dict[str, Header], BeforeValidator(mapping)] = Field(
         default_factory=dict,
-        description="Sent with every request; values may be `{from_env: NAME}` or `{from_file: PATH}`.",
+        description="Sent with every request; values may be `{from_env: NAME}` or `{from_file: PATH}`, and "
+        "in the settings file templates.",
+    )
+    path: Template = Field(
+        None,
+        description="A template: appended to the path of `url`. What an event brings is percent-encoded; a "
+        "segment that comes to `.`, `..` or nothing is refused.",
+    )
+    query: Templates = Field(
+        None,
+        description="Parameters by their names, the values templates: appended to `url`; with it GET and "
+        "DELETE send these alone.",
+    )
+    body: Shape = Field(
+        None,
+        description="The body in its shape: lists and mappings, whose texts are templates; a lone path "
+        "copies the member as it is written. null: the event, or the bytes of a `raw` value, which is also "
+        "what `value` means.",
+    )
+    body_template: Template = Field(
+        None,
+        description="The body as a text with templates in it; they are escaped by what `content_type` says: "
+        "XML, CSV, JSON, a form, else plain text.",
+    )
+    content_type: ContentType | None = Field(
+        None,
+        description="The `Content-Type` of the body, and of `raw` values whose records have no header "
+        "`content-type`; null: that of `headers`, else `application/json`, that of a form, or for `raw` "
+        "values `application/octet-stream`.",
+    )
+    encoding: Encoding = Field(
+        Encoding.JSON, description="How the body travels: `json`, or its members as a `form`."
     )
     envelope: Annotated[Envelope | None, Nullable] = Field(
         None,
@@ -133,14 +170,6 @@ class DestinationSettings(Section):
         "up again: moved and added servers get their share. No request is interrupted. null: never.",
     )
     tls: TlsSettings = Field(default_factory=TlsSettings, description="TLS.")
-    body: Annotated[Literal["value"] | None, Nullable] = Field(
-        None, description="`value`: the bytes of a `raw` value, which is also what null means with them."
-    )
-    content_type: ContentType | None = Field(
-        None,
-        description="The content type of `raw` values whose records have no header `content-type`; null: "
-        "that of `headers`, else `application/octet-stream`.",
-    )
     forward_headers: HeaderPatterns = Field(
         default_factory=list,
         description="Headers of records that requests get too: names, or beginnings such as `x-*`, in any "
@@ -153,7 +182,8 @@ class DestinationSettings(Section):
         if re.search("[{}<>]", url):
             raise ValueError(
                 "holds braces or angle brackets, which no URL has, and nothing fills them in: write the "
-                "URL as it is to be asked; an event names a path of its own in `appendPath`"
+                "URL as it is to be asked; templates go into destination.path and destination.query, and "
+                "an event names a path of its own in `appendPath`"
             )
         try:
             Endpoint(url)
@@ -168,17 +198,7 @@ class DestinationSettings(Section):
         headers = mapping(said)
         if isinstance(headers, dict) and (wrong := faults(headers)):
             raise ValueError("; ".join(wrong))
-        return headers
-
-
-class FilterSettings(Section):
-    """Which events are not for this destination."""
-
-    integrations: IntegrationsRule = Field(
-        Integrations.NAMED,
-        description="Which events their `integrations` keep back: `named`, where `Webhook` or `WEBHOOK` in "
-        "it is false; `all`, by RudderStack's whole rule, where `All` counts too; `off`, none.",
-    )
+        return marked(headers) if isinstance(headers, dict) else headers
 
 
 class DeliverySettings(Section):

@@ -8,6 +8,7 @@ from processor import __version__
 from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
 from processor.config.operators import AdminSettings, LiveSettings, LogSettings
 from processor.config.record import (
+    VALUE,
     CloudEventsSettings,
     DebeziumSettings,
     RecordSettings,
@@ -18,9 +19,10 @@ from processor.config.sections import (
     CircuitSettings,
     DeliverySettings,
     DestinationSettings,
-    FilterSettings,
     RetrySettings,
 )
+from processor.config.values.filters import FilterSettings
+from processor.config.values.templates import texts_compared, texts_like_numbers, texts_of
 from processor.core import credentials
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
@@ -33,10 +35,11 @@ from processor.core.pace.pacing import PacingPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import PLENTY, FlowPolicy
 from processor.core.progress.lease import LeasePolicy
-from processor.core.record.reading import RecordPolicy
+from processor.core.record.reading import RecordPolicy, Value
 from processor.core.redaction import Secrets
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import FilterPolicy
+from processor.core.request.templates.policy import Body, TemplatePolicy
 from processor.core.request.transform import Envelope, RequestPolicy
 from processor.core.retry import RetryPolicy
 
@@ -91,17 +94,24 @@ class Settings(BaseModel):
             f"kafka.topics: {pattern} matches the dead-letter topic {topic}, which is left out: its letters "
             "are not read again"
             for pattern in self.kafka.patterns_for(topic)
-        ] + meaningless(self.record, self.debezium, self.cloudevents, self.destination)
+        ] + [
+            *meaningless(self.record, self.debezium, self.cloudevents, self.destination),
+            *texts_compared(self.filter.when),
+        ]
 
     def meanings(self) -> list[str]:
         """What a setting means where it says more than what stands there."""
         destination = self.destination
         allowed = sorted(map(str, Endpoint(destination.url, destination.allowed_hosts).allowed))
+        texts = list(texts_like_numbers(destination.body, "destination.body"))
         if not allowed:
-            return []
+            return texts
         secrets = "with" if destination.allowed_hosts_get_secrets else "without"
         sent = f"requests {secrets} secret headers and client certificate"
-        return [f"destination.allowed_hosts: events may also name {', '.join(allowed)}, which get {sent}"]
+        return [
+            f"destination.allowed_hosts: events may also name {', '.join(allowed)}, which get {sent}",
+            *texts,
+        ]
 
     def flow_policy(self) -> FlowPolicy:
         """What keeps its order, and how much may wait."""
@@ -171,20 +181,31 @@ class Settings(BaseModel):
 
     def request_policy(self) -> RequestPolicy:
         destination = self.destination
-        headers = tuple((name, value.get_secret_value()) for name, value in destination.headers.items())
         return RequestPolicy(
             destination.url,
             destination.method,
-            headers,
+            texts_of(destination.headers, templates=False),
             frozenset(destination.allowed_hosts),
-            destination.envelope
+            destination.envelope  # a column of a table may be called `header`, and may be null
             or (Envelope.RUDDERSTACK if self.record_policy().is_plain else Envelope.NONE),
             own_headers=frozenset() if destination.allowed_hosts_get_secrets else self._secret_headers(),
+            templates=self._template_policy() or None,
         )
 
-    def _envelope(self) -> Envelope:
-        """A column of a table may be called `header`, and may be null."""
-        return Envelope.RUDDERSTACK if self.record_policy().is_plain else Envelope.NONE
+    def _template_policy(self) -> TemplatePolicy:
+        """What is filled in from events."""
+        said = self.destination
+        body = None if said.body in (None, VALUE) else Body(said.body)
+        is_written = body is not None or said.body_template is not None
+        return TemplatePolicy(
+            said.path,
+            said.query,
+            texts_of(said.headers, templates=True),
+            body,
+            said.body_template,
+            said.content_type if is_written or self.record.value is Value.JSON else None,
+            said.encoding,
+        )
 
     def record_policy(self) -> RecordPolicy:
         """What is made of records."""
@@ -192,7 +213,7 @@ class Settings(BaseModel):
 
     def filter_policy(self) -> FilterPolicy:
         """Which records are left out."""
-        return FilterPolicy(self.filter.integrations, self.delivery.tombstones == "skip")
+        return self.filter.policy(skip_tombstones=self.delivery.tombstones == "skip")
 
     def dead_letter_policy(self) -> DeadLetterPolicy:
         """Who writes dead letters, and what is struck out of them."""

@@ -12,13 +12,16 @@ from typing import NamedTuple, Protocol
 
 from processor.core.record.content import Content, LeftOut
 from processor.core.record.looks import looks_like
+from processor.core.record.metadata import MEMBERS
 from processor.core.record.reading import Reading, RecordPolicy, Value, reading
 from processor.core.request.endpoint import Origin
 from processor.core.request.events import Event, parse
-from processor.core.request.filters import DEFAULT, FilterPolicy, keeps_back
+from processor.core.request.filters import DEFAULT, FilterPolicy, Selection, keeps_back
+from processor.core.request.templates.scope import Scope, Vocabulary
+from processor.core.request.templates.templated import Templated
 from processor.core.request.transform import Prepared, RequestPolicy, Transform
 from processor.errors import EventError
-from processor.model import Record, Request
+from processor.model import Headers, Record, Request
 
 PLAIN = RecordPolicy()
 
@@ -26,7 +29,8 @@ PLAIN = RecordPolicy()
 class Skipped(NamedTuple):
     """A rule leaves the record out.
 
-    `reason` is a word of a closed set: `tombstone`, `integrations`, `delete`, `truncate`, `message`.
+    `reason` is a word of a closed set: `tombstone`, `integrations`, `consent`, `filter`, `delete`,
+    `truncate`, `message`.
     """
 
     reason: str
@@ -60,14 +64,21 @@ class Preparing(Protocol):
 
 
 class Preparation:
-    """Prepares records at once. Raises EventError if the URL or headers cannot be used."""
+    """Prepares records at once.
+
+    Raises EventError if the URL or headers cannot be used, UnusableTemplateError if templates cannot.
+    """
 
     def __init__(
         self, request: RequestPolicy, filters: FilterPolicy = DEFAULT, record: RecordPolicy = PLAIN
     ) -> None:
         self._reading = reading(record)
         self._has_attributes = record.value is Value.CLOUDEVENT
-        self._transform = Transform(request)
+        self._vocabulary = Vocabulary(MEMBERS, record.has_events)
+        self._templated = Templated(request, self._vocabulary) if request.templates else None
+        self._transform = self._templated or Transform(request)
+        self._selection = Selection.by(filters, self._vocabulary)
+        self._has_scope = self._templated is not None or self._selection is not None
         self._integrations = filters.integrations
         self._skip_tombstones = filters.skip_tombstones
 
@@ -90,9 +101,18 @@ class Preparation:
         try:
             if keeps_back(self._integrations, event):
                 return Skipped("integrations")
+            if self._has_scope and (made := self._prepare_in(event, record)) is not None:
+                return made
             return self._transform.unchanged(event) or self._transform.prepare(event)
         except EventError as error:
             return error
+
+    def _prepare_in(self, event: Event, record: Record, said: Headers = ()) -> Prepared | Skipped | None:
+        """What filters and templates make of an event; None: it is sent as without them."""
+        scope = Scope(event, record, self._vocabulary)
+        if self._selection is not None and (reason := self._selection.leaves_out(scope)):
+            return Skipped(reason)
+        return None if self._templated is None else self._templated.prepare_in(event, scope, said)
 
     def _prepare_read(self, record: Record, reading: Reading) -> Result:
         """The same for a record that has to be read first."""
@@ -105,23 +125,32 @@ class Preparation:
         if isinstance(content, LeftOut):
             return Skipped(content.reason)
         try:
-            return self._prepare_content(content)
+            made = self._prepare_content(content, record, reading)
         except EventError as error:
             return error
-
-    def _prepare_content(self, content: Content) -> Result:
-        """The request for what a record says. Raises EventError."""
-        if content.body is not None:
-            made = self._transform.carry(content.body, content.content_type, content.headers)
-        else:
-            event = _parsed(content.event)
-            if keeps_back(self._integrations, event):
-                return Skipped("integrations")
-            made = self._transform.prepare(event, content.headers)
+        if isinstance(made, Skipped):
+            return made
         request, dropped, is_foreign = made
         if content.before:
             request = request._replace(body=b"%b%b}" % (content.before, request.body or b""))
         return Prepared(request, dropped + content.dropped, is_foreign)
+
+    def _prepare_content(self, content: Content, record: Record, reading: Reading) -> Prepared | Skipped:
+        """The request for what a record says, or why it is left out. Raises EventError."""
+        if content.body is None:
+            event = _parsed(content.event)
+            if keeps_back(self._integrations, event):
+                return Skipped("integrations")
+            made = self._prepare_in(event, record, content.headers) if self._has_scope else None
+            return made or self._transform.prepare(event, content.headers)
+        if not self._has_scope:
+            return self._transform.carry(content.body, content.content_type, content.headers)
+        scope = Scope(lambda: reading.document(record), record, self._vocabulary)
+        if self._selection is not None and (reason := self._selection.leaves_out(scope)):
+            return Skipped(reason)
+        if self._templated is None:
+            return self._transform.carry(content.body, content.content_type, content.headers)
+        return self._templated.carry_in(content.body, content.content_type, scope, content.headers)
 
 
 def _parsed(value: bytes | None) -> Event:

@@ -1,17 +1,21 @@
 """Values with defaults everywhere, so that a test says only what it is about."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from processor.core.group.stability import Stability
 from processor.core.pace.circuit import State
+from processor.core.record.metadata import MEMBERS
 from processor.core.request.events import Event, parse
+from processor.core.request.templates.scope import Scope, Vocabulary
 from processor.core.request.transform import Prepared
 from processor.errors import EventError
 from processor.model import Assigned, Partition, Position, Record, RecordHeaders, Request, Response
 from processor.telemetry.snapshot import Snapshot
 from processor.traffic.preparation import Held, Later, Preparing, Result, Skipped
+
+VOCABULARY = Vocabulary(MEMBERS)
 
 FIRST = Partition("events", 0)
 SECOND = Partition("events", 1)
@@ -30,6 +34,11 @@ def record(
 ) -> Record:
     """One record."""
     return Record(partition, offset, key, value, headers, timestamp, epoch)
+
+
+def scope(event: Event | Callable[[], Event | None], record: Record) -> Scope:
+    """What templates see of these."""
+    return Scope(event, record, VOCABULARY)
 
 
 def records(

@@ -16,8 +16,14 @@ pytestmark = pytest.mark.slow
 PATIENCE = 60
 HEAVY = {"aiohttp", "httptools", "prometheus_client", "rich", "structlog", "uvloop"}
 """What none but `run`, `demo` and `check --connect` have to wait for; rich also lays out the help."""
-FORMATS = {"google.protobuf", "google.type", "grpc_tools", "processor.core.record.avro.decoder"}
-"""What none has to wait for whose records are not written in these formats."""
+FORMATS = {
+    "google.protobuf",
+    "google.type",
+    "grpc_tools",
+    "minijinja",
+    "processor.core.record.avro.decoder",
+}
+"""What none has to wait for whose records are not written in these formats, and who writes no template."""
 NEEDED_BY_CHECK = {"asyncio", "confluent_kafka", "ssl"}
 """To judge options of librdkafka, which loads asyncio, and certificates."""
 SETTINGS = """\

@@ -111,6 +111,11 @@ def written(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
+def page(value: Any) -> str:
+    """The same over lines, mappings in the order in which they are."""
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=sys.maxsize)
+
+
 def _no_yaml(error: yaml.MarkedYAMLError) -> Fault:
     mark, problem = error.problem_mark, error.problem or ""
     oddity = next((remedy for start, remedy in _ODDITIES if problem.startswith(start)), _ELSE)

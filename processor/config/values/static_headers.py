@@ -13,6 +13,7 @@ from processor.config.sources.references import WAYS
 from processor.config.values.types import fault_of_text
 from processor.core.credentials import is_secret_header
 from processor.core.request.headers import TOKEN, belongs_to_connection
+from processor.core.request.templates.texts import is_template
 from processor.core.request.transform import RequestPolicy, Transform
 from processor.errors import EventError
 
@@ -40,6 +41,8 @@ def _fault(name: str, said: Any) -> str:
     value = said.get_secret_value() if isinstance(said, SecretStr) else str(said)
     if belongs_to_connection(name) and name.lower() != "host":
         return f"{name} belongs to the connection and cannot be set"
+    if isinstance(said, str) and is_template(said):
+        return ""
     if not value.strip() and is_secret_header(name):
         return f"{name} is empty: give the secret, or leave the header out"
     if value.isprintable() and (fault := fault_of_text(said)):

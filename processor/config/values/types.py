@@ -270,6 +270,10 @@ RateLimit = Annotated[Annotated[float, Field(ge=0.001, le=1_000_000)] | None, Be
 TimeLimit = Annotated[Seconds | None, BeforeValidator(_nullable)]
 
 
+class AsWritten:
+    """Marks a setting whose text is code: braces, angle brackets and lines in it are meant."""
+
+
 class Section(BaseModel):
     """A part of the settings; names that are none of it are refused."""
 
@@ -281,7 +285,8 @@ class Section(BaseModel):
     @classmethod
     def _is_meant_as_it_stands(cls, value: Any, info: ValidationInfo) -> Any:
         """Mappings are judged member by member, where their members are known."""
-        if found := dict.fromkeys(filter(None, map(fault_of_text, _texts(value)))):
+        is_code = any(isinstance(m, AsWritten) for m in cls.model_fields[info.field_name or ""].metadata)
+        if not is_code and (found := dict.fromkeys(filter(None, map(fault_of_text, _texts(value))))):
             raise ValueError("; ".join(found))
         if (
             value in ("", SecretStr(""))

@@ -6,8 +6,9 @@ carry is left out and counted, never a reason to refuse the event.
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from processor.core.request.headers import (
@@ -27,23 +28,6 @@ CONTENT_TYPE = "content-type"
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]{0,254}[\x21-\x7e])?")
 _OF_THE_VALUE = "content-"
 """How headers begin that tell how the record's value is written, which may be otherwise in the request."""
-
-
-def described(record: Record) -> dict[str, Any]:
-    """What templates see as `record`.
-
-    Bytes that are no UTF-8 are Base64, but `value_text`, which is then None, as it is without a value.
-    """
-    return {
-        "topic": record.partition.topic,
-        "partition": record.partition.number,
-        "offset": record.offset,
-        "timestamp": time_text(record.timestamp),
-        "key": _text(record.key),
-        "headers": {name: _text(value) for name, value in record.headers or ()},
-        "value_text": _decoded(record.value),
-        "value_base64": None if record.value is None else b64encode(record.value).decode(),
-    }
 
 
 def time_text(timestamp: float | None) -> str | None:
@@ -128,3 +112,22 @@ def _decoded(value: bytes | None) -> str | None:
         return None if value is None else value.decode()
     except UnicodeDecodeError:
         return None
+
+
+MEMBERS: Mapping[str, Callable[[Record], Any]] = MappingProxyType(
+    {
+        "topic": lambda record: record.partition.topic,
+        "partition": lambda record: record.partition.number,
+        "offset": lambda record: record.offset,
+        "timestamp": lambda record: time_text(record.timestamp),
+        "timestamp_ms": lambda record: None if record.timestamp is None else round(record.timestamp * 1000),
+        "key": lambda record: _text(record.key),
+        "headers": lambda record: {name: _text(value) for name, value in record.headers or ()},
+        "value_text": lambda record: _decoded(record.value),
+        "value_base64": lambda record: None if record.value is None else b64encode(record.value).decode(),
+    }
+)
+"""What templates see as `record`, and how each member of it is made.
+
+Bytes that are no UTF-8 are Base64, but `value_text`, which is then None, as it is without a value.
+"""

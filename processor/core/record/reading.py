@@ -5,14 +5,15 @@ to be read, as most topics have them, cost nothing here (`reading` is then None)
 come decoded (`value`), where it is written in a format that has to be decoded first.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from processor.core.record import cloudevents, connect, debezium
-from processor.core.record.cloudevents import CloudEventsPolicy
+from processor.core.record.cloudevents import CloudEventsPolicy, Mode
 from processor.core.record.content import Content, LeftOut
 from processor.core.record.debezium import DebeziumPolicy
 from processor.core.record.metadata import content_type, forwarded
+from processor.core.request.events import Event, parse
 from processor.errors import EventError
 from processor.model import Record
 
@@ -57,6 +58,11 @@ class RecordPolicy:
         return self.value is Value.JSON and self.unwrap is Unwrap.NONE
 
     @property
+    def has_events(self) -> bool:
+        """Whether there is an event in them, which may be looked into."""
+        return self.value is not Value.RAW
+
+    @property
     def makes_cloudevents(self) -> bool:
         """Whether records that are none are sent as such."""
         return bool(self.cloudevents.type)
@@ -74,6 +80,7 @@ class Reading:
 
     def __init__(self, policy: RecordPolicy) -> None:
         self._policy = policy
+        self._as_document = replace(policy.cloudevents, mode=Mode.STRUCTURED)
 
     def read(self, record: Record, value: bytes | None) -> Content | LeftOut:
         """What the record says whose value, decoded where it has to be, is `value`.
@@ -93,6 +100,15 @@ class Reading:
             return content
         headers, dropped = forwarded(policy.forward_headers, record)
         return content._replace(headers=(*headers, *content.headers), dropped=dropped)
+
+    def document(self, record: Record) -> Event | None:
+        """The CloudEvent in a record as one document, whichever way it came; None: it is none, but bytes.
+
+        Raises EventError as `read` does.
+        """
+        return (
+            parse(cloudevents.received(self._as_document, record).body) if self._policy.has_events else None
+        )
 
     def _raw(self, record: Record, value: bytes) -> Content:
         said = content_type(record) or self._policy.content_type

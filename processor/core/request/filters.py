@@ -1,16 +1,19 @@
 """Which events are not for this destination, by what they say themselves.
 
-Promise: an event without `integrations`, or with `{"All":true}` as most have it, is not looked into.
+Promises: an event without `integrations`, or with `{"All":true}` as most have it, is not looked into; a rule
+looks into the members that it is about and no others, and a rule that is not given costs nothing.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from processor.core.request.events import Event, is_object, split
+from processor.core.request.events import Event, decode, is_object, split
+from processor.core.request.templates.condition import Condition
+from processor.core.request.templates.scope import Scope, Vocabulary
 
 _NAMES: Final = ("Webhook", "WEBHOOK")
 """What this destination is called in `integrations`: its name at RudderStack, and its name in their SDKs."""
@@ -32,11 +35,36 @@ class Integrations(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """What one provider's consent is asked for; `any_of_them`: one that is not denied is enough."""
+
+    ids: tuple[str, ...]
+    any_of_them: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentPolicy:
+    """Consents that this destination needs, by provider, and those of RudderStack's two older settings."""
+
+    providers: Mapping[str, Consent] = field(default_factory=dict)
+    one_trust_categories: tuple[str, ...] = ()
+    ketch_purposes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FilterPolicy:
-    """Which records are left out."""
+    """Which records are left out.
+
+    `types` None: of all types; `allowed_events` None: of all names; `when` None: whatever they say.
+    """
 
     integrations: Integrations = Integrations.NAMED
     skip_tombstones: bool = True
+    types: tuple[str, ...] | None = None
+    allowed_events: tuple[str, ...] | None = None
+    denied_events: tuple[str, ...] = ()
+    consent: ConsentPolicy | None = None
+    when: str | None = None
 
 
 DEFAULT = FilterPolicy()
@@ -66,3 +94,78 @@ def _is_wanted(said: Mapping[str, msgspec.Raw]) -> bool:
     if named in _BOOLEANS:
         return named == _TRUE
     return is_object(named) or all_of_them == _TRUE
+
+
+class Selection:
+    """What is given of a policy beside `integrations`.
+
+    Raises UnusableTemplateError if `when` cannot be used.
+    """
+
+    def __init__(self, policy: FilterPolicy, vocabulary: Vocabulary) -> None:
+        self._types = None if policy.types is None else frozenset(policy.types)
+        allowed = policy.allowed_events
+        self._allowed = None if allowed is None else frozenset(map(str.strip, allowed))
+        self._denied = frozenset(map(str.strip, policy.denied_events))
+        self._has_names = self._allowed is not None or bool(self._denied)
+        self._consent = policy.consent
+        self._condition = None if policy.when is None else Condition(policy.when, vocabulary)
+
+    @classmethod
+    def by(cls, policy: FilterPolicy, vocabulary: Vocabulary) -> "Selection | None":
+        """The selection; None: all events are for this destination."""
+        rest = FilterPolicy(policy.integrations, policy.skip_tombstones)
+        return None if policy == rest else cls(policy, vocabulary)
+
+    def leaves_out(self, scope: Scope) -> str:
+        """Why an event is not for this destination, as a word of a closed set, or "".
+
+        Raises EventError `invalid_event`: `when` cannot be worked out, or it is nested too deeply.
+        """
+        if self._types is not None and _text(scope.members().get("type")) not in self._types:
+            return "filter"
+        if self._has_names and not self._is_named(scope.members()):
+            return "filter"
+        if self._consent is not None and is_denied(self._consent, scope.members()):
+            return "consent"
+        if self._condition is not None and not self._condition.holds(scope):
+            return "filter"
+        return ""
+
+    def _is_named(self, members: Mapping[str, msgspec.Raw]) -> bool:
+        """By its name only who has one: a track event, or one without a type."""
+        kind = members.get("type")
+        name = (_text(members.get("event")) or "").strip()
+        if not name or (kind is not None and _text(kind) != "track"):
+            return True
+        return name not in self._denied and (self._allowed is None or name in self._allowed)
+
+
+def is_denied(policy: ConsentPolicy, members: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether an event's consent keeps it from this destination, by RudderStack's rule."""
+    context = members.get("context")
+    raw = split(context).get("consentManagement") if is_object(context) else None
+    said: Any = decode(raw) if is_object(raw) else {}
+    ids = said.get("deniedConsentIds")
+    denied = {each for each in ids if isinstance(each, str) and each} if isinstance(ids, list) else set()
+    if not denied:
+        return False
+    provider = said.get("provider") or ""
+    if isinstance(provider, str) and (needed := policy.providers.get(provider)) and needed.ids:
+        either = needed.any_of_them if provider == "custom" else said.get("resolutionStrategy") == "or"
+        return _lacks(needed.ids, denied, either=either)
+    if provider in ("", "oneTrust") and policy.one_trust_categories:
+        return _lacks(policy.one_trust_categories, denied, either=False)
+    if provider in ("", "ketch") and policy.ketch_purposes:
+        return _lacks(policy.ketch_purposes, denied, either=True)
+    return False
+
+
+def _lacks(needed: Sequence[str], denied: set[str], *, either: bool) -> bool:
+    missing = [each in denied for each in needed]
+    return all(missing) if either else any(missing)
+
+
+def _text(raw: msgspec.Raw | None) -> str | None:
+    """A member that is text; None: it is another, or not there."""
+    return str(decode(raw)) if raw is not None and bytes(raw)[:1] == b'"' else None

@@ -38,6 +38,7 @@ from processor.core.request.headers import (
     is_short,
     too_many,
 )
+from processor.core.request.templates.policy import TemplatePolicy
 from processor.errors import EventError
 from processor.model import Headers, Request
 
@@ -49,7 +50,9 @@ _INTEGRATIONS = ("webhook", "Webhook", "WebHook", "WEBHOOK")
 _SHORTEST_PATH = len('{"webhook":{"fullPath":1}}')
 _MOST_PATH_JSON = 8 * LONGEST_URL
 _NEITHER_TEXT_NOR_NUMBER = b"{[tf"
-_NO_HEADERS: Mapping[str, tuple[str, str]] = MappingProxyType({})
+NO_HEADERS: Mapping[str, tuple[str, str]] = MappingProxyType({})
+JSON_BODY = ("Content-Type", "application/json")
+"""What a body is said to be where the configuration says nothing of it."""
 
 
 class Method(StrEnum):
@@ -89,6 +92,7 @@ class RequestPolicy:
     """Names of headers that are made for each attempt: an event's are dropped, configured ones refused."""
     own_headers: frozenset[str] = frozenset()
     """Names of configured headers that no host gets that an event names, in lower case."""
+    templates: TemplatePolicy | None = None
 
 
 class Prepared(NamedTuple):
@@ -110,7 +114,7 @@ class Transform:
         self._endpoint = Endpoint(policy.url, policy.allowed_hosts)
         self._headers = {"user-agent": ("User-Agent", "RudderLabs")}
         if policy.method.has_body:
-            self._headers["content-type"] = ("Content-Type", "application/json")
+            self._headers["content-type"] = JSON_BODY
         self._headers |= checked(policy.headers)
         self._reserved = frozenset(map(as_read, policy.reserved_headers))
         if not self._reserved.isdisjoint(map(as_read, self._headers)):
@@ -148,7 +152,7 @@ class Transform:
 
         Raises EventError: `invalid_header`, `invalid_url`, `endpoint_not_allowed`, `invalid_event`.
         """
-        asked, dropped, url, body = _NO_HEADERS, 0, self._endpoint.url, None
+        asked, dropped, url, body = NO_HEADERS, 0, self._endpoint.url, None
         if self._has_envelope:
             asked, dropped = self._asked_headers(event)
             url = self._url(event)
@@ -156,11 +160,10 @@ class Transform:
             told, more = self._told(said)
             asked, dropped = {**asked, **told}, dropped + more
         is_foreign = not self._endpoint.is_own(url)
-        if not self._method.has_body:
-            pairs = query.parameters(event)
-            url = query.joined(url, pairs) if pairs else url
-        else:
-            body = _body(event) if self._has_envelope else event.whole
+        if self._method.has_body:
+            body = self._body(event)
+        elif pairs := query.parameters(event):
+            url = query.joined(url, pairs)
         request = Request(self._method.value, url, self._headers_with(asked, is_foreign=is_foreign), body)
         return Prepared(request, dropped, is_foreign)
 
@@ -173,6 +176,9 @@ class Transform:
             headers["content-type"] = ("Content-Type", content_type)
         request = Request(self._method.value, self._endpoint.url, tuple(headers.values()), body)
         return Prepared(request, dropped, False)
+
+    def _body(self, event: Event) -> bytes:
+        return _without_envelope(event) if self._has_envelope else event.whole
 
     def _told(self, said: Headers) -> tuple[Mapping[str, tuple[str, str]], int]:
         """Those that a record says, by their names in lower case, and how many were dropped."""
@@ -188,7 +194,7 @@ class Transform:
         """Those that the event asks for, by their names in lower case, and how many were dropped."""
         raw = event.members.get("header")
         if not is_object(raw):
-            return _NO_HEADERS, 0
+            return NO_HEADERS, 0
         if len(raw) > MOST_JSON:
             raise too_many()
         own = decode(raw)
@@ -219,8 +225,7 @@ def _integrations(raw: msgspec.Raw | None) -> Mapping[str, msgspec.Raw]:
     """The members of what may name a path in `integrations`: of four spellings the first that is truthy."""
     if raw is None or not _may_name_a_path(raw) or not is_object(raw):
         return {}
-    integrations = split(raw)
-    first = next(filter(is_truthy, map(integrations.get, _INTEGRATIONS)), None)
+    first = next(filter(is_truthy, map(split(raw).get, _INTEGRATIONS)), None)
     return split(first) if is_object(first) else {}
 
 
@@ -243,7 +248,7 @@ def _path_text(name: str, *sources: Mapping[str, msgspec.Raw]) -> str:
     return str(decode(raw))
 
 
-def _body(event: Event) -> bytes:
+def _without_envelope(event: Event) -> bytes:
     members = event.members
     changed = event.has_nulls() or any(name in members for name in ENVELOPE)
     context = _context_with_ip(event)

@@ -18,6 +18,7 @@ from pydantic import SecretStr, ValidationError
 from processor.config import loading
 from processor.config.kafka import KafkaSettings
 from processor.config.settings import PREFIX, Settings
+from processor.config.values.filters import ConsentSettings, ProviderSettings
 from processor.core.disclosure import DisclosurePolicy, Payloads
 from processor.core.pace.admission import AdmissionPolicy
 from processor.core.pace.budget import BudgetPolicy
@@ -28,8 +29,9 @@ from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.lease import LeasePolicy
-from processor.core.request.filters import FilterPolicy, Integrations
+from processor.core.request.filters import Consent, ConsentPolicy, FilterPolicy, Integrations
 from processor.core.request.headers import FRAMING
+from processor.core.request.templates.policy import Body, TemplatePolicy
 from processor.core.request.transform import Envelope, Method, RequestPolicy, Transform
 from processor.core.retry import RetryPolicy
 from processor.errors import ConfigError, Problem
@@ -94,6 +96,12 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         f'{{"Authorization": "{SECRET}", "X-N": 1}}',
         {"Authorization": SecretStr(SECRET), "X-N": SecretStr("1")},
     ),
+    "destination.path": ("/users/{{ event.userId }}", "/users/{{ event.userId }}"),
+    "destination.query": ('{"a": "{{ record.topic }}"}', {"a": "{{ record.topic }}"}),
+    "destination.body": ('{"id": "{{ event.id }}", "l": [5]}', {"id": "{{ event.id }}", "l": ["5"]}),
+    "destination.body_template": ("<a>{{ event.id }}</a>", "<a>{{ event.id }}</a>"),
+    "destination.content_type": ("text/csv", "text/csv"),
+    "destination.encoding": ("form", "form"),
     "destination.envelope": ("none", "none"),
     "destination.secret_headers": ("X-N,X-M", ["X-N", "X-M"]),
     "destination.allowed_hosts": ("a.example,b.example:8443", ["a.example", "b.example:8443"]),
@@ -111,10 +119,15 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.tls.key_file": (str(HERE), HERE),
     "destination.tls.key_password": (SECRET, SecretStr(SECRET)),
     "destination.tls.server_name": ("h.example", "h.example"),
-    "destination.body": ("value", "value"),
-    "destination.content_type": ("text/csv", "text/csv"),
     "destination.forward_headers": ("traceparent,x-*", ["traceparent", "x-*"]),
     "filter.integrations": ("all", "all"),
+    "filter.types": ("track,identify", ["track", "identify"]),
+    "filter.events": ("Order Completed, Other", {"allow": ["Order Completed", "Other"]}),
+    "filter.consent": (
+        '{"providers": {"oneTrust": ["C1"]}, "ketch_purposes": "P1,P2"}',
+        ConsentSettings(providers={"oneTrust": ProviderSettings(ids=["C1"])}, ketch_purposes=["P1", "P2"]),
+    ),
+    "filter.when": ("event.type == 'track'", "event.type == 'track'"),
     "record.value": ("raw", "raw"),
     "record.unwrap": ("debezium", "debezium"),
     "debezium.deletes": ("skip", "skip"),
@@ -172,8 +185,6 @@ def beside(name: str) -> dict[str, str]:
     needed: tuple[str, ...] = LOGIN if name in LOGIN or name.startswith("kafka.ssl_") else ()
     if name.startswith("cloudevents."):
         needed = ("cloudevents.type", "cloudevents.source")
-    elif name == "destination.body":
-        needed = ("record.value",)
     return {loading.variable(each): EXAMPLES[each][0] for each in needed if each != name}
 
 
@@ -1550,11 +1561,9 @@ def test_a_pattern_that_could_hang_is_refused_by_name(pattern: str) -> None:
 
 
 def test_what_the_operator_says_arrives_in_the_policies() -> None:
-    settings = loading.load(
-        None,
-        env()
-        | {loading.variable(name): text for name, (text, _) in EXAMPLES.items() if name != "record.unwrap"},
-    )
+    beside = ("destination.body_template", "destination.encoding", "record.value")
+    said = {loading.variable(name): text for name, (text, _) in EXAMPLES.items() if name not in beside}
+    settings = loading.load(None, env() | said)
     destination = settings.destination.name
     assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096, 1023, destination=destination)
     assert settings.admission_policy() == AdmissionPolicy(
@@ -1575,8 +1584,21 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         (("Authorization", SECRET), ("X-N", "1")),
         frozenset(("a.example", "b.example:8443")),
         Envelope.NONE,
+        templates=TemplatePolicy(
+            "/users/{{ event.userId }}",
+            {"a": "{{ record.topic }}"},
+            body=Body({"id": "{{ event.id }}", "l": ["5"]}),
+            content_type="text/csv",
+        ),
     )
-    assert settings.filter_policy().integrations is Integrations.ALL
+    assert settings.filter_policy() == FilterPolicy(
+        Integrations.ALL,
+        skip_tombstones=False,
+        types=("track", "identify"),
+        allowed_events=("Order Completed", "Other"),
+        consent=ConsentPolicy({"oneTrust": Consent(("C1",))}, (), ("P1", "P2")),
+        when="event.type == 'track'",
+    )
     letters = settings.dead_letter_policy()
     assert (letters.destination, letters.group_id) == ("crm", "others")
     assert (letters.may_reduce, letters.keeps_time) == (True, False)
@@ -1688,6 +1710,30 @@ def test_descriptors_are_those_of_requests_to_the_endpoint_and_to_hosts_of_event
         ("destination: {forward_headers: [Host]}", "Host belongs to the connection"),
         ("destination: {content_type: 'text/ü'}", "is no content type"),
         ("debezium: {fields: [op, source..x]}", "'source..x' is no field"),
+        ("{record: {value: cloudevent}, destination: {body: {}}}", "that of a CloudEvent is its data"),
+        (
+            "{record: {value: cloudevent}, destination: {body_template: x}}",
+            "that of a CloudEvent is its",
+        ),
+        ("{record: {value: cloudevent}, destination: {encoding: form}}", "that of a CloudEvent is its data"),
+        (
+            "{record: {value: cloudevent}, destination: {headers: {Content-Type: '{{ record.key }}'}}}",
+            "Content-Type is for a CloudEvent to say",
+        ),
+        ("{record: {value: raw}, destination: {encoding: form}}", "destination.encoding: form needs"),
+        (
+            "{cloudevents: {type: t, source: s, mode: structured}, destination: {body_template: x}}",
+            "cloudevents.mode: structured has JSON in it",
+        ),
+        ("{record: {value: raw}, filter: {types: [a]}}", "filter.types is for JSON events"),
+        ("{record: {value: cloudevent}, filter: {events: [a]}}", "filter.events is for JSON events"),
+        (
+            "{record: {value: cloudevent}, filter: {consent: {ketch_purposes: [a]}}}",
+            "filter.consent is for JSON events",
+        ),
+        ("{record: {value: raw}, filter: {when: event.a == 1}}", "names `event`, but knows `record` alone"),
+        ("{record: {value: raw}, destination: {path: '{{ event.a }}'}}", "names `event`, but knows `record`"),
+        ("destination: {path: '{{ record.ofset }}'}", "names `record.ofset`, but a record has topic, part"),
     ],
 )
 def test_what_records_cannot_be_is_told_with_its_remedy(write: Write, said: str, named: str) -> None:
@@ -1698,7 +1744,7 @@ def test_what_records_cannot_be_is_told_with_its_remedy(write: Write, said: str,
     ("said", "named"),
     [
         ("debezium: {deletes: skip}", "debezium"),
-        ("destination: {content_type: text/csv}", "destination.content_type"),
+        ("{record: {value: cloudevent}, destination: {content_type: a/b}}", "destination.content_type"),
         ("cloudevents: {mode: binary}", "cloudevents"),
         ("{record: {value: cloudevent}, cloudevents: {type: t, source: s}}", "cloudevents.type"),
     ],
@@ -1710,6 +1756,22 @@ def test_what_is_said_of_records_and_changes_nothing_is_a_warning(
     assert warning.startswith(f"{named}: changes nothing without ")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{record: {value: raw}, destination: {path: '{{ record.offset }}', body: value}}",
+        "{record: {value: raw}, destination: {body: {b: '{{ record.value_base64 }}'}, encoding: form}}",
+        "{record: {value: raw}, filter: {when: record.key is defined}}",
+        "{record: {value: cloudevent}, filter: {types: [t], when: event.data.n > 1}}",
+        "{record: {value: cloudevent}, destination: {path: '{{ event.id }}'}}",
+        "{cloudevents: {type: t, source: s, mode: structured}, destination: {body: {a: '{{ event.a }}'}}}",
+        "{cloudevents: {type: t, source: s, mode: binary}, destination: {body_template: x}}",
+    ],
+)
+def test_what_records_are_goes_together_with_templates_and_filters(write: Write, said: str) -> None:
+    loading.load(write(said), env())
+
+
 def test_only_of_json_as_it_stands_do_members_say_how_it_is_sent(write: Write) -> None:
     def envelope(said: str) -> Envelope:
         return loading.load(write(said), env()).request_policy().envelope
@@ -1719,3 +1781,79 @@ def test_only_of_json_as_it_stands_do_members_say_how_it_is_sent(write: Write) -
     assert (
         envelope("{record: {unwrap: connect}, destination: {envelope: rudderstack}}") is Envelope.RUDDERSTACK
     )
+
+
+PLAIN = 'destination: {url: "https://h.example/hook"}'
+BEGUN = "destination:\n  url: https://h.example/hook"
+
+
+def refused(write: Write, text: str) -> dict[str, str]:
+    """What is wrong with sections, by the places."""
+    with pytest.raises(ConfigError) as raised:
+        loading.load(write(FILE.replace(PLAIN, f"{BEGUN}\n{text}")), {})
+    return {problem.path: problem.message for problem in raised.value.problems}
+
+
+def test_every_template_is_compiled_and_all_that_is_wrong_is_told_with_its_place(write: Write) -> None:
+    text = """
+  path: /a/{{ evnt.id }}
+  query: {q: "{{ event.id | nofilter }}"}
+  headers: {X-A: "{{ event.id"}
+  body: {id: "{{ event.id is notest }}"}
+""".strip("\n")
+    wrong = refused(write, text)
+    assert wrong["destination.path"].startswith("names `evnt`")
+    assert wrong["destination.query.q"] == "there is no filter `nofilter`"
+    assert wrong["destination.headers.X-A"].startswith("line 1: ")
+    assert wrong["destination.body.id"] == "there is no test `notest`"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("  body: {}\n  body_template: x", "two bodies"),
+        ("  body: {}\n  method: GET", "which GET does not have"),
+        ("  body_template: x\n  encoding: form", "encoding"),
+        ("  body_template: x\n  method: GET", "which GET does not have"),
+        ("  method: DELETE\n  encoding: form", "encoding"),
+    ],
+)
+def test_bodies_that_cannot_be_together_are_refused(write: Write, text: str, says: str) -> None:
+    assert says in refused(write, text)["settings"]
+
+
+def test_a_header_from_a_variable_is_no_template_whatever_it_resembles(write: Write) -> None:
+    said = FILE.replace(PLAIN, BEGUN + '\n  headers: {X-A: {from_env: A}, X-B: "{{ event.b }}"}')
+    policy = loading.load(write(said), {"A": "{{ event.a }}"}).request_policy()
+    assert policy.headers == (("X-A", "{{ event.a }}"),)
+    assert policy.templates == TemplatePolicy(headers=(("X-B", "{{ event.b }}"),))
+
+
+def test_what_is_hardly_meant_is_told(write: Write) -> None:
+    said = FILE.replace(PLAIN, BEGUN + '\n  body: {n: 5, t: [true], s: "5x"}')
+    said += "filter: {when: event.a.b > 5 and event.c | float > 1}\n"
+    settings = loading.load(write(said), {})
+    assert [text.partition(":")[0] for text in settings.meanings()] == [
+        "destination.body.n",
+        "destination.body.t[0]",
+    ]
+    assert [text for text in settings.warnings() if "`event.a.b > 5` is true for any text" in text]
+    assert len(settings.warnings()) == 1
+
+
+@pytest.mark.parametrize(
+    ("events", "allowed", "denied"),
+    [("[A, B]", ("A", "B"), ()), ("{deny: [A]}", None, ("A",)), ("{allow: A}", ("A",), ())],
+)
+def test_events_are_allowed_or_denied(write: Write, events: str, allowed: Any, denied: Any) -> None:
+    policy = loading.load(write(f"{FILE}filter: {{events: {events}}}\n"), {}).filter_policy()
+    assert (policy.allowed_events, policy.denied_events) == (allowed, denied)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["events: {some: [A]}", "consent: {providers: {custom: {ids: [A], strategy: nor}}}", "when: '{{ a }}'"],
+)
+def test_filters_of_another_form_are_refused(write: Write, text: str) -> None:
+    with pytest.raises(ConfigError):
+        loading.load(write(f"{FILE}filter: {{{text}}}\n"), {})

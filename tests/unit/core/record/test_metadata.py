@@ -2,20 +2,22 @@
 
 import json
 from base64 import b64encode
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.record.metadata import (
+    MEMBERS,
     MOST_FORWARDED,
     MOST_FORWARDED_BYTES,
     content_type,
-    described,
     forwarded,
     time_text,
 )
 from processor.core.request.headers import FRAMING, checked
+from processor.model import Record
 from tests.support.builders import record
 
 names = st.sampled_from(["x-a", "X-A", "traceparent", "content-type", "Host", "a b", "ü", ""]) | st.text(
@@ -25,6 +27,10 @@ some = st.none() | st.binary(max_size=4) | st.just(b"ok")
 headers = st.lists(st.tuples(names, some), max_size=6).map(tuple)
 
 
+def described(record: Record) -> dict[str, Any]:
+    return {name: of(record) for name, of in MEMBERS.items()}
+
+
 def test_a_record_is_described_as_it_is() -> None:
     one = record(7, b"k\xff", b'{"a":1}', headers=(("a", b"1"), ("b", None), ("c", b"\xff")), timestamp=1.5)
     assert described(one) == {
@@ -32,6 +38,7 @@ def test_a_record_is_described_as_it_is() -> None:
         "partition": 0,
         "offset": 7,
         "timestamp": "1970-01-01T00:00:01.500Z",
+        "timestamp_ms": 1500,
         "key": b64encode(b"k\xff").decode(),
         "headers": {"a": "1", "b": None, "c": "/w=="},
         "value_text": '{"a":1}',

@@ -11,6 +11,7 @@ from processor.core.record.content import Content, LeftOut
 from processor.core.record.debezium import DebeziumPolicy, Deletes
 from processor.core.record.reading import RecordPolicy, Unwrap, Value, reading
 from processor.core.request.filters import FilterPolicy
+from processor.core.request.templates.policy import Body, TemplatePolicy
 from processor.core.request.transform import Envelope, Prepared, RequestPolicy
 from processor.errors import EventError
 from processor.model import RecordHeaders, Request
@@ -28,10 +29,11 @@ def made(
     said: RecordHeaders | None = (),
     *,
     skips: bool = True,
+    filters: FilterPolicy | None = None,
     **request: Any,
 ) -> Result:
     asked = RequestPolicy("https://h.example/base", **request)
-    preparation = Preparation(asked, FilterPolicy(skip_tombstones=skips), policy)
+    preparation = Preparation(asked, filters or FilterPolicy(skip_tombstones=skips), policy)
     result = preparation.prepare(record(42, value=value, headers=said, timestamp=None), _never)
     assert not isinstance(result, Later)
     return result
@@ -180,3 +182,83 @@ def test_any_record_is_a_request_left_out_or_refused(
     assert isinstance(result, Prepared | Skipped | EventError)
     if isinstance(result, EventError):
         assert result.code in ("invalid_event", "invalid_header")
+
+
+# With filters and templates
+
+CONNECT, DEBEZIUM = RecordPolicy(unwrap=Unwrap.CONNECT), RecordPolicy(unwrap=Unwrap.DEBEZIUM)
+ROW = b'{"schema":{},"payload":{"op":"c","after":{"id":7,"total":1.10},"source":{}}}'
+ATTRIBUTES = (("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_source", b"/s"), ("ce_type", b"sold"))
+BINARY = (*ATTRIBUTES, ("content-type", b"application/json"))
+WHOLE = b'{"specversion":"1.0","id":"1","source":"/s","type":"sold","data":{"n":1.10}}'
+STRUCTURED = (("content-type", b"application/cloudevents+json"),)
+EITHER = pytest.mark.parametrize(("value", "said"), [(b'{"n":1.10}', BINARY), (WHOLE, STRUCTURED)])
+
+
+def left_out(policy: RecordPolicy, value: bytes, said: RecordHeaders = (), /, **filters: Any) -> bool:
+    result = made(policy, value, said, filters=FilterPolicy(**filters))
+    assert isinstance(result, Skipped | Prepared), result
+    return result == Skipped("filter")
+
+
+@pytest.mark.parametrize(
+    ("policy", "value"), [(DEBEZIUM, ROW), (CONNECT, b'{"schema":{},"payload":{"id":7,"total":1.10}}')]
+)
+def test_filters_and_templates_see_what_is_taken_out(policy: RecordPolicy, value: bytes) -> None:
+    assert left_out(policy, value, when="event.id != 7")
+    assert not left_out(policy, value, when="event.id == 7 and record.topic == 'events'")
+    templates = TemplatePolicy("/{{ event.id }}", body=Body({"total": "{{ event.total }}"}))
+    request = sent(policy, value, templates=templates)
+    assert (request.url, request.body) == ("https://h.example/base/7", b'{"total":1.10}')
+
+
+@EITHER
+@pytest.mark.parametrize("mode", Mode)
+def test_filters_and_templates_see_a_cloudevent_as_one_document_whichever_way_it_comes_and_goes(
+    value: bytes, said: RecordHeaders, mode: Mode
+) -> None:
+    policy = RecordPolicy(Value.CLOUDEVENT, cloudevents=CloudEventsPolicy(mode))
+    assert not left_out(policy, value, said, types=("sold",), when="event.data.n > 1")
+    assert left_out(policy, value, said, types=("bought",))
+    assert left_out(policy, value, said, when="event.source != '/s'")
+    templates = TemplatePolicy(
+        "/{{ event.type }}", {"n": "{{ event.data.n }}"}, (("X", "{{ record.offset }}"),)
+    )
+    request, plain = sent(policy, value, said, templates=templates), sent(policy, value, said)
+    assert request.url == "https://h.example/base/sold?n=1.10"
+    assert dict(request.headers) == {**dict(plain.headers), "X": "42"}
+    assert request.body == plain.body
+
+
+def test_a_cloudevent_whose_data_nobody_looks_into_may_be_anything() -> None:
+    policy, said = RecordPolicy(Value.CLOUDEVENT), (*ATTRIBUTES, ("content-type", b"application/json"))
+    assert not left_out(policy, b"no JSON", said, when="record.offset == 42")
+    result = made(policy, b"no JSON", said, filters=FilterPolicy(types=("sold",)))
+    assert isinstance(result, EventError)
+    assert "its content type is JSON" in result.message
+
+
+def test_bytes_are_chosen_by_their_record_and_sent_where_templates_say() -> None:
+    policy = RecordPolicy(Value.RAW)
+    assert left_out(policy, b"\xff", when="record.headers.a | default('') == 'x'")
+    assert not left_out(policy, b"\xff", (("a", b"x"),), when="record.headers.a == 'x'")
+    request = sent(policy, b"\xff", templates=TemplatePolicy("/{{ record.topic }}"), filters=None)
+    assert (request.url, request.body) == ("https://h.example/base/events", b"\xff")
+
+
+@pytest.mark.parametrize("policy", [RecordPolicy(cloudevents=MADE), RecordPolicy(cloudevents=ENCLOSED)])
+def test_a_body_that_is_written_becomes_the_data_of_a_cloudevent(policy: RecordPolicy) -> None:
+    request = sent(policy, b'{"a":1.10,"b":2}', templates=TemplatePolicy(body=Body({"x": "{{ event.a }}"})))
+    data = b'{"x":1.10}'
+    assert request.body == data or (request.body or b"").endswith(b'"data":' + data + b"}")
+    assert left_out(policy, b'{"a":1}', when="event.a == 2")
+    assert not left_out(policy, b'{"a":1}', when="event.a == 1")
+
+
+def test_headers_that_are_forwarded_or_dropped_are_so_beside_filters_and_templates() -> None:
+    policy = RecordPolicy(forward_headers=("x-*",))
+    said = (("x-a", b"1"), ("x-b", b"\xff"))
+    for more in ({"filters": FilterPolicy(when="true")}, {"templates": TemplatePolicy("/p")}):
+        result = made(policy, b'{"header":{"x-a":"2"}}', said, **more)
+        assert isinstance(result, Prepared)
+        assert (result.request.headers[-1], result.dropped_headers) == (("x-a", "1"), 1)
