@@ -1,4 +1,4 @@
-"""The commands: run, check, preview, init, demo, version.
+"""The commands: run, check, preview, init, import, demo, version.
 
 What a command needs is imported when it runs, so that `version` and `--help` answer at once.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from processor import __version__, startup
+from processor.cli.importing import imports
 from processor.cli.init import init
 from processor.cli.verdict import judges, refuse
 
@@ -188,6 +189,7 @@ def preview(
 
 
 app.command()(init)
+app.add_typer(imports, name="import")
 
 
 @app.command()
