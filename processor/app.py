@@ -19,6 +19,7 @@ from processor.core.pace.admission import Admission
 from processor.core.pace.hosts import Hosts
 from processor.core.progress.flow import Flow
 from processor.errors import FatalError
+from processor.formats.schema_file import decode_by
 from processor.kafka.checks.inquiry import Inquiry
 from processor.kafka.consumer import Consumer
 from processor.kafka.options import refuse_unknown, write_debug
@@ -77,6 +78,7 @@ class App:
         refuse_unknown(settings.kafka, settings.dead_letter)
         write_debug(settings.kafka, settings.dead_letter)
         self._settings = settings
+        self._decode = decode_by(settings.schema_file_policy())
         self._metrics = ProcessMetrics(settings.destination.name)
         self._log_lines = LogLines()
         self._admission = Admission(settings.admission_policy())
@@ -176,7 +178,7 @@ class App:
         settings = self._settings
         delivery = settings.delivery
         self._preparation = Preparation(
-            settings.request_policy(), settings.filter_policy(), settings.record_policy()
+            settings.request_policy(), settings.filter_policy(), settings.record_policy(), self._decode
         )
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
         self._facts = Broadcast(self._metrics, self._log_lines, self._live)

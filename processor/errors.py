@@ -38,7 +38,8 @@ class EventError(Exception):
     """An event that can never become a request.
 
     `code` is one of `invalid_event`, `invalid_header`, `invalid_url`, `endpoint_not_allowed`,
-    `tombstone`; `message` says what is wrong without quoting the event.
+    `tombstone`, `invalid_schema` (what its schema is cannot be used), `unknown_schema` (nobody knows what
+    it is written with); `message` says what is wrong without quoting the event.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -134,6 +134,7 @@ COVERED_BY = {
     "records": "source_contract",
     "producer": "dead_letters_contract",
     "protos": "decoding",
+    "protobuf": "decoding",
     "scalars": "decoder",
     "descriptors": "decoding",
     "stderr": "writer",

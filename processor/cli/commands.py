@@ -18,7 +18,7 @@ import typer
 from processor import __version__, startup
 from processor.cli.importing import imports
 from processor.cli.init import init
-from processor.cli.verdict import judges, refuse
+from processor.cli.verdict import decode_of, judges, refuse
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -171,7 +171,9 @@ def preview(
     from processor.traffic.preparation import Preparation
 
     settings = _settings(file, with_libraries=False)
-    preparation = Preparation(settings.request_policy(), settings.filter_policy(), settings.record_policy())
+    preparation = Preparation(
+        settings.request_policy(), settings.filter_policy(), settings.record_policy(), decode_of(settings)
+    )
     number = 0
     while line := source.readline(LONGEST_EVENT + 1):
         number += 1

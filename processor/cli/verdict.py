@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 def judges() -> Iterator[Callable[[Settings], object]]:
     """The libraries that would take the settings; each raises ConfigError."""
     from processor.errors import ConfigError, Problem
+    from processor.formats.schema_file import decode_by
     from processor.kafka.options import refuse_unknown
     from processor.web.tls import refuse_unusable
 
     yield lambda settings: refuse_unknown(settings.kafka, settings.dead_letter)
     yield lambda settings: refuse_unusable(settings.destination.tls)
+
+    yield lambda settings: decode_by(settings.schema_file_policy())
 
     def refuse_too_many(settings: Settings) -> None:
         needed, limit = settings.descriptors(), startup.descriptor_limit()
@@ -37,6 +40,17 @@ def judges() -> Iterator[Callable[[Settings], object]]:
         raise ConfigError([Problem("delivery.max_in_flight", message, remedy)])
 
     yield refuse_too_many
+
+
+def decode_of(settings: Settings) -> Callable[[bytes], bytes] | None:
+    """What decodes values that are no JSON; where its schema cannot be used, the command ends."""
+    from processor.errors import ConfigError
+    from processor.formats.schema_file import decode_by
+
+    try:
+        return decode_by(settings.schema_file_policy())
+    except ConfigError as error:
+        refuse(error, settings.secrets)
 
 
 def refuse(error: ConfigError, secrets: Secrets | None = None) -> NoReturn:

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from processor.config.sections import DestinationSettings
 from processor.config.values.filters import FilterSettings
 from processor.config.values.templates import texts_of
-from processor.config.values.types import Section, each_judged, items
+from processor.config.values.types import File, Section, each_judged, items
 from processor.core.record.cloudevents import CloudEventsPolicy, Mode, Otherwise
 from processor.core.record.debezium import DebeziumPolicy, Deletes
+from processor.core.record.format import AvroPolicy, FormatPolicy, ProtobufPolicy, SchemaFilePolicy
 from processor.core.record.reading import OPAQUE, RecordPolicy, Unwrap, Value
 from processor.core.request.templates.policy import Encoding
 
@@ -30,6 +31,18 @@ def _paths(paths: list[str]) -> list[str]:
 
 
 Paths = Annotated[list[str], BeforeValidator(items), AfterValidator(_paths)]
+FILED = (Value.AVRO, Value.PROTOBUF)
+"""What is decoded by a schema file."""
+_OF_FORMATS = {
+    "schema_file": FILED,
+    "message": (Value.PROTOBUF,),
+    "decimals": (Value.AVRO,),
+    "times": (Value.AVRO,),
+    "unions": (Value.AVRO,),
+    "protobuf_names": (Value.PROTOBUF,),
+    "protobuf_defaults": (Value.PROTOBUF,),
+}
+"""Settings, and the values that they say something of."""
 
 
 class RecordSettings(Section):
@@ -39,12 +52,42 @@ class RecordSettings(Section):
         Value.JSON,
         description="What a value is: `json`, an event; `cloudevent`, a CloudEvent in either content mode, "
         "whose members and attributes say nothing about how it is sent; `raw`, bytes that are sent as they "
-        "are.",
+        "are; `avro` or `protobuf`, by `schema_file`, made JSON.",
     )
     unwrap: Unwrap = Field(
         Unwrap.NONE,
         description="What the event is taken out of: `connect`, the payload of Kafka Connect's envelope; "
         "`debezium`, the row of a change event.",
+    )
+    schema_file: File | None = Field(
+        None,
+        description="The schema of all values: an Avro schema (.avsc); a .proto, which imports from its own "
+        "folder, or a descriptor set.",
+    )
+    message: str | None = Field(
+        None,
+        min_length=1,
+        description="The full name of the Protobuf message that a value is, such as `shop.Order`; needed "
+        "where the schema has several.",
+    )
+    decimals: Literal["text", "number"] = Field(
+        "text", description="Avro's decimals: `text` with all their digits, or `number` with the same."
+    )
+    times: Literal["text", "number"] = Field(
+        "text",
+        description="Avro's dates and times: `text`, as in ISO 8601, or `number`, as they are stored.",
+    )
+    unions: Literal["plain", "tagged"] = Field(
+        "plain",
+        description="Avro's unions: `plain`, the value; `tagged`, `{\"string\": …}`, as Avro's own JSON.",
+    )
+    protobuf_names: Literal["json", "proto"] = Field(
+        "json", description="Protobuf's fields: `orderId`, or `order_id` as in the .proto."
+    )
+    protobuf_defaults: bool = Field(
+        False,
+        description="Whether Protobuf's fields are written that are at their default, where that cannot be "
+        "told from absence.",
     )
 
 
@@ -108,6 +151,22 @@ def policy(
     )
 
 
+def schema_file_policy(record: RecordSettings) -> SchemaFilePolicy | None:
+    """By which schema values are decoded; None: they are not, or a schema of their own tells."""
+    if record.value not in FILED or record.schema_file is None:
+        return None
+    form: Literal["avro", "protobuf"] = "avro" if record.value is Value.AVRO else "protobuf"
+    return SchemaFilePolicy(form, str(record.schema_file), record.message, format_policy(record))
+
+
+def format_policy(record: RecordSettings) -> FormatPolicy:
+    """How what is decoded is written."""
+    return FormatPolicy(
+        AvroPolicy(record.decimals == "number", record.times == "number", record.unions == "tagged"),
+        ProtobufPolicy(record.protobuf_names == "proto", record.protobuf_defaults),
+    )
+
+
 def faults(
     record: RecordSettings,
     cloudevents: CloudEventsSettings,
@@ -115,15 +174,19 @@ def faults(
     filters: FilterSettings,
 ) -> list[str]:
     """What is said of records that cannot be together."""
-    found = [*_faults_of_body(record, cloudevents, destination), *_faults_of_filter(record, filters)]
+    found = [
+        *_faults_of_formats(record),
+        *_faults_of_body(record, cloudevents, destination),
+        *_faults_of_filter(record, filters),
+    ]
     is_raw, is_made = record.value is Value.RAW, cloudevents.type is not None
-    if record.value is not Value.JSON and record.unwrap is not Unwrap.NONE:
+    if not record.value.is_event and record.unwrap is not Unwrap.NONE:
         found.append(f"record.unwrap is for JSON, and record.value is {record.value}: leave one of them out")
     if is_made is (cloudevents.source is None):
         found.append("cloudevents.type and cloudevents.source need each other: give both")
     if cloudevents.otherwise is Otherwise.WRAP and not is_made:
         found.append("cloudevents.otherwise: wrap needs cloudevents.type and cloudevents.source: give both")
-    if not destination.method.has_body and (record.value is not Value.JSON or is_made):
+    if not destination.method.has_body and (not record.value.is_event or is_made):
         what = "record.value: raw" if is_raw else "a CloudEvent"
         found.append(f"destination.method: {destination.method} has no body, which {what} needs: write POST")
     return found
@@ -154,12 +217,27 @@ def _faults_of_body(
 
 
 def _faults_of_filter(record: RecordSettings, filters: FilterSettings) -> Iterator[str]:
-    if record.value is Value.JSON:
+    if record.value.is_event:
         return
     for name in ("types", "events", "consent"):
         is_meant = name == "types" and record.value is Value.CLOUDEVENT
         if getattr(filters, name) is not None and not is_meant:
             yield f"filter.{name} is for JSON events, and record.value is {record.value}: write filter.when"
+
+
+def _faults_of_formats(record: RecordSettings) -> Iterator[str]:
+    """What is said of formats that the values do not have."""
+    if record.value in FILED and record.unwrap is Unwrap.CONNECT:
+        yield f"record.unwrap: connect is for JSON, {record.value} has no such envelope: leave it out"
+    if record.unions == "tagged" and record.unwrap is Unwrap.DEBEZIUM:
+        yield "record.unions: tagged hides the row from record.unwrap: debezium: leave it out"
+    if record.value in FILED and record.schema_file is None:
+        yield f"record.value: {record.value} needs record.schema_file: give the path of its schema"
+    for name, of in _OF_FORMATS.items():
+        is_said = name in record.model_fields_set and getattr(record, name) is not None
+        if is_said and record.value not in of:
+            also = " and ".join(of)
+            yield f"record.{name} says something of record.value: {also} alone: leave it out, or set that"
 
 
 def meaningless(

@@ -14,6 +14,7 @@ from processor.config.record import (
     RecordSettings,
     meaningless,
     policy,
+    schema_file_policy,
 )
 from processor.config.sections import (
     CircuitSettings,
@@ -35,7 +36,8 @@ from processor.core.pace.pacing import PacingPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import PLENTY, FlowPolicy
 from processor.core.progress.lease import LeasePolicy
-from processor.core.record.reading import RecordPolicy, Value
+from processor.core.record.format import SchemaFilePolicy
+from processor.core.record.reading import RecordPolicy
 from processor.core.redaction import Secrets
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import FilterPolicy
@@ -203,13 +205,17 @@ class Settings(BaseModel):
             texts_of(said.headers, templates=True),
             body,
             said.body_template,
-            said.content_type if is_written or self.record.value is Value.JSON else None,
+            said.content_type if is_written or self.record.value.is_event else None,
             said.encoding,
         )
 
     def record_policy(self) -> RecordPolicy:
         """What is made of records."""
         return policy(self.record, self.debezium, self.cloudevents, self.destination)
+
+    def schema_file_policy(self) -> SchemaFilePolicy | None:
+        """By which schema values are decoded."""
+        return schema_file_policy(self.record)
 
     def filter_policy(self) -> FilterPolicy:
         """Which records are left out."""

@@ -31,8 +31,11 @@ CODES = (
     "invalid_url",
     "endpoint_not_allowed",
     "tombstone",
+    "invalid_schema",
+    "unknown_schema",
 )
 """What can be wrong with a record."""
+_OF_THE_VALUE = ("invalid_event", "tombstone", "invalid_schema", "unknown_schema")
 DELIVERY = "webhook_processor.Delivery"
 """Who writes, as `class.name` tells: names of the product, whatever its modules are called."""
 UNUSABLE = "webhook_processor.EventError"
@@ -104,7 +107,7 @@ class Failure(NamedTuple):
 
 def of_event(error: EventError) -> Failure:
     """An event that could not become a request."""
-    stage = "VALUE_CONVERTER" if error.code in ("invalid_event", "tombstone") else "TRANSFORMATION"
+    stage = "VALUE_CONVERTER" if error.code in _OF_THE_VALUE else "TRANSFORMATION"
     return Failure(error.code, error.message, stage, UNUSABLE)
 
 

@@ -6,23 +6,21 @@ of text with all that it refers to, 10,000 Avro types, 1,000 imports.
 
 `decoder` computes and waits: it is called in a thread, never on the event loop. An Avro schema of 30 fields
 takes some 5 ms, the largest that is taken a second or two; a .proto some 5 ms, most of it in the compiler.
-What it returns is for the event loop: it computes, keeps nothing of a value, and may be kept for ever.
+What it returns is for the event loop: it computes, keeps nothing of a value, and may be kept for ever. The
+libraries of Protobuf are loaded with its first schema; who lacks them is told by `lacking` before.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
 from processor.core.record.avro.decoder import Decoder
 from processor.core.record.format import FormatPolicy
-from processor.core.record.frame import message_indexes
-from processor.core.record.protobuf.decoder import ProtobufDecoder
-from processor.core.record.protobuf.descriptors import as_set, descriptor_in, files_in
 from processor.errors import EventError
-from processor.formats.protoc import FILE, compiled
 
-__all__ = ["PayloadDecoder", "Reference", "Schema", "SchemaType", "decoder"]
+__all__ = ["PayloadDecoder", "Reference", "Schema", "SchemaType", "decoder", "lacking"]
 
 
 class SchemaType(StrEnum):
@@ -65,6 +63,18 @@ class PayloadDecoder(Protocol):
         ...
 
 
+def lacking() -> str:
+    """What Protobuf needs and this installation has not, with the remedy; nothing, where it has all."""
+    if (
+        find_spec("google")
+        and find_spec("google.protobuf")
+        and find_spec("google.type")
+        and find_spec("grpc_tools")
+    ):
+        return ""
+    return "needs libraries that are not there: install kafka-webhook-processor[formats]"
+
+
 def decoder(schema: Schema, policy: FormatPolicy = PLAIN, *, name: str) -> PayloadDecoder:
     """What decodes the payloads of frames; `name` names the schema in errors: `schema 7`, say.
 
@@ -77,7 +87,9 @@ def decoder(schema: Schema, policy: FormatPolicy = PLAIN, *, name: str) -> Paylo
             references = [each.text for each in schema.references]
             return _Avro(Decoder(schema.text, references, policy=policy.avro, name=name))
         case SchemaType.PROTOBUF:
-            return _Protobuf(ProtobufDecoder(_files(schema, name), policy=policy.protobuf, name=name))
+            from processor.formats.protobuf import FramedDecoder
+
+            return FramedDecoder(schema.text, dict(schema.references), policy.protobuf, name)
     return _Json()
 
 
@@ -94,35 +106,3 @@ class _Json:
 
     def decode(self, payload: bytes, _: bytes | None = None, /) -> bytes:
         return payload
-
-
-class _Protobuf:
-    def __init__(self, decoder: ProtobufDecoder) -> None:
-        self._decoder = decoder
-
-    def decode(self, payload: bytes, rest: bytes | None = None, /) -> bytes:
-        if rest is None:
-            indexes, at = message_indexes(payload)
-            return self._decoder.decode(payload[at:], indexes)
-        if rest:
-            indexes, at = message_indexes(rest)
-            if at != len(rest):
-                raise EventError(
-                    "invalid_event", "the header of the schema has bytes behind its message indexes"
-                )
-            return self._decoder.decode(payload, indexes)
-        return self._decoder.decode(payload, self._decoder.only_message())
-
-
-def _files(schema: Schema, name: str) -> list[bytes]:
-    """The files of a .proto, each behind what it imports, whatever of them came as text."""
-    file, texts, described = FILE, dict[str, str](), dict[str, bytes]()
-    while any(each.name == file for each in schema.references):
-        file = f"_{file}"
-    for each in (*schema.references, Reference(file, schema.text)):
-        if (stored := descriptor_in(each.text)) is not None:
-            described[each.name] = stored
-        else:
-            texts[each.name] = each.text
-    main = texts.pop(file, None)
-    return files_in(compiled(main, texts, name=name, described=as_set(described), file=file))

@@ -8,7 +8,7 @@ is turned away from the log while it runs.
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import grpc_tools
@@ -24,12 +24,13 @@ MOST_BLOCKS = 5_000
 """Braces that open: of 50,000 groups within each other the compiler dies, and the process with it."""
 MOST_FILES = 1_000
 MOST_DESCRIPTORS = 16 * 1024 * 1024
+"""Bytes of what is described, and of what comes of it all."""
 LONGEST_MESSAGE = 300
 """Characters of what the compiler says."""
 FILE = "schema.proto"
 """The name of the text among those that it imports."""
 _INCLUDED = Path(grpc_tools.__file__).parent / "_proto"
-_NAME = re.compile(r"(?![-/])(?!.*\.\.)[A-Za-z0-9_./+-]{1,255}")
+NAME = re.compile(r"(?![-/])(?!.*\.\.)[A-Za-z0-9_./+-]{1,255}")
 """What a file may be imported by: the compiler's arguments have signs of their own."""
 
 _one_at_a_time = threading.Lock()
@@ -48,8 +49,10 @@ def compiled(
     `described`: a FileDescriptorSet of what is not there as text; where `text` is None, `file` is in it.
     """
     texts = imports if text is None else {**imports, file: text}
-    _refuse_too_much((*texts.values(), "/" * len(described)), name)
-    if wrong := [each for each in (file, *texts) if not _NAME.fullmatch(each)]:
+    _refuse_too_much(texts.values(), name)
+    if len(described) > MOST_DESCRIPTORS:
+        raise EventError("invalid_schema", f"{name} has more than {MOST_DESCRIPTORS} bytes")
+    if wrong := [each for each in (file, *texts) if not NAME.fullmatch(each)]:
         raise EventError("invalid_schema", f"{name} has an import of no usable name: {wrong[0][:64]!r}")
     opened: list[int] = []
     try:
@@ -79,7 +82,7 @@ def compiled(
             os.close(fd)
 
 
-def _refuse_too_much(texts: Sequence[str], name: str) -> None:
+def _refuse_too_much(texts: Collection[str], name: str) -> None:
     if sum(map(len, texts)) > MOST_BYTES or any(each.count("{") > MOST_BLOCKS for each in texts):
         raise EventError("invalid_schema", f"{name} has more than {MOST_BYTES} bytes or {MOST_BLOCKS} blocks")
     if len(texts) > MOST_FILES:

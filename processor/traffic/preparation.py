@@ -64,14 +64,19 @@ class Preparing(Protocol):
 
 
 class Preparation:
-    """Prepares records at once.
+    """Prepares records at once; `decode` makes JSON of values that are none yet.
 
     Raises EventError if the URL or headers cannot be used, UnusableTemplateError if templates cannot.
     """
 
     def __init__(
-        self, request: RequestPolicy, filters: FilterPolicy = DEFAULT, record: RecordPolicy = PLAIN
+        self,
+        request: RequestPolicy,
+        filters: FilterPolicy = DEFAULT,
+        record: RecordPolicy = PLAIN,
+        decode: Callable[[bytes], bytes] | None = None,
     ) -> None:
+        self._decode = decode
         self._reading = reading(record)
         self._has_attributes = record.value is Value.CLOUDEVENT
         self._vocabulary = Vocabulary(MEMBERS, record.has_events)
@@ -116,8 +121,11 @@ class Preparation:
 
     def _prepare_read(self, record: Record, reading: Reading) -> Result:
         """The same for a record that has to be read first."""
+        value = record.value
         try:
-            content = reading.read(record, record.value)
+            if self._decode is not None and value is not None:
+                value = self._decode(value)
+            content = reading.read(record, value)
         except EventError as error:
             if error.code == "tombstone" and self._skip_tombstones:
                 return Skipped("tombstone")

@@ -107,6 +107,14 @@ def test_check_loads_beside_that_who_judges_settings(tmp_path: Path) -> None:
     assert not (HEAVY | FORMATS) & loaded
 
 
+def test_avro_loads_its_decoder_and_nothing_of_protobuf(tmp_path: Path) -> None:
+    (tmp_path / "schema").write_text('"string"', encoding="utf-8")
+    file = file_in(tmp_path)
+    with file.open("a", encoding="utf-8") as more:
+        more.write(f"record: {{value: avro, schema_file: {tmp_path / 'schema'}}}\n")
+    assert FORMATS & loaded_by("preview", "-c", str(file)) == {"processor.core.record.avro.decoder"}
+
+
 def file_in(folder: Path) -> Path:
     file = folder / "settings.yaml"
     file.write_text(SETTINGS, encoding="utf-8")

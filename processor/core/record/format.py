@@ -1,6 +1,7 @@
 """Formats: how what JSON has no type for is written, by the operator's choice. It needs no library."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,16 @@ class FormatPolicy:
 
     avro: AvroPolicy = field(default_factory=AvroPolicy)
     protobuf: ProtobufPolicy = field(default_factory=ProtobufPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFilePolicy:
+    """A file with the one schema of all values, and how they are written.
+
+    `message`: the full name of the one that they are, of Protobuf, where the file has several.
+    """
+
+    format: Literal["avro", "protobuf"]
+    path: str
+    message: str | None = None
+    policy: FormatPolicy = field(default_factory=FormatPolicy)

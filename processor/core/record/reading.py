@@ -25,9 +25,16 @@ class Value(StrEnum):
     """What the value of a record is."""
 
     JSON = "json"
+    AVRO = "avro"
+    PROTOBUF = "protobuf"
     CLOUDEVENT = "cloudevent"
     RAW = "raw"
     """Bytes, which are sent as they are."""
+
+    @property
+    def is_event(self) -> bool:
+        """Whether a value is an event, as JSON or by being decoded to it."""
+        return self not in (Value.CLOUDEVENT, Value.RAW)
 
 
 class Unwrap(StrEnum):

@@ -114,3 +114,56 @@ def test_every_record_that_needs_no_schema_becomes_what_it_should(tmp_path: Path
     assert len(shown) == len(vectors)
     for vector, each in zip(vectors, shown, strict=True):
         judge(vector["expect"], each)
+
+
+# Values by a schema file
+
+FILED = {
+    vector["name"]: vector
+    for vector in VECTORS
+    if vector["name"]
+    in (
+        "avro decimal wider than its precision",
+        "avro union tagged",
+        "avro RudderStack track",
+        "refused: truncated avro",
+        "protobuf second message (indexes [1])",
+        "protobuf names as in the .proto",
+    )
+}
+"""Some of a registry, whose frames are taken off and whose schemas stand in files."""
+
+
+@pytest.mark.parametrize("name", FILED)
+def test_a_value_is_decoded_by_a_schema_file(tmp_path: Path, name: str) -> None:
+    vector = FILED[name]
+    (answer,) = vector["registry"].values()
+    is_avro = answer.get("schemaType") != "PROTOBUF"
+    (tmp_path / "schema").write_text(answer["schema"], encoding="utf-8")
+    for reference in answer.get("references", ()):
+        file = tmp_path / reference["name"]
+        file.parent.mkdir(exist_ok=True)
+        subject = f"{reference['subject']}/{reference['version']}"
+        file.write_text(vector["subjects"][subject]["schema"], encoding="utf-8")
+    settings = vector["settings"]["record"] | {
+        "value": "avro" if is_avro else "protobuf",
+        "schema_file": str(tmp_path / "schema"),
+    }
+    if not is_avro:
+        settings["message"] = "shop.Order"
+    value = b64decode(vector["record"]["value_base64"])[5 if is_avro else 7 :]
+    line = json.dumps(vector["record"] | {"value_base64": b64encode(value).decode()})
+    (shown,) = preview(tmp_path, {"record": settings}, line)
+    judge(vector["expect"], shown)
+
+
+@pytest.mark.parametrize("command", ["check", "preview"])
+def test_a_schema_file_that_cannot_be_used_ends_every_command_with_2(tmp_path: Path, command: str) -> None:
+    (tmp_path / "schema").write_text("{", encoding="utf-8")
+    file = tmp_path / "settings.yaml"
+    record = {"value": "avro", "schema_file": str(tmp_path / "schema")}
+    said = {**BASE, "destination": {"url": "https://h.example"}, "record": record}
+    file.write_text(yaml.safe_dump(said), encoding="utf-8")
+    done = asked(command, "-c", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error record.schema_file: schema is not JSON\n"

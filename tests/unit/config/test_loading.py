@@ -29,6 +29,7 @@ from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.lease import LeasePolicy
+from processor.core.record.format import AvroPolicy, FormatPolicy, ProtobufPolicy, SchemaFilePolicy
 from processor.core.request.filters import Consent, ConsentPolicy, FilterPolicy, Integrations
 from processor.core.request.headers import FRAMING
 from processor.core.request.templates.policy import Body, TemplatePolicy
@@ -130,6 +131,13 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "filter.when": ("event.type == 'track'", "event.type == 'track'"),
     "record.value": ("raw", "raw"),
     "record.unwrap": ("debezium", "debezium"),
+    "record.schema_file": (str(HERE), HERE),
+    "record.message": ("shop.Order", "shop.Order"),
+    "record.decimals": ("number", "number"),
+    "record.times": ("number", "number"),
+    "record.unions": ("tagged", "tagged"),
+    "record.protobuf_names": ("proto", "proto"),
+    "record.protobuf_defaults": ("true", True),
     "debezium.deletes": ("skip", "skip"),
     "debezium.fields": ("op,source.ts_ms", ["op", "source.ts_ms"]),
     "cloudevents.mode": ("binary", "binary"),
@@ -185,7 +193,11 @@ def beside(name: str) -> dict[str, str]:
     needed: tuple[str, ...] = LOGIN if name in LOGIN or name.startswith("kafka.ssl_") else ()
     if name.startswith("cloudevents."):
         needed = ("cloudevents.type", "cloudevents.source")
-    return {loading.variable(each): EXAMPLES[each][0] for each in needed if each != name}
+    others = {each: EXAMPLES[each][0] for each in needed if each != name}
+    if name.startswith("record.") and name not in ("record.value", "record.unwrap"):
+        is_avro = name in ("record.decimals", "record.times", "record.unions")
+        others |= {"record.value": "avro" if is_avro else "protobuf", "record.schema_file": str(HERE)}
+    return {loading.variable(each): text for each, text in others.items()}
 
 
 Write = Callable[[str | bytes], Path]
@@ -1561,8 +1573,12 @@ def test_a_pattern_that_could_hang_is_refused_by_name(pattern: str) -> None:
 
 
 def test_what_the_operator_says_arrives_in_the_policies() -> None:
-    beside = ("destination.body_template", "destination.encoding", "record.value")
-    said = {loading.variable(name): text for name, (text, _) in EXAMPLES.items() if name not in beside}
+    beside = ("destination.body_template", "destination.encoding")
+    said = {
+        loading.variable(name): text
+        for name, (text, _) in EXAMPLES.items()
+        if name not in beside and not name.startswith("record.")
+    }
     settings = loading.load(None, env() | said)
     destination = settings.destination.name
     assert settings.flow_policy() == FlowPolicy(Order.PARTITION, 4, 4096, 1023, destination=destination)
@@ -1734,6 +1750,21 @@ def test_descriptors_are_those_of_requests_to_the_endpoint_and_to_hosts_of_event
         ("{record: {value: raw}, filter: {when: event.a == 1}}", "names `event`, but knows `record` alone"),
         ("{record: {value: raw}, destination: {path: '{{ event.a }}'}}", "names `event`, but knows `record`"),
         ("destination: {path: '{{ record.ofset }}'}", "names `record.ofset`, but a record has topic, part"),
+        ("record: {value: avro}", "avro needs record.schema_file: give the path"),
+        ("record: {value: protobuf, schema_file: /nowhere}", "names no file that is there"),
+        ("record: {message: a.B}", "record.message says something of record.value: protobuf alone"),
+        (f"record: {{schema_file: {HERE}}}", "record.value: avro and protobuf alone: leave it out, or set"),
+        (
+            f"record: {{value: avro, schema_file: {HERE}, protobuf_names: proto}}",
+            "record.protobuf_names says",
+        ),
+        (f"record: {{value: protobuf, schema_file: {HERE}, times: number}}", "record.times says something"),
+        (f"record: {{value: avro, schema_file: {HERE}, unwrap: connect}}", "avro has no such envelope"),
+        (f"record: {{value: avro, schema_file: {HERE}, unwrap: debezium, unions: tagged}}", "hides the row"),
+        (
+            f"{{destination: {{body: value}}, record: {{value: avro, schema_file: {HERE}}}}}",
+            "record.value: raw",
+        ),
     ],
 )
 def test_what_records_cannot_be_is_told_with_its_remedy(write: Write, said: str, named: str) -> None:
@@ -1778,6 +1809,7 @@ def test_only_of_json_as_it_stands_do_members_say_how_it_is_sent(write: Write) -
 
     assert envelope("{}") is Envelope.RUDDERSTACK
     assert envelope("record: {unwrap: debezium}") is Envelope.NONE
+    assert envelope(f"record: {{value: avro, schema_file: {HERE}}}") is Envelope.NONE
     assert (
         envelope("{record: {unwrap: connect}, destination: {envelope: rudderstack}}") is Envelope.RUDDERSTACK
     )
@@ -1857,3 +1889,24 @@ def test_events_are_allowed_or_denied(write: Write, events: str, allowed: Any, d
 def test_filters_of_another_form_are_refused(write: Write, text: str) -> None:
     with pytest.raises(ConfigError):
         loading.load(write(f"{FILE}filter: {{{text}}}\n"), {})
+
+
+def test_how_values_are_decoded_arrives_where_they_are(write: Write) -> None:
+    def decoded(said: str) -> SchemaFilePolicy | None:
+        return loading.load(write(said), env()).schema_file_policy()
+
+    assert decoded("{}") is None
+    plain = f"record: {{value: avro, schema_file: {HERE}}}"
+    assert decoded(plain) == SchemaFilePolicy("avro", str(HERE))
+    assert decoded(
+        f"record: {{value: avro, schema_file: {HERE}, decimals: number, times: number, unions: tagged}}"
+    ) == SchemaFilePolicy("avro", str(HERE), None, FormatPolicy(AvroPolicy(True, True, True)))
+    assert decoded(
+        f"record: {{value: protobuf, schema_file: {HERE}, message: a.B, protobuf_names: proto, "
+        "protobuf_defaults: true}"
+    ) == SchemaFilePolicy("protobuf", str(HERE), "a.B", FormatPolicy(protobuf=ProtobufPolicy(True, True)))
+
+
+def test_avro_may_be_sent_as_a_query(write: Write) -> None:
+    said = f"{{destination: {{method: GET}}, record: {{value: avro, schema_file: {HERE}}}}}"
+    assert loading.load(write(said), env()).request_policy().method is Method.GET

@@ -260,6 +260,8 @@ def test_a_letter_whose_time_would_leave_less_than_half_of_the_retention_has_the
     [
         ("invalid_event", "VALUE_CONVERTER"),
         ("tombstone", "VALUE_CONVERTER"),
+        ("invalid_schema", "VALUE_CONVERTER"),
+        ("unknown_schema", "VALUE_CONVERTER"),
         ("invalid_header", "TRANSFORMATION"),
         ("invalid_url", "TRANSFORMATION"),
         ("endpoint_not_allowed", "TRANSFORMATION"),

@@ -4,6 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
+from processor.core.record.avro.decoder import Decoder
+from processor.core.record.reading import RecordPolicy, Unwrap, Value
 from processor.core.request.filters import FilterPolicy, Integrations
 from processor.core.request.transform import Envelope, Method, Prepared, RequestPolicy
 from processor.errors import EventError
@@ -236,3 +238,50 @@ def test_a_number_of_any_size_is_sent_as_it_is_written(number: str) -> None:
     ip = body_of(asking('{"request_ip":N}'))
     assert ip in (asking('{"request_ip":N}'), asking('{"request_ip":N,"context":{"ip":N}}'))
     assert body_of(asking("N")) == asking("N")
+
+
+# Values that are decoded first
+
+CHANGE = """{"type": "record", "name": "Envelope", "namespace": "shop.orders", "fields": [
+    {"name": "before", "type": ["null", {"type": "record", "name": "Value", "fields": [
+        {"name": "id", "type": "long"},
+        {"name": "price", "type": {
+            "type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}}]}]},
+    {"name": "after", "type": ["null", "Value"]},
+    {"name": "op", "type": "string"}]}"""
+CHANGED = b"\2\6\4\4\xd2\2\6\4\x30\x39\2u"
+
+
+def decoding(unwrap: Unwrap = Unwrap.NONE, *, skip_tombstones: bool = True) -> Preparation:
+    request = RequestPolicy(URL, envelope=Envelope.NONE)
+    record = RecordPolicy(Value.AVRO, unwrap)
+    filters = FilterPolicy(skip_tombstones=skip_tombstones)
+    return Preparation(request, filters, record, Decoder(CHANGE).decode)
+
+
+def test_a_value_is_decoded_before_it_is_an_event() -> None:
+    made = prepared(decoding(), CHANGED)
+    assert isinstance(made, Prepared)
+    assert made.request.body == (
+        b'{"before":{"id":3,"price":"12.34"},"after":{"id":3,"price":"123.45"},"op":"u"}'
+    )
+
+
+def test_a_change_in_avro_is_unwrapped_as_one_in_json() -> None:
+    made = prepared(decoding(Unwrap.DEBEZIUM), CHANGED)
+    assert isinstance(made, Prepared)
+    assert made.request.body == b'{"id":3,"price":"123.45","__deleted":"false"}'
+
+
+def test_what_cannot_be_decoded_is_refused_with_what_its_bytes_look_like() -> None:
+    made = prepared(decoding(), b"\0\0\0\0\7" + CHANGED)
+    assert isinstance(made, EventError)
+    assert made.code == "invalid_event"
+    assert "it looks like Avro or Protobuf behind a schema registry's frame (schema 7)" in made.message
+
+
+def test_a_tombstone_is_one_before_it_is_decoded() -> None:
+    assert prepared(decoding(), None) == Skipped("tombstone")
+    made = prepared(decoding(skip_tombstones=False), None)
+    assert isinstance(made, EventError)
+    assert made.code == "tombstone"

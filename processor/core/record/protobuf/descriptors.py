@@ -26,6 +26,25 @@ def as_set(described: Mapping[str, bytes]) -> bytes:
     return bytes(found.SerializeToString())
 
 
+def of_message(stored: bytes, name: str | None) -> str:
+    """The file of a FileDescriptorSet that has the message, its last one where none is named, or has it.
+
+    Raises ValueError.
+    """
+    try:
+        files = descriptor_pb2.FileDescriptorSet.FromString(stored).file
+    except message.DecodeError:
+        files = ()
+    if not files:
+        raise ValueError("is neither a text nor a FileDescriptorSet")
+    wanted = f".{name}"
+    for file in files:
+        package = f".{file.package}" if file.package else ""
+        if any(f"{wanted}.".startswith(f"{package}.{each.name}.") for each in file.message_type):
+            return str(file.name)
+    return str(files[-1].name)
+
+
 def files_in(stored: bytes) -> list[bytes]:
     """The FileDescriptorProtos of a FileDescriptorSet. Raises ValueError."""
     try:
