@@ -208,24 +208,24 @@ async def test_poison_is_dead_lettered_or_skipped_and_stops_nobody(stage: Build)
         b"",
         b"not json",
         b"\xff\xfe",
-        b"[1]",
         b'{"a":NaN}',
         b'{"a":' + b"[" * 100_000,
         b'{"header":{"X":"a\\r\\nb: c"}}',
         b'{"appendPath":"/../admin"}',
     ]
     here = stage()
-    here.produce([(b"k", value, ()) for value in poison] + [(b"k", b'{"good":1}', ())])
+    good = [b'{"good":1}', b"[1]"]
+    here.produce([(b"k", value, ()) for value in (*poison, *good)])
     async with Endpoint() as endpoint, here.processor(f"{endpoint.url}/base") as processor:
-        await endpoint.received(1)
-        await processor.until("deliveries_total", "delivered", at_least=1)
+        await endpoint.received(2)
+        await processor.until("deliveries_total", "delivered", at_least=2)
         assert await processor.terminate() == 0
-        assert [arrival.body for arrival in endpoint.requests] == [b'{"good":1}']
+        assert [arrival.body for arrival in endpoint.requests] == good
     codes = [
         header(letter, "__webhook_processor.error.code") for letter in here.broker.read_all(here.dead_letters)
     ]
-    assert codes == ["invalid_event"] * 6 + ["invalid_header", "endpoint_not_allowed"]
-    assert here.committed() == len(poison) + 1
+    assert codes == ["invalid_event"] * 5 + ["invalid_header", "endpoint_not_allowed"]
+    assert here.committed() == len(poison) + len(good)
 
 
 async def test_a_dead_letter_topic_that_is_missing_holds_the_event_until_it_appears(stage: Build) -> None:

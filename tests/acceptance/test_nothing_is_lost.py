@@ -71,9 +71,14 @@ COMMIT_SECONDS = 1.5
 
 async def until_all_have_come(endpoint: Endpoint, events: int) -> None:
     """Wait until every event came at least once."""
+    come: set[int] = set()
+    looked = 0
     async with asyncio.timeout(PATIENCE):
-        while len(set(map(number, endpoint.requests))) < events:
+        while len(come) < events:
             await asyncio.sleep(0.2)
+            new = endpoint.requests[looked:]
+            come.update(map(number, new))
+            looked += len(new)
 
 
 def in_order_per_key(endpoint: Endpoint, keys: int = 100) -> bool:
