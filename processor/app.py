@@ -20,6 +20,7 @@ from processor.core.pace.hosts import Hosts
 from processor.core.progress.flow import Flow
 from processor.errors import FatalError
 from processor.formats.schema_file import decode_by
+from processor.framed.rooms import Framed
 from processor.kafka.checks.inquiry import Inquiry
 from processor.kafka.consumer import Consumer
 from processor.kafka.options import refuse_unknown, write_debug
@@ -37,7 +38,7 @@ from processor.telemetry.unreadable import UnreadablePartitions
 from processor.traffic.assembly import Policies, Rooms, Traffic, World, assemble
 from processor.traffic.group import Group
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
-from processor.traffic.preparation import Preparation
+from processor.traffic.preparation import Preparation, Preparing
 from processor.web.client import Client
 
 MEASURE_SECONDS = 10.0
@@ -96,6 +97,7 @@ class App:
             settings.dead_letter.topic,
             max_wait=settings.longest_revocation(CLOSE_SECONDS),
         )
+        self._framed = Framed(settings) if settings.uses_registry else None
         self._front = front
 
     async def run_until_signal(self) -> None:
@@ -123,6 +125,9 @@ class App:
         self._traffic = self._build_traffic(loop)
         await self._client.open(self._facts)
         rooms.push_async_callback(self._client.close)
+        if self._framed is not None:
+            await self._framed.open(self._facts)
+            rooms.push_async_callback(self._framed.close)
         self._pipeline = self._traffic.pipeline
         self._producer.open(self._facts.troubled)
         rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
@@ -180,6 +185,9 @@ class App:
         self._preparation = Preparation(
             settings.request_policy(), settings.filter_policy(), settings.record_policy(), self._decode
         )
+        preparing: Preparing = self._preparation
+        if self._framed is not None:
+            preparing = self._framed.preparing(self._preparation, loop, random.random)
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
         self._facts = Broadcast(self._metrics, self._log_lines, self._live)
         return assemble(
@@ -201,7 +209,7 @@ class App:
                 oldest=self._retention.oldest,
             ),
             Rooms(
-                preparation=self._preparation,
+                preparation=preparing,
                 flow=self._flow,
                 admission=self._admission,
                 hosts=Hosts(settings.hosts_policy()),

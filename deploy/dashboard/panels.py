@@ -126,6 +126,7 @@ KAFKA = Row(
         Panel("Rebalances by kind", "Changes of the assignment in a minute. `lost`: thrown out of the group.", "short", (("sum by (destination, kind) (increase(@rebalances_total[1m]))", "{{destination}} {{kind}}"),)),
         Panel("Partitions assigned", "Partitions that each process reads.", "short", (gauge("assigned_partitions"),)),
         Panel("Partitions paused", "Partitions of which nothing is taken for now, by reason.", "short", (gauge("paused_partitions", "sum", *REASON),)),
+        Panel("Questions to the schema registry", "By what came of them; `found` and `missing` are its answers.", "cps", rate("schema_registry_requests_total", "result")),
         Panel("Records missed", "Records that retention deleted before they were read: they are lost. In an hour.", "short", (("sum by (destination, topic) (increase(@records_missed_total[1h]))", "{{destination}} {{topic}}"),)),
         Panel("Records without headers", "Records whose headers could not be read and were left out. In an hour.", "short", (("sum by (destination, topic) (increase(@records_headless_total[1h]))", "{{destination}} {{topic}}"),)),
         Panel("Client errors", "What the Kafka client reported, by error.", "cps", rate("source_errors_total", "error")),

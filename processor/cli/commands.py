@@ -9,24 +9,22 @@ import contextlib
 import json
 import os
 import sys
-from base64 import b64encode
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from processor import __version__, startup
 from processor.cli.importing import imports
 from processor.cli.init import init
-from processor.cli.verdict import decode_of, judges, refuse
+from processor.cli.verdict import judges, refuse
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
 
     from processor.config.settings import Settings
-    from processor.model import Finding, Record
-    from processor.traffic.preparation import Preparing, Result
+    from processor.model import Finding
 
 app = typer.Typer(
     name="webhook-processor",
@@ -111,7 +109,8 @@ def check(
         bool,
         typer.Option(
             "--connect",
-            help="Also try the brokers, topics, rights, group and endpoint; no event is read or sent.",
+            help="Also try the brokers, topics, rights, group, endpoint and schema registry; no event is "
+            "read or sent.",
         ),
     ] = False,
     schema: Annotated[
@@ -167,27 +166,29 @@ def preview(
     body is no UTF-8), or the error for which the event would become a dead letter, or why it would be
     skipped. Empty lines are passed over.
     """
+    from processor.cli.previewing import Previewing
     from processor.cli.records import plain, read
-    from processor.traffic.preparation import Preparation
+    from processor.errors import ConfigError
 
     settings = _settings(file, with_libraries=False)
-    preparation = Preparation(
-        settings.request_policy(), settings.filter_policy(), settings.record_policy(), decode_of(settings)
-    )
+    try:
+        previewing = Previewing(settings)
+    except ConfigError as error:
+        refuse(error, settings.secrets)
     number = 0
-    while line := source.readline(LONGEST_EVENT + 1):
-        number += 1
-        if len(line) > LONGEST_EVENT:
-            message = f"a line of more than {LONGEST_EVENT} bytes is no event"
-            raise typer.BadParameter(message, param_hint="EVENTS")
-        if line.strip():
-            value = line.removesuffix(b"\n").removesuffix(b"\r")
-            try:
-                record = read(value) if records else plain(value)
-            except ValueError as error:
-                raise typer.BadParameter(f"line {number}: {error}", param_hint="EVENTS") from None
-            shown = _preview(preparation, record)
-            typer.echo(json.dumps(shown, ensure_ascii=False))
+    with previewing:
+        while line := source.readline(LONGEST_EVENT + 1):
+            number += 1
+            if len(line) > LONGEST_EVENT:
+                message = f"a line of more than {LONGEST_EVENT} bytes is no event"
+                raise typer.BadParameter(message, param_hint="EVENTS")
+            if line.strip():
+                value = line.removesuffix(b"\n").removesuffix(b"\r")
+                try:
+                    record = read(value) if records else plain(value)
+                except ValueError as error:
+                    raise typer.BadParameter(f"line {number}: {error}", param_hint="EVENTS") from None
+                typer.echo(json.dumps(previewing.show(record), ensure_ascii=False))
 
 
 app.command()(init)
@@ -273,36 +274,12 @@ def _settings(file: Path | None, *, with_libraries: bool = True) -> Settings:
         refuse(error)
 
 
-def _preview(preparation: Preparing, record: Record) -> dict[str, Any]:
-    from processor.errors import EventError
-    from processor.model import Request
-    from processor.traffic.preparation import Held, Later, Skipped
-
-    prepared = preparation.prepare(record, _never)
-    assert not isinstance(prepared, Later)  # who answers later needs a loop, which preview does not run
-    if isinstance(prepared, EventError):
-        return {"error": {"code": prepared.code, "message": prepared.message}}
-    if isinstance(prepared, Skipped):
-        return {"skipped": prepared.reason}
-    if isinstance(prepared, Held):
-        return {"held": prepared.reason}
-    request = prepared if isinstance(prepared, Request) else prepared.request
-    shown = {"method": request.method, "url": request.url, "headers": dict(request.headers)}
-    try:
-        return {**shown, "body": None if request.body is None else request.body.decode()}
-    except UnicodeDecodeError:
-        return {**shown, "body_base64": b64encode(request.body or b"").decode()}
-
-
-def _never(_: Record, result: Result) -> None:
-    raise AssertionError(result)
-
-
 def _findings(settings: Settings) -> Iterator[Finding]:
     import asyncio
 
     from processor.core.request.transform import Transform
     from processor.errors import TransportError
+    from processor.framed.rooms import find
     from processor.kafka.checks.check import probe as probe_kafka
     from processor.model import Finding
     from processor.web.check import probe as probe_endpoint
@@ -315,3 +292,5 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             what, False, str(error), is_away=error.reason in ("connect", "connect_timeout", "dns", "reset")
         )
+    if settings.uses_registry:
+        yield find(settings)

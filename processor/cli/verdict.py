@@ -21,11 +21,13 @@ def judges() -> Iterator[Callable[[Settings], object]]:
     """The libraries that would take the settings; each raises ConfigError."""
     from processor.errors import ConfigError, Problem
     from processor.formats.schema_file import decode_by
+    from processor.framed.rooms import refuse_unusable as refuse_unusable_registry
     from processor.kafka.options import refuse_unknown
     from processor.web.tls import refuse_unusable
 
     yield lambda settings: refuse_unknown(settings.kafka, settings.dead_letter)
     yield lambda settings: refuse_unusable(settings.destination.tls)
+    yield refuse_unusable_registry
 
     yield lambda settings: decode_by(settings.schema_file_policy())
 

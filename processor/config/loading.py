@@ -17,10 +17,12 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from processor.config.kafka import letters_read_again
 from processor.config.problems import fields, names, nearest, problem_of, variable
 from processor.config.record import faults
-from processor.config.settings import PREFIX, Settings, contradictions, misfits
+from processor.config.services.registry import faults as faults_of_registry
+from processor.config.settings import PREFIX, Settings
 from processor.config.sources.documents import DocumentError, read
 from processor.config.sources.references import UNRESOLVED, References, text_in, without_margins
 from processor.config.usable import usable
+from processor.config.values.misfits import contradictions, misfits
 from processor.config.values.templates import misfits_of, problems_of
 from processor.config.values.types import Section, items, mapping
 from processor.core.credentials import is_secret_option
@@ -41,7 +43,8 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
     part they judge the rest.
     """
     problems: list[Problem] = []
-    said = _said(file, environ, problems)
+    references = References(environ, problems)
+    said = _said(file, environ, references, problems)
     found, wrong = None, list[str]()
     try:
         found = Settings(**said)
@@ -58,6 +61,7 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
     problems += map(problem_of, more)
     if settings is None:
         raise ConfigError(list(dict.fromkeys(problems)))
+    settings.came_from(_files(references))
     problems += [
         Problem("settings", misfit)
         for misfit in _misfits(settings)
@@ -72,6 +76,16 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     return settings
+
+
+def _files(references: References) -> dict[str, Path]:
+    """Where settings stand that were read from a file each, by their names."""
+    found = {}
+    for name, _ in fields():
+        for place in (name, variable(name) + FILE_SUFFIX):
+            if place in references.files:
+                found[name] = references.files[place]
+    return found
 
 
 def read_yaml(file: Path) -> Raw:
@@ -100,9 +114,10 @@ def merged(below: Raw, above: Raw) -> Raw:
     return both
 
 
-def _said(file: Path | None, environ: Mapping[str, str], problems: list[Problem]) -> Raw:
+def _said(
+    file: Path | None, environ: Mapping[str, str], references: References, problems: list[Problem]
+) -> Raw:
     """All that was said, the environment over the file."""
-    references = References(environ, problems)
     variables, mounted = _variables(environ, references, problems)
     try:
         below = read_yaml(file) if file else {}
@@ -244,6 +259,7 @@ def _misfits(settings: Settings) -> list[str]:
         *contradictions(settings.retry),
         *faults(settings.record, settings.cloudevents, settings.destination, settings.filter),
         *misfits_of(settings.destination),
+        *faults_of_registry(settings.schema_registry, is_used=settings.uses_registry),
     ]
 
 

@@ -36,11 +36,11 @@ FILED = (Value.AVRO, Value.PROTOBUF)
 _OF_FORMATS = {
     "schema_file": FILED,
     "message": (Value.PROTOBUF,),
-    "decimals": (Value.AVRO,),
-    "times": (Value.AVRO,),
-    "unions": (Value.AVRO,),
-    "protobuf_names": (Value.PROTOBUF,),
-    "protobuf_defaults": (Value.PROTOBUF,),
+    "decimals": (Value.AVRO, Value.REGISTRY),
+    "times": (Value.AVRO, Value.REGISTRY),
+    "unions": (Value.AVRO, Value.REGISTRY),
+    "protobuf_names": (Value.PROTOBUF, Value.REGISTRY),
+    "protobuf_defaults": (Value.PROTOBUF, Value.REGISTRY),
 }
 """Settings, and the values that they say something of."""
 
@@ -52,7 +52,8 @@ class RecordSettings(Section):
         Value.JSON,
         description="What a value is: `json`, an event; `cloudevent`, a CloudEvent in either content mode, "
         "whose members and attributes say nothing about how it is sent; `raw`, bytes that are sent as they "
-        "are; `avro` or `protobuf`, by `schema_file`, made JSON.",
+        "are; `avro` or `protobuf`, by `schema_file`, made JSON; `registry`, the same, or JSON, by the "
+        "schema that a value names (`schema_registry`).",
     )
     unwrap: Unwrap = Field(
         Unwrap.NONE,
@@ -227,7 +228,7 @@ def _faults_of_filter(record: RecordSettings, filters: FilterSettings) -> Iterat
 
 def _faults_of_formats(record: RecordSettings) -> Iterator[str]:
     """What is said of formats that the values do not have."""
-    if record.value in FILED and record.unwrap is Unwrap.CONNECT:
+    if record.value in (*FILED, Value.REGISTRY) and record.unwrap is Unwrap.CONNECT:
         yield f"record.unwrap: connect is for JSON, {record.value} has no such envelope: leave it out"
     if record.unions == "tagged" and record.unwrap is Unwrap.DEBEZIUM:
         yield "record.unions: tagged hides the row from record.unwrap: debezium: leave it out"

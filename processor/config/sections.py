@@ -44,8 +44,8 @@ from processor.core.retry import RetryPolicy
 from processor.errors import EventError
 
 
-class TlsSettings(Section):
-    """How the endpoint is recognised, and how we are."""
+class IdentitySettings(Section):
+    """Whom we trust, and who we are."""
 
     ca_file: File | None = Field(None, description="Authorities to trust instead of the system's, PEM.")
     certificate_file: File | None = Field(None, description="Our client certificate with its chain, PEM.")
@@ -53,6 +53,11 @@ class TlsSettings(Section):
     key_password: SecretStr | None = Field(
         None, description="The password of the private key.", json_schema_extra=or_reference
     )
+
+
+class TlsSettings(IdentitySettings):
+    """How the endpoint is recognised, and how we are."""
+
     server_name: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]{1,253}$",

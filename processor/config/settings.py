@@ -1,8 +1,10 @@
 """All settings together, and the policies that are made of them."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from processor import __version__
 from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
@@ -12,6 +14,7 @@ from processor.config.record import (
     CloudEventsSettings,
     DebeziumSettings,
     RecordSettings,
+    format_policy,
     meaningless,
     policy,
     schema_file_policy,
@@ -22,6 +25,8 @@ from processor.config.sections import (
     DestinationSettings,
     RetrySettings,
 )
+from processor.config.services.registry import SchemaRegistrySettings
+from processor.config.services.registry import meaningless as meaningless_of_registry
 from processor.config.values.filters import FilterSettings
 from processor.config.values.templates import texts_compared, texts_like_numbers, texts_of
 from processor.core import credentials
@@ -36,8 +41,8 @@ from processor.core.pace.pacing import PacingPolicy
 from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import PLENTY, FlowPolicy
 from processor.core.progress.lease import LeasePolicy
-from processor.core.record.format import SchemaFilePolicy
-from processor.core.record.reading import RecordPolicy
+from processor.core.record.format import FormatPolicy, SchemaFilePolicy
+from processor.core.record.reading import RecordPolicy, Value
 from processor.core.redaction import Secrets
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import FilterPolicy
@@ -69,6 +74,10 @@ class Settings(BaseModel):
     record: RecordSettings = Field(
         default_factory=RecordSettings, description="What the records of the topics are."
     )
+    schema_registry: SchemaRegistrySettings = Field(
+        default_factory=SchemaRegistrySettings,
+        description="Where the schemas are, with `record.value: registry`.",
+    )
     debezium: DebeziumSettings = Field(
         default_factory=DebeziumSettings, description="What is made of change events of Debezium."
     )
@@ -89,6 +98,22 @@ class Settings(BaseModel):
     )
     log: LogSettings = Field(default_factory=LogSettings, description="What is written to standard error.")
 
+    _files: dict[str, Path] = PrivateAttr(default_factory=dict)
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """Where those stand that were read from a file each, by their names."""
+        return self._files
+
+    def came_from(self, files: Mapping[str, Path]) -> None:
+        """These were read from files."""
+        self._files.update(files)
+
+    @property
+    def uses_registry(self) -> bool:
+        """Whether values name their schemas in a registry."""
+        return self.record.value is Value.REGISTRY
+
     def warnings(self) -> list[str]:
         """What can be done as it is said, and is hardly meant."""
         topic = self.dead_letter.topic
@@ -99,6 +124,7 @@ class Settings(BaseModel):
         ] + [
             *meaningless(self.record, self.debezium, self.cloudevents, self.destination),
             *texts_compared(self.filter.when),
+            *meaningless_of_registry(self.schema_registry, is_used=self.uses_registry),
         ]
 
     def meanings(self) -> list[str]:
@@ -217,6 +243,10 @@ class Settings(BaseModel):
         """By which schema values are decoded."""
         return schema_file_policy(self.record)
 
+    def format_policy(self) -> FormatPolicy:
+        """How what JSON has no type for is written."""
+        return format_policy(self.record)
+
     def filter_policy(self) -> FilterPolicy:
         """Which records are left out."""
         return self.filter.policy(skip_tombstones=self.delivery.tombstones == "skip")
@@ -253,6 +283,8 @@ class Settings(BaseModel):
     def _secret_texts(self) -> set[str]:
         kafka, tls = self.kafka, self.destination.tls
         found = _texts(kafka.ssl_key_password, kafka.sasl_password, tls.key_password, self.admin.token)
+        registry = self.schema_registry
+        found |= _texts(registry.tls.key_password) | set(filter(None, registry.in_clear().values()))
         for client in (kafka.client, self.dead_letter.client):
             found |= {
                 str(value)
@@ -273,27 +305,6 @@ class Settings(BaseModel):
             n.lower() for n, value in headers if credentials.is_secret_header(n, value.get_secret_value())
         }
         return frozenset(marked | looks)
-
-
-def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:
-    """What is wrong with settings of several sections together."""
-    found = []
-    if delivery.drain_timeout > 0.9 * kafka.max_poll_interval:
-        found.append("delivery.drain_timeout must be below nine tenths of kafka.max_poll_interval")
-    if delivery.commit_interval > kafka.session_timeout / 3:
-        found.append("delivery.commit_interval must not be above a third of kafka.session_timeout")
-    if delivery.min_in_flight > delivery.max_in_flight:
-        found.append("delivery.min_in_flight must not be above delivery.max_in_flight")
-    return found
-
-
-def contradictions(retry: RetrySettings) -> list[str]:
-    """What is said twice of a status; where only deliveries are told, they count before the default."""
-    both = sorted(retry.delivered_statuses & retry.retried_statuses)
-    if not both or "retried_statuses" not in retry.model_fields_set:
-        return []
-    named = ", ".join(map(str, both[:5])) + (" and others" if len(both) > 5 else "")
-    return [f"retry.delivered_statuses and retry.retried_statuses both name {named}: leave it out of one"]
 
 
 def _texts(*secrets: SecretStr | None) -> set[str]:

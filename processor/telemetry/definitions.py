@@ -102,6 +102,7 @@ COMMIT_METADATA_REFUSALS = CounterDefinition(Part.PROCESS, "commit_metadata_refu
 REBALANCES = CounterDefinition(Part.PROCESS, "rebalances_total", "Changes of the assignment.", ("kind",))
 SOURCE_ERRORS = CounterDefinition(Part.PROCESS, "source_errors_total", "What the Kafka client reported.", ("error",))
 FOREIGN_POSITIONS = CounterDefinition(Part.PROCESS, "foreign_positions_total", "Partitions that another destination committed.")
+SCHEMA_REGISTRY_REQUESTS = CounterDefinition(Part.PROCESS, "schema_registry_requests_total", "Questions to the schema registry, by what came of them; `found` and `missing` are its answers.", ("result",))
 LAST_COMMIT_TIMESTAMP_SECONDS = GaugeDefinition(Part.PROCESS, "last_commit_timestamp_seconds", "When a commit was last acknowledged.")
 REQUEST_DURATION_SECONDS = HistogramDefinition(Part.PROCESS, "request_duration_seconds", "From sending a request to its answer.", buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30))
 CONNECT_DURATION_SECONDS = HistogramDefinition(Part.PROCESS, "connect_duration_seconds", "Opening a connection: name look-up, TCP and TLS together.", buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))

@@ -76,6 +76,12 @@ class Facts:
     def unprepared(self, record: Record, reason: str, /) -> None:
         """What it takes to prepare a record is not to be had; it will be asked for again."""
 
+    def registry_answered(self, *, is_found: bool) -> None:
+        """The schema registry has what it was asked for, or says that it has not."""
+
+    def registry_failed(self, result: str, reason: str, /) -> None:
+        """The schema registry gave no such answer, by a word of a closed set, and a sentence."""
+
     def came_late(self) -> None:
         """A result belongs to an assignment that is over."""
 

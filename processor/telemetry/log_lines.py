@@ -52,6 +52,8 @@ class LogLines(Listener):
         self._quota = Quota(LINES_PER_SECOND)
         self._source = SourceLog()
         self._failures = Repeats()
+        self._unprepared = Repeats()
+        self._registry = Repeats()
         self._client = ClientLog(now)
 
     def sum_up(self) -> None:
@@ -60,6 +62,12 @@ class LogLines(Listener):
         for result, last, times, seconds, is_over in self._failures.due(self._now()):
             event = "attempts failed, and do no more" if is_over else "attempts failed again"
             log.info(event, result=result, times=times, seconds=round(seconds), message=last)
+        for _, last, times, seconds, is_over in self._unprepared.due(self._now()):
+            event = "events could not be prepared, and can again" if is_over else "events cannot be prepared"
+            log.warning(event, times=times, seconds=round(seconds), reason=last)
+        for result, last, times, seconds, is_over in self._registry.due(self._now()):
+            event = "the schema registry failed, and does no more" if is_over else "the schema registry fails"
+            log.warning(event, result=result, times=times, seconds=round(seconds), reason=last)
 
     # Of records
 
@@ -107,8 +115,18 @@ class LogLines(Listener):
         self._warn(what, record, reason=error.reason, message=error.message)
 
     def unprepared(self, record: Record, reason: str) -> None:
-        """What it takes to prepare a record is not to be had."""
-        self._warn("event cannot be prepared, will be tried again", record, reason=reason)
+        """What it takes to prepare a record is not to be had; told once, then summed up."""
+        if self._unprepared.is_first("preparation", reason, self._now()):
+            log.warning(
+                "event cannot be prepared, will be tried again: nothing is lost",
+                **_where(record),
+                reason=reason,
+            )
+
+    def registry_failed(self, result: str, reason: str) -> None:
+        """The schema registry gave no answer of its own; told once for each result, then summed up."""
+        if self._registry.is_first(result, reason, self._now()):
+            log.warning("the schema registry fails: records wait for it", result=result, reason=reason)
 
     # Of the endpoint
 

@@ -84,6 +84,7 @@ class ProcessMetrics(Listener):
         self._rebalances = self._counter(definitions.REBALANCES)
         self._errors = self._counter(definitions.SOURCE_ERRORS)
         self._foreign = self._counter(definitions.FOREIGN_POSITIONS)
+        self._registry = self._counter(definitions.SCHEMA_REGISTRY_REQUESTS)
         self._last_commit = gauge(definitions.LAST_COMMIT_TIMESTAMP_SECONDS, self.registry)
         self._request_seconds = self._unlocked_histogram(definitions.REQUEST_DURATION_SECONDS)
         self._connect_seconds = self._unlocked_histogram(definitions.CONNECT_DURATION_SECONDS)
@@ -222,6 +223,14 @@ class ProcessMetrics(Listener):
     def foreign(self, _destination: str, partitions: int) -> None:
         """Another destination has committed the positions of partitions that were assigned to us."""
         self._foreign.labels(self._destination).inc(partitions)
+
+    def registry_answered(self, *, is_found: bool) -> None:
+        """The schema registry has it, or says that it has not."""
+        self._registry.labels(self._destination, "found" if is_found else "missing").inc()
+
+    def registry_failed(self, result: str, _reason: str) -> None:
+        """The schema registry gave no such answer."""
+        self._registry.labels(self._destination, result).inc()
 
     # Pages
 

@@ -95,7 +95,7 @@ class Preparation:
     def prepare(self, record: Record, done: Callable[[Record, Result], None]) -> Result:  # noqa: ARG002 - Preparing
         """What becomes of `record`; `done` is never called."""
         if self._reading is not None:
-            return self._prepare_read(record, self._reading)
+            return self._prepare_read(record, self._reading, record.value)
         value = record.value
         if value is None and self._skip_tombstones:
             return Skipped("tombstone")
@@ -119,9 +119,13 @@ class Preparation:
             return Skipped(reason)
         return None if self._templated is None else self._templated.prepare_in(event, scope, said)
 
-    def _prepare_read(self, record: Record, reading: Reading) -> Result:
+    def prepare_decoded(self, record: Record, value: bytes) -> Result:
+        """The same for a record that says `value`, which was decoded."""
+        assert self._reading is not None
+        return self._prepare_read(record, self._reading, value)
+
+    def _prepare_read(self, record: Record, reading: Reading, value: bytes | None) -> Result:
         """The same for a record that has to be read first."""
-        value = record.value
         try:
             if self._decode is not None and value is not None:
                 value = self._decode(value)

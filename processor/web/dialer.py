@@ -61,7 +61,7 @@ class Dialer:
             request = ClientRequest("GET", origin, loop=loop, server_hostname=self._server_name)
             connection = await self._connector.connect(request, [], self._timeout)
         except Exception as error:
-            raise _failure(error, host) from error
+            raise in_words(error, host) from error
         handler = cast(ResponseHandler, connection.protocol)
         transport = connection.transport
         if transport is None or handler.should_close:
@@ -86,7 +86,7 @@ def _release(connection: Connection, handler: ResponseHandler) -> None:
     connection.close()
 
 
-def _failure(error: Exception, host: str) -> TransportError:
+def in_words(error: Exception, host: str) -> TransportError:
     """What aiohttp's errors mean. Its messages may quote the URL and are not passed on."""
     cause = error.__cause__
     match error:

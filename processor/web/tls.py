@@ -1,4 +1,4 @@
-"""How the endpoint is recognised, and how we are: the TLS context of a destination.
+"""How a server is recognised, and how we are: the TLS context of the webhook, or of a service beside it.
 
 Promise: certificates and host names are always verified, nothing below TLS 1.2 is spoken, and what
 cannot be loaded is said with the file and the remedy, before the first request.
@@ -7,19 +7,22 @@ cannot be loaded is said with the file and the remedy, before the first request.
 import ssl
 from pathlib import Path
 
-from processor.config.sections import TlsSettings
+from processor.config.sections import IdentitySettings
 from processor.errors import ConfigError, Problem
 
-_PATH = "destination.tls"
+WEBHOOK = "destination.tls"
+"""Where its settings stand."""
 
 
-def ssl_context(tls: TlsSettings, *, shows_who_we_are: bool = True) -> ssl.SSLContext:
-    """The context for all connections; an own CA file replaces the system's authorities.
+def ssl_context(
+    tls: IdentitySettings, path: str = WEBHOOK, *, shows_who_we_are: bool = True
+) -> ssl.SSLContext:
+    """The context for all connections by the settings at `path`; an own CA file replaces the system's.
 
     Without `shows_who_we_are` the other side gets no certificate of ours, also if it asks. Raises
     ConfigError as `refuse_unusable` does.
     """
-    refuse_unusable(tls)
+    refuse_unusable(tls, path)
     context = ssl.create_default_context(cafile=tls.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])  # a server that speaks HTTP/2 only says so, by an alert
@@ -28,12 +31,12 @@ def ssl_context(tls: TlsSettings, *, shows_who_we_are: bool = True) -> ssl.SSLCo
     return context
 
 
-def refuse_unusable(tls: TlsSettings) -> None:
-    """Raise ConfigError with a problem at `destination.tls.…` for every file that cannot be used.
+def refuse_unusable(tls: IdentitySettings, path: str = WEBHOOK) -> None:
+    """Raise ConfigError with a problem at `path` for every file that cannot be used.
 
     The system's authorities, hundreds of certificates, are not read for that.
     """
-    problems = [*_authority_problems(tls), *_identity_problems(tls)]
+    problems = [*_authority_problems(tls, path), *_identity_problems(tls, path)]
     if problems:
         raise ConfigError(problems)
 
@@ -41,7 +44,7 @@ def refuse_unusable(tls: TlsSettings) -> None:
 class _Identity:
     """Our certificate and key. OpenSSL asks for the password only if the key is encrypted."""
 
-    def __init__(self, tls: TlsSettings) -> None:
+    def __init__(self, tls: IdentitySettings) -> None:
         self._tls = tls
         self.was_asked = False
 
@@ -55,25 +58,25 @@ class _Identity:
         return self._tls.key_password.get_secret_value() if self._tls.key_password else ""
 
 
-def _authority_problems(tls: TlsSettings) -> list[Problem]:
+def _authority_problems(tls: IdentitySettings, path: str) -> list[Problem]:
     if tls.ca_file and (message := _unreadable(tls.ca_file)):
-        return [Problem(f"{_PATH}.ca_file", message, "it has to hold the authority's certificate as PEM")]
+        return [Problem(f"{path}.ca_file", message, "it has to hold the authority's certificate as PEM")]
     return []
 
 
-def _identity_problems(tls: TlsSettings) -> list[Problem]:
+def _identity_problems(tls: IdentitySettings, path: str) -> list[Problem]:
     if not tls.certificate_file:
         if not tls.key_file:
             return []
-        return [Problem(f"{_PATH}.key_file", "is set without a certificate", f"set {_PATH}.certificate_file")]
+        return [Problem(f"{path}.key_file", "is set without a certificate", f"set {path}.certificate_file")]
     if message := _unreadable(tls.certificate_file):
         remedy = "it has to hold our certificate, then its chain, as PEM"
-        return [Problem(f"{_PATH}.certificate_file", message, remedy)]
+        return [Problem(f"{path}.certificate_file", message, remedy)]
     identity = _Identity(tls)
     try:
         identity.load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     except (OSError, ValueError) as error:
-        return [_key_problem(tls, error, identity.was_asked)]
+        return [_key_problem(tls, path, error, identity.was_asked)]
     return []
 
 
@@ -88,15 +91,15 @@ def _unreadable(file: Path) -> str | None:
     return None
 
 
-def _key_problem(tls: TlsSettings, error: OSError | ValueError, was_asked: bool) -> Problem:
+def _key_problem(tls: IdentitySettings, path: str, error: OSError | ValueError, was_asked: bool) -> Problem:
     file = tls.key_file or tls.certificate_file
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
-        return Problem(f"{_PATH}.key_file", f"{file} cannot be read: {error.strerror}")
+        return Problem(f"{path}.key_file", f"{file} cannot be read: {error.strerror}")
     if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
         message = f"the key in {file} is not that of the certificate in {tls.certificate_file}"
-        return Problem(f"{_PATH}.key_file", message, "give the key the certificate was made for")
+        return Problem(f"{path}.key_file", message, "give the key the certificate was made for")
     if was_asked and not tls.key_password:
-        return Problem(f"{_PATH}.key_file", f"the key in {file} is encrypted", f"set {_PATH}.key_password")
+        return Problem(f"{path}.key_file", f"the key in {file} is encrypted", f"set {path}.key_password")
     if was_asked:
-        return Problem(f"{_PATH}.key_password", f"does not open the key in {file}")
-    return Problem(f"{_PATH}.key_file", f"{file} holds no private key that can be read", "give it as PEM")
+        return Problem(f"{path}.key_password", f"does not open the key in {file}")
+    return Problem(f"{path}.key_file", f"{file} holds no private key that can be read", "give it as PEM")

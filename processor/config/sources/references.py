@@ -26,6 +26,8 @@ class References:
     def __init__(self, environ: Mapping[str, str], problems: list[Problem]) -> None:
         self._environ = environ
         self._problems = problems
+        self.files: dict[str, Path] = {}
+        """Those that were read, by what refers to them."""
 
     def resolve(self, reference: Mapping[str, Any], path: str) -> str:
         """The text that the setting at `path` refers to; `UNRESOLVED` where that is a problem."""
@@ -41,10 +43,12 @@ class References:
         if not file.strip():
             return self._refuse(path, "names no file: it is empty", "give the file's path, or leave it out")
         try:
-            return without_margins(text_in(Path(file)))
+            text = without_margins(text_in(Path(file)))
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             return self._refuse(path, f"the file {file} cannot be read: {reason}")
+        self.files[path] = Path(file)
+        return text
 
     def _variable(self, name: str, path: str) -> str:
         if not name.strip():

@@ -44,6 +44,10 @@ class Schema(NamedTuple):
     kind: Literal["id", "guid", "global_id", "content_id"]
     value: int | str
 
+    def __str__(self) -> str:
+        """As people are told of it: `schema 7`."""
+        return f"schema {self.value}"
+
 
 class Frame(NamedTuple):
     """A schema, the bytes written with it, and what stands behind the schema in the header that named it.

@@ -27,6 +27,8 @@ class Value(StrEnum):
     JSON = "json"
     AVRO = "avro"
     PROTOBUF = "protobuf"
+    REGISTRY = "registry"
+    """Framed by a schema registry, which has the schema."""
     CLOUDEVENT = "cloudevent"
     RAW = "raw"
     """Bytes, which are sent as they are."""

@@ -124,6 +124,9 @@ WELL: Mapping[str, Values | float] = {
     'withheld_records{reason="invalid_event"}': 0,
     'withheld_records{reason="refused"}': 0,
     'last_stable_offset_still_seconds{topic="events",partition="0"}': 2,
+    'paused_partitions{reason="preparation"}': 0,
+    'schema_registry_requests_total{result="found"}': 3,
+    'schema_registry_requests_total{result="unreachable"}': 0,
 }
 """100 events a minute from one partition, delivered at once."""
 
@@ -134,6 +137,8 @@ UNREADABLE = 'partition_unreadable{topic="events",partition="0"}'
 WITHHELD = 'withheld_records{reason="refused"}'
 UNUSABLE = 'withheld_records{reason="invalid_event"}'
 OPEN_SINCE = 'last_stable_offset_still_seconds{topic="events",partition="0"}'
+UNDECODED = 'paused_partitions{reason="preparation"}'
+NO_REGISTRY = 'schema_registry_requests_total{result="unreachable"}'
 TIMELESS = 'end_to_end_latency_unknown_total{reason="missing"}'
 LAG = 'lag_records{topic="events",partition="0"}'
 LATE = 'lag_seconds{topic="events",partition="0"}'

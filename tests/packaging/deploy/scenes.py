@@ -12,12 +12,14 @@ from tests.packaging.deploy.scene import (
     HALF_OPEN,
     LAG,
     LATE,
+    NO_REGISTRY,
     ON_TIME,
     OPEN,
     OPEN_SINCE,
     REST,
     STALLED,
     TIMELESS,
+    UNDECODED,
     UNREADABLE,
     UNUSABLE,
     WELL,
@@ -54,6 +56,7 @@ NO_PROGRESS = alert("NoProgress", "critical", **CRM)
 STUCK = alert("PartitionStuck", "warning", **CRM, **FIRST)
 TORN = alert("PartitionUnreadable", "critical", **CRM, **FIRST)
 HELD = alert("EventsHeld", "warning", **CRM)
+SCHEMAS = alert("SchemaRegistryFailing", "critical", **CRM)
 HELD_BACK = alert("TransactionOpen", "warning", **CRM, **FIRST)
 GROWING = alert("LagGrowing", "warning", **CRM)
 NOT_A_MEMBER = alert("NoMember", "critical", **CRM)
@@ -431,6 +434,21 @@ MOVING = [
             Process("erp", "pod-9:8080", but={WITHHELD: lambda minute: float(minute % 8 > 0)}),
         ],
         {19: (), 21: [HELD], 49: [HELD], 51: ()},
+    ),
+    Scene(
+        "a schema registry that is away, and one that fails while nobody needs it, or has not what is asked for",
+        [
+            Process(but={UNDECODED: steps((0, 0), (10, 2), (40, 0)), NO_REGISTRY: steps((0, 0), (10, rising(3)), (40, 90))}),
+            Process("erp", "pod-9:8080", but={NO_REGISTRY: rising(3)}),
+            Process("hrm", "pod-8:8080", but={UNDECODED: 1}),
+        ],
+        {14: (), 17: [SCHEMAS], 39: [SCHEMAS], 41: ()},
+    ),
+    Scene(
+        "a schema registry that is away, in words",
+        [Process(but={UNDECODED: 2, NO_REGISTRY: rising(3)}), ERP],
+        {4: (), 8: [SCHEMAS]},
+        says=["SchemaRegistryFailing"],
     ),
     Scene(
         "nearly nothing on a topic can be used, in words",

@@ -138,6 +138,24 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "record.unions": ("tagged", "tagged"),
     "record.protobuf_names": ("proto", "proto"),
     "record.protobuf_defaults": ("true", True),
+    "schema_registry.url": ("http://a:81/x/, https://b", "http://a:81/x,https://b"),
+    "schema_registry.username": ("key", "key"),
+    "schema_registry.password": (SECRET, SecretStr(SECRET)),
+    "schema_registry.token": (SECRET, SecretStr(SECRET)),
+    "schema_registry.oauth.token_url": ("https://a/token", "https://a/token"),
+    "schema_registry.oauth.client_id": ("me", "me"),
+    "schema_registry.oauth.client_secret": (SECRET, SecretStr(SECRET)),
+    "schema_registry.oauth.scope": ("a b", "a b"),
+    "schema_registry.oauth.logical_cluster": ("lsrc-1", "lsrc-1"),
+    "schema_registry.oauth.identity_pool": ("pool-1", "pool-1"),
+    "schema_registry.tls.ca_file": (str(HERE), HERE),
+    "schema_registry.tls.certificate_file": (str(HERE), HERE),
+    "schema_registry.tls.key_file": (str(HERE), HERE),
+    "schema_registry.tls.key_password": (SECRET, SecretStr(SECRET)),
+    "schema_registry.timeout": ("2", 2.0),
+    "schema_registry.missing_after": ("0", 0.0),
+    "schema_registry.max_schemas": ("7", 7),
+    "schema_registry.framing": ("apicurio8", "apicurio8"),
     "debezium.deletes": ("skip", "skip"),
     "debezium.fields": ("op,source.ts_ms", ["op", "source.ts_ms"]),
     "cloudevents.mode": ("binary", "binary"),
@@ -185,6 +203,10 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
 }
 """A text for every setting, and the value that it means: another one than the default."""
 
+EXCLUDED = ("schema_registry.token", "schema_registry.username", "schema_registry.password")
+"""What cannot be together with other examples."""
+
+OAUTH = tuple(f"schema_registry.oauth.{each}" for each in ("token_url", "client_id", "client_secret"))
 LOGIN = ("kafka.security_protocol", "kafka.sasl_mechanism", "kafka.sasl_username", "kafka.sasl_password")
 
 
@@ -193,6 +215,10 @@ def beside(name: str) -> dict[str, str]:
     needed: tuple[str, ...] = LOGIN if name in LOGIN or name.startswith("kafka.ssl_") else ()
     if name.startswith("cloudevents."):
         needed = ("cloudevents.type", "cloudevents.source")
+    elif name in ("schema_registry.username", "schema_registry.password"):
+        needed = ("schema_registry.username", "schema_registry.password")
+    elif name.startswith("schema_registry.oauth."):
+        needed = OAUTH
     others = {each: EXAMPLES[each][0] for each in needed if each != name}
     if name.startswith("record.") and name not in ("record.value", "record.unwrap"):
         is_avro = name in ("record.decimals", "record.times", "record.unions")
@@ -1561,6 +1587,56 @@ def test_what_brokers_match_is_no_warning_since_nobody_here_knows() -> None:
     assert [kafka.may_read(topic) for topic in ("events", "x")] == [True, True]
 
 
+FRAMED = {"RECORD__VALUE": "registry", "SCHEMA_REGISTRY__URL": "https://a"}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"RECORD__VALUE": "registry"}, "needs schema_registry.url"),
+        ({**FRAMED, "SCHEMA_REGISTRY__USERNAME": "a"}, "need each other"),
+        ({**FRAMED, "SCHEMA_REGISTRY__OAUTH__CLIENT_ID": "a"}, "give all three"),
+        ({**FRAMED, "RECORD__UNWRAP": "connect"}, "registry has no such envelope"),
+        ({**FRAMED, "DESTINATION__BODY": "value"}, "is for record.value: raw"),
+        (
+            {
+                **FRAMED,
+                "SCHEMA_REGISTRY__TOKEN": "a",
+                "SCHEMA_REGISTRY__USERNAME": "b",
+                "SCHEMA_REGISTRY__PASSWORD": "c",
+            },
+            "username and token, which exclude each other",
+        ),
+        ({**FRAMED, "SCHEMA_REGISTRY__URL": "registry:8081"}, "is no URL of a service"),
+        ({**FRAMED, "SCHEMA_REGISTRY__URL": "https://a/x?y=1"}, "is no URL of a service"),
+        ({**FRAMED, "SCHEMA_REGISTRY__URL": "https://me:pw@a"}, "holds a login"),
+        ({**FRAMED, "SCHEMA_REGISTRY__URL": " , "}, "is empty"),
+        ({**FRAMED, "SCHEMA_REGISTRY__OAUTH__IDENTITY_POOL": "ä"}, "cannot be sent"),
+    ],
+)
+def test_what_cannot_be_said_of_a_registry_is_told_with_its_remedy(said: dict[str, str], words: str) -> None:
+    assert any(words in str(each) for each in problems(None, env(**said)))
+
+
+def test_a_registry_that_is_not_asked_is_warned_of() -> None:
+    warned = loading.load(None, env(SCHEMA_REGISTRY__URL="https://a")).warnings()
+    assert [each.partition(":")[0] for each in warned] == ["schema_registry"]
+    said = {**FRAMED, "RECORD__TIMES": "number", "RECORD__UNWRAP": "debezium"}
+    assert loading.load(None, env(**said)).warnings() == []
+
+
+def test_secrets_of_a_registry_are_known_and_where_those_stand_that_come_from_files(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text(SECRET, encoding="utf-8")
+    said = {**FRAMED, "SCHEMA_REGISTRY__USERNAME": "a"}
+    file = str(tmp_path / "password")
+    settings = loading.load(None, env(**said, SCHEMA_REGISTRY__PASSWORD_FILE=file))
+    assert settings.secrets.strike(f"<{SECRET}>") == "<***>"
+    assert settings.files == {"schema_registry.password": tmp_path / "password"}
+    (tmp_path / "settings.yaml").write_text(f"schema_registry: {{password: {{from_file: {file}}}}}")
+    settings = loading.load(tmp_path / "settings.yaml", env(**said))
+    assert settings.files == {"schema_registry.password": tmp_path / "password"}
+
+
 def test_topics_to_read_are_those_named_and_those_a_pattern_finds() -> None:
     kafka = loading.load(None, env(KAFKA__TOPICS=r"a,^b\d")).kafka
     assert [topic for topic in ("a", "ab", "bd", "b1") if kafka.may_read(topic)] == ["a", "bd"]
@@ -1573,7 +1649,7 @@ def test_a_pattern_that_could_hang_is_refused_by_name(pattern: str) -> None:
 
 
 def test_what_the_operator_says_arrives_in_the_policies() -> None:
-    beside = ("destination.body_template", "destination.encoding")
+    beside = ("destination.body_template", "destination.encoding", *EXCLUDED)
     said = {
         loading.variable(name): text
         for name, (text, _) in EXAMPLES.items()

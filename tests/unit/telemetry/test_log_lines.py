@@ -4,6 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from processor.core.pace.circuit import State
+from processor.core.repeats import EVERY_SECONDS
 from processor.errors import TransportError, WriteError
 from processor.model import Partition, Record, Signal, Unreadable
 from processor.telemetry.facts import Broadcast
@@ -183,3 +184,36 @@ def test_the_first_failed_attempt_of_a_kind_is_said_and_the_rest_is_counted() ->
         ("attempts failed, and do no more", "answer_timeout", 23),
     ]
     assert {line["message"] for line in lines if line["result"] == "answer_timeout"} == {str(hangs)}
+
+
+def test_events_that_cannot_be_prepared_are_told_once_and_then_summed_up() -> None:
+    clock = Clock()
+    log_lines = LogLines(clock)
+    with capture_logs() as lines:
+        for offset in range(3):
+            log_lines.unprepared(record(offset), f"reason {offset}")
+        clock.now += EVERY_SECONDS
+        log_lines.sum_up()
+        clock.now += EVERY_SECONDS
+        log_lines.sum_up()
+    assert [(line["reason"], line.get("times")) for line in lines] == [
+        ("reason 0", None),
+        ("reason 2", 2),
+        ("reason 2", 3),
+    ]
+
+
+def test_a_registry_that_fails_is_told_once_for_each_way_and_then_summed_up() -> None:
+    clock = Clock()
+    log_lines = LogLines(clock)
+    with capture_logs() as lines:
+        for result in ("server_error", "server_error", "throttled"):
+            log_lines.registry_failed(result, f"it is {result}")
+        clock.now += EVERY_SECONDS
+        log_lines.sum_up()
+    told = [(line["result"], line["reason"], line.get("times")) for line in lines]
+    assert told == [
+        ("server_error", "it is server_error", None),
+        ("throttled", "it is throttled", None),
+        ("server_error", "it is server_error", 1),
+    ]

@@ -475,6 +475,8 @@ def everything(metrics: ProcessMetrics, seeds: Iterable[int] = (1,)) -> None:
         metrics.rebalanced("assigned", [FIRST._replace(number=seed)])
         metrics.troubled("_TRANSPORT", f"message {seed}")
         metrics.foreign("erp", seed)
+        metrics.registry_answered(is_found=seed % 2 == 0)
+        metrics.registry_failed("forbidden", f"message {seed}")
 
 
 def busy() -> ProcessMetrics:

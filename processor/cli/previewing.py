@@ -1,0 +1,87 @@
+"""What `preview` shows of a record: the request that it would become, or why it would become none.
+
+Promise: the record is prepared by what `run` prepares it with, schemas of a registry included; a schema that
+the registry does not know refuses it at once, as it would after `schema_registry.missing_after`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Self
+
+from processor.cli.verdict import decode_of
+from processor.errors import EventError
+from processor.framed.rooms import Framed
+from processor.model import Record, Request
+from processor.telemetry.facts import Facts
+from processor.traffic.preparation import Held, Later, Preparation, Preparing, Result, Skipped
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from processor.config.settings import Settings
+
+
+class Previewing:
+    """Shows records, one after the other. Raises ConfigError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._plain = Preparation(
+            settings.request_policy(), settings.filter_policy(), settings.record_policy(), decode_of(settings)
+        )
+        self._framed = Framed(settings, missing_after=0.0) if settings.uses_registry else None
+        self._preparing: Preparing = self._plain
+
+    def __enter__(self) -> Self:
+        self._runner = asyncio.Runner()
+        if self._framed is not None:
+            loop = self._runner.get_loop()
+            self._runner.run(self._framed.open(Facts()))
+            self._preparing = self._framed.preparing(self._plain, loop, _half)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._framed is not None:
+            self._runner.run(self._framed.close())
+        self._runner.close()
+
+    def show(self, record: Record) -> dict[str, Any]:
+        """What becomes of a record, as JSON has it."""
+        if self._framed is None:
+            result = self._preparing.prepare(record, _never)
+            assert not isinstance(result, Later)
+            return shown(result)
+        return shown(self._runner.run(self._prepared(record)))
+
+    async def _prepared(self, record: Record) -> Result:
+        later: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        result = self._preparing.prepare(record, lambda _, result: later.set_result(result))
+        return await later if isinstance(result, Later) else result
+
+
+def shown(result: Result) -> dict[str, Any]:
+    """What is shown of what becomes of a record."""
+    match result:
+        case EventError():
+            return {"error": {"code": result.code, "message": result.message}}
+        case Skipped(reason):
+            return {"skipped": reason}
+        case Held(reason):
+            return {"held": reason}
+    request = result if isinstance(result, Request) else result.request
+    shown = {"method": request.method, "url": request.url, "headers": dict(request.headers)}
+    try:
+        return {**shown, "body": None if request.body is None else request.body.decode()}
+    except UnicodeDecodeError:
+        return {**shown, "body_base64": b64encode(request.body or b"").decode()}
+
+
+def _half() -> float:
+    return 0.5
+
+
+def _never(_: Record, result: Result) -> None:
+    raise AssertionError(result)

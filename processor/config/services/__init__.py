@@ -1,0 +1,1 @@
+"""Services beside the brokers and the webhook, each with where it is and who we are there."""

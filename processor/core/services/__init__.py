@@ -1,0 +1,1 @@
+"""Services beside the webhook: what their answers mean."""

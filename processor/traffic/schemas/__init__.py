@@ -1,0 +1,1 @@
+"""Records whose values name their schemas."""

@@ -1,0 +1,1 @@
+"""Services beside the webhook: questions to them, and tokens that they give."""

@@ -1,0 +1,97 @@
+"""A service beside the webhook, such as a registry or a token endpoint: one question out, one answer back.
+
+Promises: an answer comes whole within `timeout`, no larger than `MOST_BYTES`, or it is a TransportError;
+redirects are not followed, nothing is unpacked, no proxy of the environment is used, no cookie kept. The
+certificate is verified as that of the webhook.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, ThreadedResolver
+from yarl import URL
+
+from processor import __version__
+from processor.web.dialer import in_words
+from processor.web.failures import failure
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Of an answer."""
+MOST_CONNECTIONS = 4
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class Reply(NamedTuple):
+    """What came back."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Service:
+    """Asks; several at once wait for their turn, which the time-out counts."""
+
+    def __init__(self, timeout: float) -> None:
+        """`timeout` in seconds, for one question."""
+        self._timeout = timeout
+        self._session: ClientSession | None = None
+
+    async def ask(
+        self,
+        url: str,
+        context: ssl.SSLContext,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        form: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """GET, or POST where there is a form. Raises TransportError."""
+        target = URL(url, encoded=True)
+        host = target.host_port_subcomponent or ""
+        session = self._opened()
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                session.request(
+                    "GET" if form is None else "POST",
+                    target,
+                    headers=headers,
+                    data=form,
+                    ssl=context,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) > MOST_BYTES:
+                        raise failure("too_large", f"{host} answers with more than {MOST_BYTES} bytes")
+                return Reply(response.status, response.headers.get("Content-Type", ""), bytes(body))
+        except TimeoutError:
+            raise failure("answer_timeout", f"no answer from {host} within {self._timeout:g} s") from None
+        except (ClientError, OSError, ValueError) as error:
+            raise in_words(error, host) from error
+
+    async def close(self) -> None:
+        """What is under way is not answered any more."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> ClientSession:
+        """Made within the loop that it is used in."""
+        if self._session is None:
+            self._session = ClientSession(
+                connector=TCPConnector(
+                    limit=MOST_CONNECTIONS, force_close=True, resolver=ThreadedResolver(), use_dns_cache=False
+                ),
+                timeout=ClientTimeout(total=None),
+                cookie_jar=DummyCookieJar(),
+                auto_decompress=False,
+                headers={
+                    "Accept-Encoding": "identity",
+                    "User-Agent": f"kafka-webhook-processor/{__version__}",
+                },
+            )
+        return self._session
