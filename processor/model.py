@@ -52,9 +52,10 @@ class Record(Struct, frozen=True, gc=False):
     def weight(self) -> int:
         """About how many bytes of memory it takes while it waits, whatever of it is large."""
         weight = RECORD_OVERHEAD_BYTES + len(self.value or b"") + len(self.key or b"")
-        for name, value in self.headers or ():
-            weight += HEADER_OVERHEAD_BYTES + len(name) + len(value or b"")
-        return weight
+        if not self.headers:
+            return weight
+        sizes = (HEADER_OVERHEAD_BYTES + len(name) + len(value or b"") for name, value in self.headers)
+        return weight + sum(sizes)
 
 
 class Position(NamedTuple):

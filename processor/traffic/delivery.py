@@ -36,6 +36,8 @@ from processor.traffic.preparation import Skipped
 _TAKEN = Signal.DELIVERED
 """Looking a member up in its class is dear where it is done for every request."""
 _DELIVERED, _SKIPPED = Settled(is_delivered=True), Settled(is_delivered=False)
+_NEVER_SPARED = 0.0
+"""Seconds of an outage that are not held against an event that chooses its receiver: it answers for it."""
 
 
 class Delivery:
@@ -71,9 +73,11 @@ class Delivery:
     def begin(self, run: Run) -> None:
         assert run.request is not None
         now, wall, request = self._clock.time(), self._wall_clock(), run.request
-        admission = self._hosts.of(run.host()) if run.is_foreign else self._admission
+        admission, downtime = self._admission, self._circuit.downtime(now)
+        if run.is_foreign:
+            admission, downtime = self._hosts.of(run.host()), _NEVER_SPARED
         attempt = run.attempt = Attempt(admission, admission.started(now), (run,))
-        run.sent(now, wall, self._downtime(run, now))
+        run.sent(now, wall, downtime)
         made = self._attempt_headers
         if made is not None and (made.is_for_all_hosts or not run.is_foreign):
             # The run keeps the request without them: they are told nobody, and the next attempt has others.
@@ -89,10 +93,6 @@ class Delivery:
             attempt.cancel()
             attempt.cancel = nothing
             attempt.admission.ended(attempt.permit, None, self._clock.time(), self._chance())
-
-    def _downtime(self, run: Run, now: float) -> float:
-        """Seconds that tries are not held against it: an event that chooses its receiver answers for it."""
-        return 0.0 if run.is_foreign else self._circuit.downtime(now)
 
     # What an answer means
 
@@ -121,7 +121,8 @@ class Delivery:
             run.delivered_before = admission.delivered()
             # Asked behind that: by this very answer the endpoint may be found to be down.
             is_spared = admission.is_down(permit, reading.sign, now) and not run.is_foreign
-            effort = run.answered(now, wall, self._downtime(run, now), is_spared=is_spared)
+            downtime = _NEVER_SPARED if run.is_foreign else self._circuit.downtime(now)
+            effort = run.answered(now, wall, downtime, is_spared=is_spared)
             verdict = retry.judge(self._policy, answer, reading, effort, chance=chance)
             if isinstance(verdict, Again):
                 self._facts.retried(run.tried(), answer, verdict.after)

@@ -76,6 +76,8 @@ class Assignment:
         """The record at `offset`, which runs, needs nothing more; whether the partition was held for it."""
         del self.running[offset]
         self.offsets.finished(offset)
+        if not self.blocked and not self.withheld:
+            return False
         self.withheld.discard(offset)
         return self.blocked.pop(offset, None) is not None
 
