@@ -220,11 +220,22 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What came back: the status, `Retry-After` as sent, and the first bytes of the body."""
+    """What came back: the status, `Retry-After` as sent, and the first bytes of the body.
+
+    `quota_fields`: header fields that say how many requests are left, names in lower case.
+    """
 
     status: int
     retry_after: str | None
     body: bytes
+    quota_fields: Headers = ()
+
+
+class Quota(NamedTuple):
+    """What an answer says is left: so many requests until `reset` seconds have passed."""
+
+    remaining: int
+    reset: float
 
 
 class DeadLetter(NamedTuple):

@@ -225,13 +225,15 @@ class DeliverySettings(Section):
     min_in_flight: int = Field(1, ge=1, le=10_000, description="The fewest that `adaptive` goes down to.")
     rate_limit: RateLimit = Field(None, description="Requests per second; null: no limit.")
     burst: Limit = Field(
-        None,
-        description="Requests that may leave at once after a pause; null: a tenth of `rate_limit`.",
+        None, description="Requests that may leave at once after a pause; null: a tenth of `rate_limit`."
     )
     pacing: Literal["adaptive", "static"] = Field(
         "adaptive",
         description="`adaptive`: while the endpoint answers 429 or 503 to some, as many requests per second "
         "as it takes; `static`: `rate_limit` alone.",
+    )
+    rate_limit_hints: bool = Field(
+        True, description="Whether what the endpoint says is left (`RateLimit` and the like) bounds the pace."
     )
     max_waiting_records: int = Field(
         10_000,

@@ -177,6 +177,7 @@ class Settings(BaseModel):
             budget or None,
             letters.unpaid(),
             PacingPolicy(delivery.pacing == "adaptive"),
+            self.retry.max_retry_after,
         )
 
     def hosts_policy(self) -> HostsPolicy:
@@ -205,7 +206,7 @@ class Settings(BaseModel):
         return None if limit is None else RatePolicy(limit, burst or max(1, round(limit / 10)))
 
     def retry_policy(self) -> RetryPolicy:
-        return RetryPolicy(**self.retry.model_dump())
+        return RetryPolicy(**self.retry.model_dump(), rate_limit_hints=self.delivery.rate_limit_hints)
 
     def request_policy(self) -> RequestPolicy:
         destination = self.destination

@@ -19,8 +19,9 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from processor.core.pace.quota_fields import quota
 from processor.errors import TransportError
-from processor.model import Answer, Response, Signal
+from processor.model import Answer, Quota, Response, Signal
 
 _DELIVERED = Signal.DELIVERED
 _UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "http2_only", "tls"))
@@ -45,6 +46,8 @@ class RetryPolicy:
     initial_backoff: float = 0.5
     max_backoff: float = 60.0
     max_retry_after: float = 300.0
+    rate_limit_hints: bool = True
+    """Whether header fields that say what is left of a quota are read."""
 
 
 class Reason(StrEnum):
@@ -91,11 +94,12 @@ class Effort(NamedTuple):
 class Reading(NamedTuple):
     """An answer, read once: what it says of the endpoint, and for how long that asks to be left alone.
 
-    `pause` is seconds, as far as the policy follows them; None: it does not ask.
+    `pause` is seconds, as far as the policy follows them; None: it does not ask. `quota`: what is left.
     """
 
     sign: Signal
     pause: float | None = None
+    quota: Quota | None = None
 
 
 _ACCEPTED = Reading(_DELIVERED)
@@ -106,11 +110,15 @@ def read(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
     if isinstance(answer, TransportError):
         return Reading(Signal.UNREACHABLE if answer.reason in _UNREACHABLE else Signal.NO_ANSWER)
     if answer.status in policy.delivered_statuses:
+        if answer.quota_fields:
+            return Reading(_DELIVERED, None, _quota(policy, answer, now))
         return _ACCEPTED
     if answer.status not in policy.retried_statuses:
         return Reading(Signal.REFUSED)
-    sign = _PUSHED_BACK.get(answer.status, Signal.SERVER_ERROR)
-    return Reading(sign, _pause(policy, answer, now))
+    if answer.status not in _PUSHED_BACK:
+        return Reading(Signal.SERVER_ERROR)
+    left = _quota(policy, answer, now) if answer.quota_fields else None
+    return Reading(_PUSHED_BACK[answer.status], _pause(policy, answer, left, now), left)
 
 
 def judge(policy: RetryPolicy, answer: Answer, reading: Reading, effort: Effort, *, chance: float) -> Verdict:
@@ -125,11 +133,15 @@ def judge(policy: RetryPolicy, answer: Answer, reading: Reading, effort: Effort,
     return Again(after)
 
 
-def _pause(policy: RetryPolicy, answer: Response, now: float) -> float | None:
-    if answer.status not in _PUSHED_BACK or not answer.retry_after:
-        return None
-    seconds = seconds_from(answer.retry_after, now)
+def _pause(policy: RetryPolicy, answer: Response, left: Quota | None, now: float) -> float | None:
+    seconds = seconds_from(answer.retry_after, now) if answer.retry_after else None
+    if seconds is None and left is not None and not left.remaining:
+        seconds = left.reset
     return None if seconds is None else min(seconds, policy.max_retry_after)
+
+
+def _quota(policy: RetryPolicy, answer: Response, now: float) -> Quota | None:
+    return quota(answer.quota_fields, now) if policy.rate_limit_hints else None
 
 
 def _is_exhausted(policy: RetryPolicy, effort: Effort, after: float) -> bool:

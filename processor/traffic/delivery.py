@@ -108,7 +108,7 @@ class Delivery:
         reading = retry.read(self._policy, answer, wall)
         end: End = _DELIVERED
         if reading.sign is _TAKEN:
-            admission.accepted(permit, now)
+            admission.accepted(permit, now, reading.quota)
             record = run.record
             self._facts.delivered(
                 record, run.request, run.attempts + 1, run.sent_at, answer, age(record.timestamp, wall)
@@ -186,7 +186,7 @@ class Delivery:
 
 def _outcome(run: Run, reading: Reading) -> Outcome:
     record = run.record.partition, run.record.offset
-    return Outcome(record, reading.sign, run.delivered_before, reading.pause or 0.0)
+    return Outcome(record, reading.sign, run.delivered_before, reading.pause or 0.0, reading.quota)
 
 
 def _status(answer: Answer) -> int | None:

@@ -23,6 +23,7 @@ from processor.core.pace.connections import Ending
 from processor.model import Answer, Response
 from processor.web.answers.bodies import readable
 from processor.web.answers.heads import HTTP2_ONLY, Fields, begins_http2, wants_http2, with_one_length
+from processor.web.answers.quotas import quota_fields
 from processor.web.exchange import Exchange
 from processor.web.failures import failure, malformed, unreachable
 
@@ -88,7 +89,7 @@ class Connection(asyncio.Protocol):
         self.expires_at = line.expires_at
         self._exchange: Exchange | None = None
         self._is_open = True
-        self.is_fresh = True
+        self.is_fresh = self._tells = True
         self.since = clock()
         self._parser: HttpResponseParser | None = self._new_parser()
         self._clear()
@@ -297,14 +298,20 @@ class Connection(asyncio.Protocol):
         exchange.end(answer)
 
     def _answer(self) -> Answer:
+        """Who tells what is left of a quota does so from the first answer, or from a failure, on."""
         body = self._body[:MAX_BODY]
-        if self._status < 300:
+        if self._status < 300 and not self._tells:
             return Response(self._status, None, body)
+        quota = quota_fields(self._head)
+        self._tells = bool(quota)
+        if self._status < 300:
+            return Response(self._status, None, body, quota)
         # Only an answer that fails is looked into, by another parser: names cost a third of the parsing.
         if wants_http2(self._status, body):
             return failure("http2_only", f"{self._host} {HTTP2_ONLY}")
         fields = Fields(self._head)
-        return Response(self._status, fields.retry_after, readable(body, fields.content_encoding, MAX_BODY))
+        readable_body = readable(body, fields.content_encoding, MAX_BODY)
+        return Response(self._status, fields.retry_after, readable_body, quota)
 
     def _can_go_on(self, exchange: Exchange) -> bool:
         is_sent = len(exchange.payload) <= _AT_ONCE or not self._transport.get_write_buffer_size()

@@ -4,6 +4,7 @@ Promises:
 - never more requests have left and are not answered than the limit says; a record that waits for a
   retry or for its dead letter holds no slot;
 - what is pushed back while other requests are delivered lowers the rate, which is then learnt;
+- what the endpoint says is left of a quota is a ceiling, and no more;
 - nothing leaves while the endpoint asked for a pause (`Retry-After`), nothing but probes while the
   circuit is open, nothing faster than the rate, and nothing at all once the lease is over;
 - a failure tells of the endpoint only if nothing else was delivered since the same record failed
@@ -19,12 +20,13 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from processor.core.pace.allowance import Allowance
 from processor.core.pace.budget import Budget, BudgetPolicy, Fault
 from processor.core.pace.circuit import Circuit, CircuitPolicy, State
 from processor.core.pace.concurrency import Concurrency, ConcurrencyPolicy
 from processor.core.pace.pacing import Pacing, PacingPolicy
 from processor.core.pace.rate import Rate, RatePolicy
-from processor.model import Signal
+from processor.model import Quota, Signal
 
 _DELIVERED = Signal.DELIVERED
 _PUSHED_BACK = frozenset((Signal.THROTTLED, Signal.UNAVAILABLE))
@@ -43,6 +45,8 @@ class AdmissionPolicy:
     unpaid: frozenset[str] = frozenset()
     """Codes and statuses of failures that always become dead letters, and cost nothing."""
     pacing: PacingPolicy = field(default_factory=PacingPolicy)
+    longest_pause: float = 300.0
+    """The longest wait for a quota, in seconds."""
 
 
 class Permit(Struct, frozen=True, gc=False):
@@ -64,6 +68,7 @@ class Outcome(NamedTuple):
     sign: Signal
     delivered_before: int | None
     pause: float
+    quota: Quota | None = None
 
 
 class Admission:
@@ -74,6 +79,7 @@ class Admission:
         self._circuit = Circuit(policy.circuit)
         self._rate = Rate(policy.rate) if policy.rate else None
         self._pacing = Pacing(policy.pacing)
+        self._allowance = Allowance(policy.longest_pause)
         self._budget = Budget(policy.budget)
         self._unpaid = policy.unpaid
         self._minimum = policy.circuit.minimum
@@ -94,10 +100,14 @@ class Admission:
             self._rate.started(now)
         if self._pacing.rate is not None:
             self._pacing.started(now)
+        if self._allowance.is_known:
+            self._allowance.started(now)
         return Permit(now, self._circuit.started(), self._delivered)
 
-    def accepted(self, permit: Permit, now: float) -> None:
-        """It was answered, and delivered."""
+    def accepted(self, permit: Permit, now: float, quota: Quota | None = None) -> None:
+        """It was answered, and delivered; `quota`: what is said to be left."""
+        if quota is not None:
+            self._allowance.heard(quota, permit.at, now)
         if permit.is_probe:
             self.ended(permit, Outcome(None, Signal.DELIVERED, None, 0.0), now, 0.0)
             return
@@ -114,6 +124,8 @@ class Admission:
         self._in_flight -= 1
         was = self._circuit.state()
         if outcome is not None:
+            if outcome.sign in _PUSHED_BACK and (self._allowance.is_known or outcome.quota is not None):
+                self._allowance.refused(outcome.quota, permit.at, now)
             self._told(permit, outcome, now, chance)
         elif permit.is_probe:
             self._circuit.probed(None, now, chance)
@@ -182,6 +194,8 @@ class Admission:
             room = min(room, self._rate.room(now))
         if self._pacing.rate is not None and room > 0:
             room = min(room, self._pacing.room(now))
+        if self._allowance.is_known and room > 0:
+            room = min(room, self._allowance.room(now, self._in_flight, self._concurrency.limit()))
         return max(0, room)
 
     def wakes_at(self, now: float) -> float | None:
@@ -190,7 +204,8 @@ class Admission:
             return None
         rate = now + self._rate.wakes_in(now) if self._rate else now
         pace = now + self._pacing.wakes_in(now)
-        wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate, pace)
+        left = now + self._allowance.wakes_in(now, self._in_flight, self._concurrency.limit())
+        wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate, pace, left)
         return wakes_at if wakes_at > now else None
 
     def is_down(self, permit: Permit, sign: Signal, now: float) -> bool:

@@ -170,6 +170,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "delivery.rate_limit": ("12.5", 12.5),
     "delivery.burst": ("6", 6),
     "delivery.pacing": ("static", "static"),
+    "delivery.rate_limit_hints": ("false", False),
     "delivery.max_waiting_records": ("4", 4),
     "delivery.max_waiting_bytes": ("4096", 4096),
     "delivery.commit_interval": ("0.5", 0.5),
@@ -1665,10 +1666,11 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         BudgetPolicy(5, 2),
         frozenset(("invalid_event", "422", *map(str, range(500, 600)))),
         PacingPolicy(enabled=False),
+        7.0,
     )
     assert settings.lease_policy() == LeasePolicy(settings.kafka.session_timeout)
     assert settings.retry_policy() == RetryPolicy(
-        frozenset((200, 204)), frozenset(range(400, 500)), 3, 60.0, 86400.0, 0.1, 9.0, 7.0
+        frozenset((200, 204)), frozenset(range(400, 500)), 3, 60.0, 86400.0, 0.1, 9.0, 7.0, False
     )
     assert settings.request_policy() == RequestPolicy(
         "http://h.example:81/x?y=1",

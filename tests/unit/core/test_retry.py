@@ -24,7 +24,7 @@ from processor.core.retry import (
     seconds_from,
 )
 from processor.errors import TransportError
-from processor.model import Answer, Signal
+from processor.model import Answer, Headers, Quota, Response, Signal
 from tests.support.builders import response
 
 NOW = 1_700_000_000.0
@@ -321,6 +321,39 @@ def test_a_date_in_the_past_is_now() -> None:
 )
 def test_what_is_neither_a_number_nor_a_date_means_nothing(text: str) -> None:
     assert seconds_from(text, NOW) is None
+
+
+def told(remaining: int, reset: float) -> Headers:
+    """Header fields that say so."""
+    return (("ratelimit", f"a;r={remaining};t={reset}"),)
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "fields", "pause"),
+    [
+        (429, None, told(0, 40), 40.0),
+        (503, None, told(0, 4000), 300.0),
+        (429, "7", told(0, 40), 7.0),
+        (429, "soon", told(0, 40), 40.0),
+        (429, None, told(1, 40), None),
+        (429, None, told(0, 1), None),
+        (500, None, told(0, 40), None),
+    ],
+)
+def test_a_refusal_that_says_nothing_is_left_asks_for_a_pause_until_there_is(
+    status: int, retry_after: str | None, fields: Headers, pause: float | None
+) -> None:
+    answer = Response(status, retry_after, b"", fields)
+    assert read(POLICY, answer, NOW).pause == pause
+    ignored = read(replace(POLICY, rate_limit_hints=False), answer, NOW)
+    assert ignored.pause == (7.0 if retry_after == "7" else None)
+    assert ignored.quota is None
+
+
+def test_what_is_delivered_says_what_is_left() -> None:
+    answer = Response(200, None, b"", told(5, 40))
+    assert read(POLICY, answer, NOW) == (Signal.DELIVERED, None, Quota(5, 40.0))
+    assert read(replace(POLICY, rate_limit_hints=False), answer, NOW).quota is None
 
 
 dates = st.lists(

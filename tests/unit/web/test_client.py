@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from processor.model import Answer, Headers, Request
+from processor.model import Answer, Headers, Request, Response
 from processor.web import connection
 from processor.web.client import MAX_BODY
 from tests.support.endpoint import (
@@ -197,7 +197,14 @@ class TestAnAnswer:
     async def test_is_its_status_and_body(self, status: int) -> None:
         body = b"" if status in (204, 304) else b"said"
         async with Endpoint(lambda _: Reply(status, body=body)) as endpoint:
-            assert await ask(endpoint) == (status, None, body)
+            assert await ask(endpoint) == Response(status, None, body)
+
+    @pytest.mark.parametrize("status", [200, 429])
+    async def test_has_what_it_says_is_left(self, status: int) -> None:
+        headers = (("X-RateLimit-Remaining", "7"), ("x-ratelimit-reset", "30"), ("X-Limit", "9"))
+        async with Endpoint(lambda _: Reply(status, headers)) as endpoint:
+            left = (("ratelimit-remaining", "7"), ("ratelimit-reset", "30"))
+            assert await ask(endpoint) == Response(status, None, b"", left)
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     async def test_that_redirects_is_not_followed(self, status: int) -> None:
@@ -314,12 +321,12 @@ class TestAnAnswer:
     )
     async def test_stands_when_its_body_breaks(self, parts: tuple[bytes, ...], body: bytes) -> None:
         async with RawServer(answering(*parts)) as server, asyncio.timeout(PATIENCE):
-            assert await ask(server, request_timeout=60) == (200, None, body)
+            assert await ask(server, request_timeout=60) == Response(200, None, body)
 
     async def test_stands_when_a_204_has_a_body(self) -> None:
         wrong = b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nwrong"
         async with RawServer(answering(wrong)) as server:
-            assert await ask(server) == (204, None, b"")
+            assert await ask(server) == Response(204, None, b"")
 
     async def test_stands_when_the_connection_is_reset_in_its_body(self) -> None:
         async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -338,7 +345,7 @@ class TestAnAnswer:
             await reader.read()
 
         async with RawServer(behave) as server:
-            assert await ask(server, request_timeout=SECONDS) == (200, None, b"sa")
+            assert await ask(server, request_timeout=SECONDS) == Response(200, None, b"sa")
 
     async def test_that_never_ends_is_cut_and_its_connection_closed(self) -> None:
         closed = asyncio.Event()

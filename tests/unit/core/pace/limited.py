@@ -1,6 +1,6 @@
 """What becomes of a backlog before endpoints that limit their rate, in virtual time.
 
-`python -m tests.unit.core.pace.limited` prints the table of `docs/workers.md`: this package, the rule of
+`python -m tests.unit.core.pace.limited` prints the tables of `docs/workers.md`: this package, the rule of
 Vector, and a fixed number of requests under way. The first is the whole of
 `Admission`, circuit and concurrency included; the others have no circuit, keep to `Retry-After`, and all
 send again what was pushed back after the same waits.
@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 from statistics import fmean
@@ -19,8 +20,9 @@ from typing import Any, NamedTuple, Protocol
 from processor.core.pace.admission import Admission, AdmissionPolicy, Outcome, Permit
 from processor.core.pace.circuit import State
 from processor.core.pace.pacing import PacingPolicy
+from processor.core.pace.quota_fields import SOON
 from processor.core.retry import backoff
-from processor.model import Signal
+from processor.model import Quota, Signal
 from tests.unit.core.pace.links import Fixed
 from tests.unit.core.pace.links import Rule as Limit
 from tests.unit.core.request.vector_arc import VectorArc
@@ -31,11 +33,15 @@ LEARNT = 10.0
 """Seconds after which what is reached is counted."""
 
 
-class Quota(Protocol):
+class Limiter(Protocol):
     """What an endpoint takes."""
 
     def wait(self, now: float) -> float:
         """0: it is taken; else seconds until something will be."""
+        ...
+
+    def left(self, now: float) -> Quota:
+        """What is left, and until when."""
         ...
 
 
@@ -54,44 +60,67 @@ class Bucket:
         self._tokens -= 1
         return 0.0
 
+    def left(self, now: float) -> Quota:
+        return Quota(int(self._tokens), math.ceil((self._burst - self._tokens) / self._rate(now)))
+
 
 class Window:
-    """`rate` in each second of the clock."""
+    """`rate` times `seconds` in each so many seconds of the clock."""
 
-    def __init__(self, rate: Callable[[float], float]) -> None:
-        self._rate = rate
-        self._second, self._taken = -1, 0
+    def __init__(self, rate: Callable[[float], float], seconds: int = 1) -> None:
+        self._rate, self._seconds = rate, seconds
+        self._number, self._taken = -1, 0
 
     def wait(self, now: float) -> float:
-        if int(now) != self._second:
-            self._second, self._taken = int(now), 0
-        if self._taken >= self._rate(now):
-            return self._second + 1 - now
+        if now // self._seconds != self._number:
+            self._number, self._taken = int(now // self._seconds), 0
+        if self._taken >= self._rate(now) * self._seconds:
+            return (self._number + 1) * self._seconds - now
         self._taken += 1
         return 0.0
 
+    def left(self, now: float) -> Quota:
+        most = int(self._rate(now) * self._seconds)
+        return Quota(most - self._taken, math.ceil((self._number + 1) * self._seconds - now))
+
 
 class Sliding:
-    """`rate` in any second."""
+    """`rate` times `seconds` in any so many seconds."""
 
-    def __init__(self, rate: Callable[[float], float]) -> None:
-        self._rate = rate
+    def __init__(self, rate: Callable[[float], float], seconds: int = 1) -> None:
+        self._rate, self._seconds = rate, seconds
         self._taken: deque[float] = deque()
 
     def wait(self, now: float) -> float:
-        while self._taken and self._taken[0] <= now - 1:
+        while self._taken and self._taken[0] <= now - self._seconds:
             self._taken.popleft()
-        if len(self._taken) >= self._rate(now):
-            return self._taken[0] + 1 - now
+        if len(self._taken) >= self._rate(now) * self._seconds:
+            return self._taken[0] + self._seconds - now
         self._taken.append(now)
         return 0.0
+
+    def left(self, now: float) -> Quota:
+        return Quota(int(self._rate(now) * self._seconds) - len(self._taken), self._seconds)
+
+
+class Liar:
+    """It takes everything, and says each time that no more than `remaining` are left for a minute."""
+
+    def __init__(self, rate: Callable[[float], float], remaining: int = 0) -> None:
+        self._remaining = remaining
+
+    def wait(self, now: float) -> float:
+        return 0.0
+
+    def left(self, now: float) -> Quota:
+        return Quota(self._remaining, 60.0)
 
 
 class Link(NamedTuple):
     """An endpoint, and how many processes share it; `latency` in seconds of what is taken."""
 
     name: str
-    quota: Callable[[Callable[[float], float]], Quota] | None = Bucket
+    quota: Callable[[Callable[[float], float]], Limiter] | None = Bucket
     rate: Callable[[float], float] = lambda now: 100.0
     latency: float = 0.05
     signal: Signal = Signal.UNAVAILABLE
@@ -99,6 +128,10 @@ class Link(NamedTuple):
     processes: int = 1
     broken: float = 0.0
     """The share that is answered with 503 by chance."""
+    tells: bool = False
+    """Each answer says what is left."""
+    seconds: float = 40.0
+    """For how long it is looked at."""
 
     def most(self, begin: float, end: float) -> float:
         """What it takes between two times."""
@@ -115,8 +148,10 @@ class Door(Protocol):
     def room(self, now: float) -> int: ...
     def wakes_at(self, now: float) -> float | None: ...
     def started(self, now: float) -> Any: ...
-    def delivered(self, permit: Any, now: float) -> None: ...
-    def pushed_back(self, permit: Any, signal: Signal, record: "Event", pause: float, now: float) -> None: ...
+    def delivered(self, permit: Any, now: float, left: Quota | None) -> None: ...
+    def pushed_back(
+        self, permit: Any, signal: Signal, record: "Event", pause: float, now: float, left: Quota | None
+    ) -> None: ...
     def openings(self) -> int: ...
 
 
@@ -131,7 +166,8 @@ class Event:
 class Ours:
     """Admission as it is by default."""
 
-    def __init__(self, random: Random, *, pacing: bool = True) -> None:
+    def __init__(self, random: Random, *, pacing: bool = True, hints: bool = True) -> None:
+        self._hints = hints
         self.admission = Admission(AdmissionPolicy(budget=None, pacing=PacingPolicy(pacing)))
         self._random = random
         self._state, self._openings = State.CLOSED, 0
@@ -145,12 +181,16 @@ class Ours:
     def started(self, now: float) -> Permit:
         return self.admission.started(now)
 
-    def delivered(self, permit: Permit, now: float) -> None:
-        self.admission.accepted(permit, now)
+    def delivered(self, permit: Permit, now: float, left: Quota | None) -> None:
+        self.admission.accepted(permit, now, left if self._hints and left and left.reset > SOON else None)
         self._look()
 
-    def pushed_back(self, permit: Permit, signal: Signal, record: Event, pause: float, now: float) -> None:
-        outcome = Outcome(id(record), signal, record.delivered_before, pause)
+    def pushed_back(
+        self, permit: Permit, signal: Signal, record: Event, pause: float, now: float, left: Quota | None
+    ) -> None:
+        left = left if self._hints and left and left.reset > SOON else None
+        pause = pause or (min(300.0, left.reset) if left and not left.remaining else 0.0)
+        outcome = Outcome(id(record), signal, record.delivered_before, pause, left)
         self.admission.ended(permit, outcome, now, self._random.random())
         record.delivered_before = self.admission.delivered()
         self._look()
@@ -182,11 +222,13 @@ class Limited:
         self._rule.started(self._in_flight)
         return now
 
-    def delivered(self, permit: float, now: float) -> None:
+    def delivered(self, permit: float, now: float, left: Quota | None) -> None:
         self._in_flight -= 1
         self._rule.ended(now, permit, False)
 
-    def pushed_back(self, permit: float, signal: Signal, record: Event, pause: float, now: float) -> None:
+    def pushed_back(
+        self, permit: float, signal: Signal, record: Event, pause: float, now: float, left: Quota | None
+    ) -> None:
         self._in_flight -= 1
         self._paused_until = max(self._paused_until, now + pause)
         self._rule.ended(now, permit, True)
@@ -243,20 +285,25 @@ class _Run:
     def send(self, number: int, event: Event, now: float) -> None:
         permit = self.doors[number].started(now)
         wait = self.quota.wait(now) if self.quota else 0.0
+        left = self.quota.left(now) if self.quota and self.link.tells else None
         if wait or (self.link.broken and self.random.random() < self.link.broken):
             pause = float(max(1, math.ceil(wait))) if self.link.retry_after else 0.0
-            self.at(now + PUSHED_BACK, lambda then: self.pushed_back(number, event, permit, pause, then))
+            self.at(
+                now + PUSHED_BACK, lambda then: self.pushed_back(number, event, permit, pause, then, left)
+            )
         else:
             latency = self.link.latency * self.random.uniform(0.9, 1.1)
-            self.at(now + latency, lambda then: self.delivered(number, permit, then))
+            self.at(now + latency, lambda then: self.delivered(number, permit, then, left))
 
-    def delivered(self, number: int, permit: Any, now: float) -> int:
-        self.doors[number].delivered(permit, now)
+    def delivered(self, number: int, permit: Any, now: float, left: Quota | None) -> int:
+        self.doors[number].delivered(permit, now, left)
         self.outcome.delivered.append(now)
         return number
 
-    def pushed_back(self, number: int, event: Event, permit: Any, pause: float, now: float) -> int:
-        self.doors[number].pushed_back(permit, self.link.signal, event, pause, now)
+    def pushed_back(
+        self, number: int, event: Event, permit: Any, pause: float, now: float, left: Quota | None
+    ) -> int:
+        self.doors[number].pushed_back(permit, self.link.signal, event, pause, now, left)
         self.outcome.pushed_back.append(now)
         event.attempts += 1
         wait = backoff(0.5, 60.0, event.attempts, self.random.random())
@@ -288,6 +335,20 @@ def _steps(before: float, after: float) -> Callable[[float], float]:
     return lambda now: before if now < 20.0 else after
 
 
+def _minute(limiter: Callable[..., Limiter]) -> Callable[[Callable[[float], float]], Limiter]:
+    return lambda rate: limiter(rate, 60)
+
+
+def _bucket_of_40(rate: Callable[[float], float]) -> Limiter:
+    return Bucket(rate, 40)
+
+
+_TELLS: dict[str, Any] = {
+    "signal": Signal.THROTTLED,
+    "tells": True,
+    "rate": lambda now: 20.0,
+    "seconds": 300.0,
+}
 _THROTTLED: dict[str, Any] = {"signal": Signal.THROTTLED, "retry_after": True}
 
 LINKS = {
@@ -318,6 +379,22 @@ LINKS = {
     )
 }
 
+TELLING = {
+    link.name: link
+    for link in (
+        Link("fixed minute", _minute(Window), **_TELLS),
+        Link("fixed minute, 500 ms", _minute(Window), latency=0.5, **_TELLS),
+        Link("fixed minute, 2 processes", _minute(Window), processes=2, **_TELLS),
+        Link("fixed minute, 10 processes", _minute(Window), processes=10, **_TELLS),
+        Link("fixed minute, 429 and Retry-After", _minute(Window), retry_after=True, **_TELLS),
+        Link("sliding minute", _minute(Sliding), **_TELLS),
+        Link("bucket, burst 40, 2 a second", _bucket_of_40, **(_TELLS | {"rate": lambda now: 2.0})),
+        Link("fixed second", Window, **_TELLS),
+        Link("fixed second, 10 processes", Window, processes=10, **_TELLS),
+    )
+}
+"""They say what is left (`RateLimit` and the like)."""
+
 DOORS: dict[str, Callable[[Random], Door]] = {
     "ours": Ours,
     "without a learnt rate": lambda random: Ours(random, pacing=False),
@@ -344,5 +421,18 @@ def table(seeds: range, links: Iterable[Link]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
+def telling_table(links: Iterable[Link], begin: float = 60.0) -> str:
+    """The same where endpoints say what is left, from the second minute on."""
+    lines = ["20 a second, 50 ms, 429, unless said otherwise | ours | without hints", "--- | --- | ---"]
+    for link in links:
+        cells = []
+        for hints in (True, False):
+            found = run(link, partial(Ours, hints=hints), seconds=link.seconds)
+            used = found.rate(begin, link.seconds) / link.most(begin, link.seconds)
+            cells.append(f"{used:.0%} · {found.share(begin):.1%}")
+        lines.append(" | ".join([link.name, *cells]))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
 if __name__ == "__main__":
-    print(table(range(1), LINKS.values()))
+    print(table(range(1), LINKS.values()), telling_table(TELLING.values()), sep="\n\n")
