@@ -68,7 +68,7 @@ class ProcessMetrics(Listener):
         self._attempts = UnlockedCounter(definitions.ATTEMPTS, destination, self.registry, _result_and_status)
         self._statuses = _Statuses()
         self._retries = self._counter(definitions.RETRIES)
-        self._skipped = self._counter(definitions.RECORDS_SKIPPED)
+        self._skipped = self._unlocked_counter(definitions.RECORDS_SKIPPED)
         self._dead_letters = self._counter(definitions.DEAD_LETTERS)
         self._write_failures = self._counter(definitions.DEAD_LETTER_WRITE_FAILURES)
         self._withheld = self._counter(definitions.DEAD_LETTERS_WITHHELD)
@@ -153,7 +153,7 @@ class ProcessMetrics(Listener):
     def skipped(self, _record: Record, reason: str) -> None:
         """A rule left a record out."""
         self._outcomes.counts["skipped"] += 1
-        self._skipped.labels(self._destination, reason).inc()
+        self._skipped.counts[reason] += 1
 
     def dead_lettered(self, _record: Record, failure: Failure, **_: bool) -> None:
         """A dead letter was acknowledged."""

@@ -20,6 +20,7 @@ from processor.core.request.nesting import DEEPEST, is_too_deep
 from processor.errors import EventError
 
 _SPLIT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT_ALONE = msgspec.json.Decoder(str)
 _PASS = msgspec.json.Decoder(msgspec.Raw)
 _NULL = msgspec.Raw(b"null")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -182,7 +183,17 @@ def decode(raw: msgspec.Raw) -> Json:
     text = _shallow(raw).decode()
     if _SURROGATE.search(raw):
         text = _ESCAPES.sub(_whole, text)
-    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_refuse)
+    return _WITH_NUMBERS.decode(text)
+
+
+def text_of(raw: msgspec.Raw | None) -> str | None:
+    """A member that is text; None: it is another, or not there."""
+    if raw is None or bytes(raw)[:1] != b'"':
+        return None
+    try:
+        return _TEXT_ALONE.decode(raw)
+    except msgspec.DecodeError:  # half a surrogate
+        return str(decode(raw))
 
 
 def is_truthy(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
@@ -268,5 +279,7 @@ def _refuse(constant: str) -> NoReturn:
     raise EventError("invalid_event", f"{constant} is not JSON")
 
 
+_WITH_NUMBERS = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_refuse)
+"""Made once: `json.loads` would make one for each value."""
 _PASSING = json.JSONDecoder(parse_int=bool, parse_float=bool, parse_constant=_refuse)
 """Finds where a value ends. What it is does not matter: no number is made of its digits."""

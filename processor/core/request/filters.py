@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from processor.core.request.events import Event, decode, is_object, split
+from processor.core.request.events import Event, decode, is_object, split, text_of
 from processor.core.request.templates.condition import Condition
 from processor.core.request.templates.scope import Scope, Vocabulary
 
@@ -122,7 +122,7 @@ class Selection:
 
         Raises EventError `invalid_event`: `when` cannot be worked out, or it is nested too deeply.
         """
-        if self._types is not None and _text(scope.members().get("type")) not in self._types:
+        if self._types is not None and text_of(scope.members().get("type")) not in self._types:
             return "filter"
         if self._has_names and not self._is_named(scope.members()):
             return "filter"
@@ -135,8 +135,8 @@ class Selection:
     def _is_named(self, members: Mapping[str, msgspec.Raw]) -> bool:
         """By its name only who has one: a track event, or one without a type."""
         kind = members.get("type")
-        name = (_text(members.get("event")) or "").strip()
-        if not name or (kind is not None and _text(kind) != "track"):
+        name = (text_of(members.get("event")) or "").strip()
+        if not name or (kind is not None and text_of(kind) != "track"):
             return True
         return name not in self._denied and (self._allowed is None or name in self._allowed)
 
@@ -164,8 +164,3 @@ def is_denied(policy: ConsentPolicy, members: Mapping[str, msgspec.Raw]) -> bool
 def _lacks(needed: Sequence[str], denied: set[str], *, either: bool) -> bool:
     missing = [each in denied for each in needed]
     return all(missing) if either else any(missing)
-
-
-def _text(raw: msgspec.Raw | None) -> str | None:
-    """A member that is text; None: it is another, or not there."""
-    return str(decode(raw)) if raw is not None and bytes(raw)[:1] == b'"' else None

@@ -137,8 +137,9 @@ class _Object:
         self._named = [(name + b":", node) for name, node in nodes.items()]
 
     def write(self, scope: Scope) -> bytes:
-        written = [(name, node.write(scope)) for name, node in self._named]
-        return b"{%b}" % b",".join([name + json for name, json in written if json is not None])
+        return b"{%b}" % b",".join(
+            [name + json for name, node in self._named if (json := node.write(scope)) is not None]
+        )
 
 
 class _List:
@@ -146,8 +147,7 @@ class _List:
         self.nodes = nodes
 
     def write(self, scope: Scope) -> bytes:
-        written = [node.write(scope) for node in self.nodes]
-        return b"[%b]" % b",".join([json for json in written if json is not None])
+        return b"[%b]" % b",".join([json for node in self.nodes if (json := node.write(scope)) is not None])
 
 
 _NOTHING: Any = None

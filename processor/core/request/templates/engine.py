@@ -13,12 +13,12 @@ from typing import Any
 
 from processor.core.request.templates.objects import OMIT, at, each, xml
 from processor.core.request.templates.paths import without_nulls
-from processor.core.request.templates.scope import ALL, Scope, Vocabulary
+from processor.core.request.templates.scope import ALL, Names, Parts, Scope, Vocabulary
 from processor.errors import EventError
 
 FUEL = 100_000
 """Steps of one template."""
-_CALLS = re.compile(r"\bevent\s*\.\s*\w+\s*\(")
+_CALLS, _CALLS_OF_EVENT = re.compile(r"\.\s*\w+\s*\("), re.compile(r"\bevent\s*\.\s*\w+\s*\(")
 _FILTERS = re.compile(r"\|\s*([A-Za-z_]\w*)")
 _TESTS = re.compile(r"\bis\s+(?:not\s+)?([A-Za-z_]\w*)")
 _TEXT = r""""(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'"""
@@ -34,6 +34,18 @@ _MISSING = (
 )
 
 
+_WHAT_FAILS = (
+    EventError,
+    RuntimeError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+)
+"""What values are not made for, as the library and what it calls say it; its own error is a RuntimeError."""
+
+
 class UnusableTemplateError(ValueError):
     """A template that cannot be used; the message says why, and quotes nothing but the template."""
 
@@ -43,16 +55,20 @@ class Template:
 
     def __init__(self, engine: "Engine", name: str, source: str) -> None:
         self._engine = engine
+        self._render = engine.render
         self._name = name
         self._source = source
         named = engine.named_in(source)
-        self._names = ALL if _CALLS.search(source) else _members_of("event", named)
-        self._of_record = _members_of("record", named)
+        self._names = _names_in(source, named)
+        self._of_record = _of_record(named)
 
     def fill(self, scope: Scope, place: str) -> str:
         """The text. Raises EventError, which begins with `place`."""
         variables = scope.variables(self._names, self._of_record)
-        return self._engine.rendered(self._name, self._source, variables, place)
+        try:
+            return self._render(self._name, **variables)
+        except _WHAT_FAILS as error:
+            raise self._engine.told(error, self._source, place) from None
 
 
 class Engine:
@@ -84,6 +100,7 @@ class Engine:
             globals={"omit": OMIT},
         )
         self._roots = ["event", "record"] if vocabulary.has_event else ["record"]
+        self.render: Callable[..., str] = self._environment.render_template
         self._known = {*self._roots, *self._environment.globals}
         self._of_record = vocabulary.record
         self._count = 0
@@ -110,18 +127,13 @@ class Engine:
         """What a template refers to, as far as it is plain names: `event.properties`, or `event` alone."""
         return set(self._environment.undeclared_variables_in_str(source, nested=True))
 
-    def rendered(self, name: str, source: str, variables: dict[str, Any], place: str) -> str:
-        """The text of a template. Raises EventError."""
-        try:
-            text: str = self._environment.render_template(name, **variables)
-        except EventError as error:
-            raise EventError(error.code, f"{place}: {error.message}") from None
-        except self._error as error:
-            raise EventError("invalid_event", f"{place}: {_told(error, source)}") from None
-        except (AttributeError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError):
-            fault = f"cannot be worked out: `{_shown(source)}`"
-            raise EventError("invalid_event", f"{place}: {fault}") from None
-        return text
+    def told(self, error: Exception, source: str, place: str) -> EventError:
+        """What keeps a template from being filled in."""
+        if isinstance(error, EventError):
+            return EventError(error.code, f"{place}: {error.message}")
+        if isinstance(error, self._error):
+            return EventError("invalid_event", f"{place}: {_told(error, source)}")
+        return EventError("invalid_event", f"{place}: cannot be worked out: `{_shown(source)}`")
 
     def refuse_foreign(self, named: Collection[str]) -> None:
         """Raise UnusableTemplateError for names that there are not: `event`, `record` or `record.MEMBER`."""
@@ -152,10 +164,20 @@ class Engine:
         return False
 
 
-def _members_of(root: str, named: set[str]) -> frozenset[str]:
-    """The members of a variable that a template names."""
-    found = {each.split(".")[1] for each in named if each.startswith(root + ".")}
-    return ALL if root in named else frozenset(found)
+def _names_in(source: str, named: set[str]) -> Names | None:
+    """The members of an event that a template names; None: all of them."""
+    if "event" in named or _CALLS_OF_EVENT.search(source):
+        return None
+    found: dict[str, set[str]] = {}
+    for _, name, *below in [path.split(".") for path in named if path.startswith("event.")]:
+        found.setdefault(name, set()).update(below[:1] or "*")
+    is_called = _CALLS.search(source) is not None
+    return {name: None if is_called or "*" in parts else Parts(parts) for name, parts in found.items()}
+
+
+def _of_record(named: set[str]) -> frozenset[str]:
+    found = {each.split(".")[1] for each in named if each.startswith("record.")}
+    return ALL if "record" in named else frozenset(found)
 
 
 def _refuse_methods(source: str) -> None:

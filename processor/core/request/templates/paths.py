@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from processor.core.request.events import Json, decode, is_object, json_text, split
-from processor.core.request.templates.scope import ALL, Scope
+from processor.core.request.events import Json, decode, is_object, json_text
+from processor.core.request.templates.scope import ALL, Scope, Steps
 from processor.errors import EventError
 
 _STEP = r"""\.[A-Za-z_][A-Za-z0-9_]*|\[(?:-?[0-9]{1,9}|"[^"\\]*"|'[^'\\]*')\]"""
@@ -26,11 +26,12 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path as it is written, its steps, and whether it may lead nowhere."""
+    """A path as it is written, its steps, each behind those before it, and whether it may lead nowhere."""
 
     text: str
     is_event: bool
-    steps: tuple[str | int, ...]
+    steps: Steps
+    behind: tuple[tuple[Steps, str | int], ...]
     is_optional: bool
     is_without_nulls: bool
 
@@ -55,13 +56,16 @@ class Path:
             return _within(scope.described([str(self.steps[0])] if self.steps else ALL), self.steps)
         if not self.steps:
             return None if scope.event is None else msgspec.Raw(scope.event.value.strip())
-        steps, raw = self.steps, scope.whole()
-        if raw is None:
-            steps, raw = steps[1:], scope.members().get(str(steps[0]))
-        for step in steps:
+        behind, members = self.behind, scope.members()
+        if members or (raw := scope.whole()) is None:
+            raw, behind = members.get(str(self.steps[0])), behind[1:]
+        for before, step in behind:
             if raw is None:
                 break
-            raw = _below(raw, step)
+            if isinstance(step, int):
+                raw = _item(raw, step)
+            else:
+                raw = scope.within(before, raw).get(step) if is_object(raw) else None
         return raw
 
 
@@ -70,11 +74,13 @@ def path_of(expression: str) -> Path | None:
     found = PATH.fullmatch(expression)
     if not found:
         return None
-    root, steps, filters = found.groups()
+    root, text, filters = found.groups()
+    steps = tuple(_step(each) for each in _STEPS.findall(text))
     return Path(
-        root + steps,
+        root + text,
         root == "event",
-        tuple(_step(each) for each in _STEPS.findall(steps)),
+        steps,
+        tuple((steps[:at], step) for at, step in enumerate(steps)),
         "optional" in filters,
         "without_nulls" in filters,
     )
@@ -91,9 +97,7 @@ def _step(text: str) -> str | int:
     return text[2:-2] if text[1] in "\"'" else int(text[1:-1])
 
 
-def _below(raw: msgspec.Raw, step: str | int) -> msgspec.Raw | None:
-    if isinstance(step, str):
-        return split(raw).get(step) if is_object(raw) else None
+def _item(raw: msgspec.Raw, step: int) -> msgspec.Raw | None:
     if bytes(raw)[:1] != b"[":
         return None
     try:
@@ -103,7 +107,7 @@ def _below(raw: msgspec.Raw, step: str | int) -> msgspec.Raw | None:
     return items[step] if -len(items) <= step < len(items) else None
 
 
-def _within(value: Any, steps: tuple[str | int, ...]) -> msgspec.Raw | None:
+def _within(value: Any, steps: Steps) -> msgspec.Raw | None:
     for step in steps:
         if not isinstance(value, dict) or step not in value:
             return None

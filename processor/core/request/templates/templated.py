@@ -59,20 +59,25 @@ class Templated(Transform):
 
         Raises EventError: `invalid_event`, `invalid_url`, `invalid_header`, `endpoint_not_allowed`.
         """
-        asked, dropped = self._asked_headers(event) if self._has_envelope else (NO_HEADERS, 0)
-        url = self._url(event) if self._has_envelope else self._endpoint.url
-        told, more = self._told(said)
+        (asked, dropped), url = (NO_HEADERS, 0), self._endpoint.url
+        if self._has_envelope:
+            asked, dropped = self._asked_headers(event)
+            url = self._url(event)
+        if said:
+            told, more = self._told(said)
+            asked, dropped = {**asked, **told}, dropped + more
         is_foreign = not self._endpoint.is_own(url)
         if url == self._endpoint.url:
             url = self._address(url, scope)
-        if self._query is None and not self._method.has_body:
-            pairs = query.parameters(event)
-            url = query.joined(url, pairs) if pairs else url
-        headers = self._foreign_headers if is_foreign else self._headers
-        headers = {**headers, **self._filled_headers(scope, is_foreign=is_foreign), **asked, **told}
-        body = self._sent(event, scope) if self._method.has_body else None
-        request = Request(self._method.value, url, tuple(headers.values()), body)
-        return Prepared(request, dropped + more, is_foreign)
+        if self._templates:
+            asked = {**self._filled_headers(scope, is_foreign=is_foreign), **asked}
+        headers = self._headers_with(asked, is_foreign=is_foreign)
+        if self._plain_method is not None:
+            request = Request(self._plain_method, url, headers, self._sent(event, scope))
+            return Prepared(request, dropped, is_foreign)
+        if self._query is None and (pairs := query.parameters(event)):
+            url = query.joined(url, pairs)
+        return Prepared(Request(self._method.value, url, headers, None), dropped, is_foreign)
 
     def carry_in(self, body: bytes, content_type: str | None, scope: Scope, said: Headers = ()) -> Prepared:
         """The request for bytes that are no event, unless the body is written. Raises EventError."""
@@ -133,10 +138,12 @@ class Templated(Transform):
             kind = _FORM
         if kind is not None and self._method.has_body:
             self._headers["content-type"] = self._foreign_headers["content-type"] = ("Content-Type", kind)
+            self._plain_headers = tuple(self._headers.values())
+            self._plain_foreign_headers = tuple(self._foreign_headers.values())
 
     def _address(self, url: str, scope: Scope) -> str:
-        base, mark, rest = url.partition("?")
         if self._said.path is not None:
+            base, mark, rest = url.partition("?")
             segments = [self._segment(each, scope) for each in self._path]
             url = base.rstrip("/") + "/" + "/".join(segments) + mark + rest
         pairs = {}

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from processor.core.request.events import decode, json_text
+from processor.core.request.events import decode, json_text, text_of
 from processor.core.request.templates.engine import Engine, Template
 from processor.core.request.templates.objects import Omitted, xml_text
 from processor.core.request.templates.paths import Path, path_of
@@ -160,9 +160,7 @@ def plain_text(value: Any) -> str:
 def json_of(value: Any) -> bytes:
     """The value as JSON. Raises EventError where it is none."""
     try:
-        return (
-            bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value, enc_hook=_as_known)
-        )
+        return bytes(value) if isinstance(value, msgspec.Raw) else _ENCODER.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
         raise EventError("invalid_event", "comes to what is no JSON") from None
 
@@ -170,6 +168,9 @@ def json_of(value: Any) -> bytes:
 def _as_known(value: Any) -> Any:
     """What the engine makes of texts and lists that are marked or lazy."""
     return str(value) if isinstance(value, str) else list(value)
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_as_known)
 
 
 def is_lone(source: str) -> bool:
@@ -200,9 +201,9 @@ def _pieces(source: str) -> list[str | Path] | None:
 
 def _written_as(raw: msgspec.Raw) -> Any:
     """Text as text, numbers as they were written, objects and lists without white space."""
+    if (text := text_of(raw)) is not None:
+        return text
     first = bytes(raw)[:1]
-    if first == b'"':
-        return decode(raw)
     return msgspec.Raw(json_text(decode(raw)).encode()) if first in (b"{", b"[") else raw
 
 
