@@ -7,13 +7,14 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import yaml
 
+from processor.config.loading import merged
 from tests.benchmarks import peers
 
 OURS = "webhook-processor"
@@ -23,7 +24,10 @@ STOP_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Job:
-    """What a contender is told: where to read, where to deliver, and how many requests at once."""
+    """What a contender is told: where to read, where to deliver, and how many requests at once.
+
+    `settings` are our processor's alone.
+    """
 
     bootstrap: str
     topic: str
@@ -33,6 +37,7 @@ class Job:
     dead_letters: str
     method: str = "POST"
     ca_file: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Contender(ABC):
@@ -74,13 +79,14 @@ class Ours(Contender):
 
     def _settings(self, job: Job) -> dict[str, Any]:
         tls = {"tls": {"ca_file": str(job.ca_file)}} if job.ca_file else {}
-        return {
+        said = {
             "kafka": {"bootstrap_servers": job.bootstrap, "group_id": job.group, "topics": [job.topic]},
             "dead_letter": {"topic": job.dead_letters},
             "destination": {"url": job.url, "method": job.method, **tls},
             "delivery": {"concurrency": "static", "max_in_flight": job.in_flight},
             "admin": {"host": "127.0.0.1", "port": 0},
         }
+        return merged(said, dict(job.settings))
 
 
 class Peer(Contender):

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from statistics import median
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import uvloop
 from confluent_kafka import Message, TopicPartition
@@ -26,6 +26,7 @@ from msgspec.json import encode as json_encode
 
 from processor.admin.live_page import PERIOD_SECONDS
 from processor.app import App
+from processor.config.loading import merged
 from processor.config.settings import Settings
 from processor.kafka.partitions.records import MANY, Batch, Records
 from processor.kafka.partitions.tenures import READ, UNHEARD, Tenures
@@ -44,6 +45,7 @@ from processor.model import (
     SourceEvent,
 )
 from processor.telemetry.watch import Filter
+from tests.benchmarks.scenario import Scenario, chosen
 
 PARTITIONS = 8
 KEYS = 10_000
@@ -81,6 +83,9 @@ def track(number: int) -> bytes:
             "currency": "EUR",
             "categories": ["home", "kitchen", "cups"],
             "position": number % 24,
+            "number": number,
+            "order_id": f"O-{number:012d}",
+            "total": 219.9,
         },
         "integrations": {"All": True},
         "rudderId": f"7f0c2f0e-33c8-4b5e-a8b4-{number:012d}",
@@ -175,33 +180,39 @@ class Sender:
         """Nothing is ever given up."""
 
 
-LOOKING = {
-    "the way": None,
-    "... somebody looks at all": Filter(),
-    "... for what never comes": Filter.of("all", "", "no such thing"),
+class Way(NamedTuple):
+    """What events pass through beside the ways of all; `wanted`: what somebody looks for at the live page."""
+
+    wanted: Filter | None = None
+    scenario: Scenario = Scenario("", "")
+
+
+WAYS = {
+    "the way": Way(),
+    "... somebody looks at all": Way(Filter()),
+    "... for what never comes": Way(Filter.of("all", "", "no such thing")),
+    **{f"... {each.title}": Way(scenario=each) for each in chosen(["S12", "S13"])},
 }
-"""What somebody looks for at the live page; None: nobody looks."""
 
 
-def settings() -> Settings:
-    """The defaults."""
-    return Settings.model_validate(
-        {
-            "kafka": {"bootstrap_servers": "127.0.0.1:9", "group_id": "bench", "topics": ["events"]},
-            "dead_letter": {"topic": "events.dlq"},
-            "destination": {"url": "http://127.0.0.1:9/hook"},
-        }
-    )
+def settings(more: Mapping[str, Any]) -> Settings:
+    """The defaults, and more."""
+    said = {
+        "kafka": {"bootstrap_servers": "127.0.0.1:9", "group_id": "bench", "topics": ["events"]},
+        "dead_letter": {"topic": "events.dlq"},
+        "destination": {"url": "http://127.0.0.1:9/hook"},
+    }
+    return Settings.model_validate(merged(said, dict(more)))
 
 
-async def deliver(feed: Feed, events: int, wanted: Filter | None = None) -> int:
-    """Nanoseconds of CPU time for all events of `feed`; with `wanted`, somebody looks for that."""
+async def deliver(feed: Feed, events: int, way: Way = WAYS["the way"]) -> int:
+    """Nanoseconds of CPU time for all events of `feed`."""
     loop = asyncio.get_running_loop()
-    app, sender = App(settings()), Sender(events, loop)
+    app, sender = App(settings(way.scenario.settings)), Sender(events // way.scenario.every, loop)
     app.__dict__.update(_client=sender, _consumer=feed)
     pipeline = app._build_traffic(loop).pipeline
     pipeline.start()
-    looking = None if wanted is None else loop.create_task(look(app, wanted))
+    looking = None if way.wanted is None else loop.create_task(look(app, way.wanted))
     began = time.process_time_ns()
     feed.open(pipeline.take, loop)
     await sender.done
@@ -263,11 +274,11 @@ def message_of(record: Record) -> Message:
     )
 
 
-def run(feed: Feed, events: int, wanted: Filter | None = None) -> int:
+def run(feed: Feed, events: int, way: Way = WAYS["the way"]) -> int:
     """One run on a loop of its own."""
     gc.collect()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(deliver(feed, events, wanted))
+        return runner.run(deliver(feed, events, way))
 
 
 def main() -> None:
@@ -291,11 +302,13 @@ def main() -> None:
     print(f"a message in the poll thread {taking:7.0f} ns")
     print(f"making a record of its parts {making:7.0f} ns")
     rounds = [
-        [run(feed, asked.events, wanted) / asked.events - making for wanted in LOOKING.values()]
+        [run(feed, asked.events, way) / asked.events - making for way in WAYS.values()]
         for _ in range(asked.runs)
     ]
-    for name, runs in zip(LOOKING, zip(*rounds, strict=True), strict=True):
-        print(f"{name:28} {median(runs):7.0f} ns   best {min(runs):.0f}, worst {max(runs):.0f}")
+    for name, runs in zip(WAYS, zip(*rounds, strict=True), strict=True):
+        times = median(each / first for each, (first, *_) in zip(runs, rounds, strict=True))
+        best, worst = min(runs), max(runs)
+        print(f"{name:40} {median(runs):7.0f} ns   {times:.2f} x   best {best:.0f}, worst {worst:.0f}")
 
 
 if __name__ == "__main__":

@@ -18,21 +18,27 @@ class Verdict(NamedTuple):
     disordered: int
 
 
-def judge(rows: Iterable[Receipt], events: int, key: Callable[[int], int]) -> Verdict:
-    """Judge all requests of a run, in the order of arrival; an event is settled by all but 503."""
+def judge(rows: Iterable[Receipt], events: int, key: Callable[[int], int], every: int = 1) -> Verdict:
+    """Judge all requests of a run, in the order of arrival; an event is settled by all but 503.
+
+    Raises ValueError where one arrives that was to be left out: all but every `every`th.
+    """
     times = bytearray(events)
     latest: dict[int, int] = {}
     disordered = 0
     for number, status, *_ in rows:
         if status == 503:
             continue
+        if number % every:
+            raise ValueError(f"event {number} was to be left out")
         times[number] = min(times[number] + 1, 255)
         if times[number] == 1:
             before = latest.get(key(number), -1)
             disordered += number < before
             latest[key(number)] = max(number, before)
-    lost = times.count(0)
-    return Verdict(lost, events - lost - times.count(1), disordered)
+    wanted = times[::every]
+    lost = wanted.count(0)
+    return Verdict(lost, len(wanted) - lost - wanted.count(1), disordered)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -111,7 +111,7 @@ class Scene:
         peak = sum(each.peak_bytes() for each in self.running)
         for each in self.running:
             each.terminate()
-        events = last.settled - first.settled
+        events = (last.settled - first.settled) * self.scenario.every
         counters = self.receiver.receipts.counters()
         return Run(
             scenario=self.scenario.name,
@@ -128,7 +128,7 @@ class Scene:
     def verdict(self) -> Verdict:
         """What the receipts say so far."""
         shape = self.scenario.shape
-        return judge(self.receiver.receipts.rows(), shape.events, shape.key)
+        return judge(self.receiver.receipts.rows(), shape.events, shape.key, self.scenario.every)
 
 
 class Bench:
@@ -151,6 +151,7 @@ class Bench:
                 dead_letters=self.backlogs.dead_letters(),
                 method=scenario.method,
                 ca_file=receiver.ca_file,
+                settings=scenario.settings,
             )
             scene = Scene(scenario, contender, receiver, job, self._cores.contender, stack)
             scene.start()
@@ -158,10 +159,10 @@ class Bench:
 
     def run(self, scenario: Scenario, contender: Contender) -> Run:
         """Deliver the backlog, measured from WARM_UP_SHARE of it to its end. Raises StuckError."""
-        events = scenario.shape.events
+        delivered = scenario.delivered
         with self.scene(scenario, contender, self.backlogs.topic(scenario.shape)) as scene:
-            first = scene.wait_for(int(events * WARM_UP_SHARE))
-            return scene.finish(first, scene.wait_for(events))
+            first = scene.wait_for(int(delivered * WARM_UP_SHARE))
+            return scene.finish(first, scene.wait_for(delivered))
 
 
 @contextmanager

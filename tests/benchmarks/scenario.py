@@ -1,7 +1,8 @@
 """The scenarios: what lies in the topic, how the endpoint behaves, how many requests may be under way."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.benchmarks.backlog import Shape
 from tests.benchmarks.receiver import Conduct
@@ -13,7 +14,11 @@ AT_ONCE = Conduct()
 
 @dataclass(frozen=True)
 class Scenario:
-    """One line of the table; `has_peers`: whether the peers take part."""
+    """One line of the table; `has_peers`: whether the peers take part.
+
+    `settings`: what our processor is told beside its defaults. Of the events, every `every`th is delivered,
+    and all others are left out; what is counted and timed are all of them.
+    """
 
     name: str
     title: str
@@ -24,6 +29,13 @@ class Scenario:
     processes: int = 1
     rate: float = 0.0
     has_peers: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    every: int = 1
+
+    @property
+    def delivered(self) -> int:
+        """How many events arrive."""
+        return -(-self.shape.events // self.every)
 
     def with_events(self, events: int) -> "Scenario":
         """The same with another size of a backlog of 200,000, and others in proportion."""
@@ -51,6 +63,25 @@ ALL = (
     Scenario("S8-1000", "1,000 partitions, 1,000 keys", Shape(EVENTS, 1_000, 1_000)),
     Scenario("S8-1M", "10 partitions, 1,000,000 keys", Shape(EVENTS * 5, 10, 1_000_000)),
     Scenario("S9", "two processes in one group, on one core", processes=2),
+    Scenario(
+        "S12",
+        "a body of three templates",
+        settings={
+            "destination": {
+                "body": {
+                    "number": "{{ event.properties.number }}",
+                    "order": "order {{ event.properties.order_id }}",
+                    "total": "{{ event.properties.total * 100 }}",
+                }
+            }
+        },
+    ),
+    Scenario(
+        "S13",
+        "a filter that leaves out nine of ten",
+        settings={"filter": {"when": "event.properties.number % 10 == 0"}},
+        every=10,
+    ),
 )
 
 

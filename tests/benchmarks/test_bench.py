@@ -54,6 +54,15 @@ def test_events_that_are_refused_or_were_busy_are_settled_too(bench: Bench) -> N
     assert bench.run(scenario("S4"), Ours()).verdict[:2] == (0, 0)
 
 
+@pytest.mark.parametrize("name", ["S12", "S13"])
+def test_what_templates_and_filters_make_of_a_backlog_is_measured_by_the_record(
+    bench: Bench, name: str
+) -> None:
+    run = bench.run(scenario(name), Ours())
+    assert run.verdict == (0, 0, 0)
+    assert 1 < run.cpu_us < 5_000
+
+
 def test_an_event_that_is_fed_has_a_latency(bench: Bench) -> None:
     short = replace(scenario("S5"), rate=100.0)
     run = fed.run(bench, replace(short, shape=replace(short.shape, events=40)), Ours())

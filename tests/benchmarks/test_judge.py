@@ -45,6 +45,13 @@ def test_every_event_that_came_after_a_later_one_of_its_key_counts() -> None:
     assert verdict([30, 0, 10, 20, *(n for n in range(EVENTS) if n not in (0, 10, 20, 30))]) == (0, 0, 3)
 
 
+def test_what_was_to_be_left_out_is_not_lost_and_must_not_arrive() -> None:
+    left = list(range(0, EVENTS, 10))
+    assert judge(rows([*left[:-1], 0]), EVENTS, lambda number: number % KEYS, every=10) == (1, 1, 0)
+    with pytest.raises(ValueError, match="event 7 was to be left out"):
+        judge(rows([0, 7]), EVENTS, lambda number: number % KEYS, every=10)
+
+
 def test_an_answer_of_503_settles_nothing_and_one_of_400_does() -> None:
     planted = [*rows([0], 503), *rows([10], 400), *rows([0])]
     assert judge(planted, 11, lambda number: number % KEYS) == (9, 0, 1)
