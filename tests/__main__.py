@@ -18,7 +18,7 @@ WAITING = (
     ("tests/acceptance", "tests/faults"),
     ("tests/benchmarks", "tests/broker", "tests/servers"),
 )
-COMPUTING = (("tests/browser", "tests/differential", "tests/packaging", "tests/simulation"),)
+COMPUTING = (("tests/browser", "tests/differential", "tests/fuzzing", "tests/packaging", "tests/simulation"),)
 """The other part that computes is whatever stands in none of these."""
 STEP_BACK = 2
 """How nice what computes is: more, and where others want the cores too it gets none for hours."""

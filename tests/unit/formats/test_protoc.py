@@ -1,5 +1,6 @@
 """A .proto is compiled without a file, and what is wrong with it is told with its own names."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from google.protobuf import descriptor_pb2
 
 from processor.errors import EventError
 from processor.formats.protoc import MOST_BLOCKS, MOST_BYTES, compiled
+from processor.logs.writer import LogWriter
 
 MONEY = 'syntax = "proto3"; package common; message Money { int64 units = 1; }'
 ORDER = (
@@ -51,3 +53,42 @@ def test_groups_as_deep_as_blocks_may_be_are_refused_in_words() -> None:
     deep = "optional group A = 1 {" * (MOST_BLOCKS - 1) + "}" * (MOST_BLOCKS - 1)
     with pytest.raises(EventError, match="recursion limit"):
         compiled(f'syntax = "proto2"; message A {{ {deep} }}', {})
+
+
+def test_no_file_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    compiled(ORDER, {"common/money.proto": MONEY})
+    with pytest.raises(EventError):
+        compiled("message", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_compiles_at_once_gets_each_its_own_answer_and_the_log_all_its_lines(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def compile_some(number: int) -> list[str]:
+        said = []
+        for each in range(15):
+            name = f"M{number}x{each}"
+            with pytest.raises(EventError) as error:
+                compiled(f'syntax = "proto3"; message {name} {{ Missing{name} a = 1; }}', {})
+            said.append(error.value.message)
+            assert name.encode() in compiled(f'syntax = "proto3"; message {name} {{}}', {})
+        return said
+
+    writer = LogWriter(2, lambda lost: b"")
+    writer.open()
+    with ThreadPoolExecutor(4) as threads:
+        answers = [threads.submit(compile_some, number) for number in range(4)]
+        lines = 0
+        while not all(each.done() for each in answers):
+            writer.put(b"line %d\n" % lines)
+            writer.flush(60)
+            lines += 1
+    for number, answer in enumerate(answers):
+        for each, said in enumerate(answer.result()):
+            assert f'"MissingM{number}x{each}" is not defined' in said
+            assert said.count("Missing") == 1
+            assert "line" not in said
+    assert capfd.readouterr().err == "".join(f"line {number}\n" for number in range(lines))

@@ -76,7 +76,7 @@ class Decoder:
             text = value.decode("latin-1")
             room = self._room + PER_BYTE * len(value)
             decoded, end, _ = self._read(value, text, value.translate(_HALVES), 0, 0, room)
-        except (IndexError, StructError) as error:
+        except (IndexError, OverflowError, StructError) as error:
             raise self._invalid("the value ends before", error) from None
         except (_WrongError, ValueError) as error:
             raise self._invalid(f"the value {error}:", error) from None

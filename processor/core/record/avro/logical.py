@@ -116,7 +116,7 @@ def _clock(ticks: int, places: int) -> str | int:
 
 def _moment(ticks: int, places: int, zone: str) -> str | int:
     minutes, rest = divmod(ticks, 60 * 10**places)
-    before = _minute(minutes)
+    before = minute(minutes)
     if before is None:
         return ticks
     digits = str(rest + 100 * 10**places)
@@ -124,7 +124,7 @@ def _moment(ticks: int, places: int, zone: str) -> str | int:
 
 
 @lru_cache(maxsize=1_000)
-def _minute(minutes: int) -> str | None:
+def minute(minutes: int) -> str | None:
     """2026-11-27T13:05: or None; events of one minute come together, and this is most of a moment's cost."""
     if minutes not in _MINUTES:
         return None

@@ -109,6 +109,8 @@ class Source:
                 self._enum(kind, into, indent, place)
             case Fixed():
                 self._line(indent, place, f"q = p + {kind.size}")
+                if kind.size:  # else a short value could be a million cuts of nothing
+                    self._line(indent, place, "if q > len(b): raise IndexError")
                 self._bytes(kind, into, indent, place)
             case _:
                 self._primitive(kind, into, indent, place)

@@ -71,6 +71,7 @@ class ProtobufDecoder:
             raise EventError(
                 "invalid_schema", f"{name} is no file of messages, or not with its imports"
             ) from None
+        self._with_checked_texts = {each.name for each in protos if each.syntax == "proto3"}
         self._order = [each.name for each in protos[-1].message_type]
         if not self._order:
             raise EventError("invalid_schema", f"{name} has no messages")
@@ -131,23 +132,23 @@ class ProtobufDecoder:
     def _message(self, descriptor: Descriptor) -> Make:
         name = descriptor.full_name
         if name in _WELL_KNOWN:
-            return self._well_known
+            return scalars.moment if name == "google.protobuf.Timestamp" else self._well_known
         if name not in self._makers:
             self._makers[name] = self._anything if name == _ANY else self._walker(descriptor)
         return self._makers[name]
 
     def _walker(self, descriptor: Descriptor) -> Make:
         """What makes a dict of a message. Fields are prepared when they are seen: they may be of its type."""
-        members: dict[int, tuple[str, Make | None, int]] = {}
+        members: dict[FieldDescriptor, tuple[str, Make | None, int]] = {}
         defaults, charge = self._defaults(descriptor)
 
         def walk(parsed: Any) -> dict[str, Any]:
             made, cost = {}, charge
             for field, value in parsed.ListFields():
-                member = members.get(field.number)
+                member = members.get(field)
                 if member is None:
                     name = self._name(field)
-                    member = members[field.number] = name, self._field(field), len(name) + _charge(field)
+                    member = members[field] = name, self._field(field), len(name) + _charge(field)
                 name, make, more = member
                 made[name] = value if make is None else make(value)
                 cost += more
@@ -191,12 +192,16 @@ class ProtobufDecoder:
 
     def _map(self, field: FieldDescriptor) -> Make:
         key, value = (field.message_type.fields_by_name[name] for name in ("key", "value"))
-        text = scalars.word if key.type == FieldDescriptor.TYPE_BOOL else self._single(key) or scalars.same
-        make, charge = self._single(value) or scalars.same, SCALAR + _charge(value)
+        text = scalars.word if key.type == FieldDescriptor.TYPE_BOOL else self._single(key)
+        if text is None and key.type != FieldDescriptor.TYPE_STRING:
+            text = str
+        make, charge = self._single(value), SCALAR + _charge(value)
 
         def members(parsed: Any) -> dict[str, Any]:
             self._pay(len(parsed) * charge)
-            return {str(text(name)): make(parsed[name]) for name in parsed}
+            if text is None:
+                return {name: parsed[name] if make is None else make(parsed[name]) for name in parsed}
+            return {text(name): parsed[name] if make is None else make(parsed[name]) for name in parsed}
 
         return members
 
@@ -212,7 +217,7 @@ class ProtobufDecoder:
             case FieldDescriptor.TYPE_ENUM:
                 return scalars.as_enum(field.enum_type)
             case FieldDescriptor.TYPE_STRING:
-                return scalars.text
+                return None if field.file.name in self._with_checked_texts else scalars.text
             case FieldDescriptor.TYPE_BYTES:
                 return scalars.base64
             case FieldDescriptor.TYPE_FLOAT:

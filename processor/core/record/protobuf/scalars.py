@@ -9,13 +9,9 @@ from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor
 
-from processor.core.record.avro.logical import shortest_float
+from processor.core.record.avro.logical import minute, shortest_float
 
 _INFINITIES = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
-
-
-def same(value: Any) -> Any:
-    return value
 
 
 def word(value: bool) -> str:
@@ -38,6 +34,21 @@ def double(value: float) -> float | str:
 
 def as_float(value: float) -> float | str | None:
     return shortest_float(value) if value - value == 0 else _INFINITIES.get(value, "NaN")
+
+
+def moment(parsed: Any) -> str:
+    """A Timestamp, with 0, 3, 6 or 9 digits. Raises ValueError beyond the years that it may have."""
+    nanos = parsed.nanos
+    minutes, seconds = divmod(parsed.seconds, 60)
+    before = minute(minutes)
+    if before is None or not 0 <= nanos < 1_000_000_000:
+        raise ValueError
+    if not nanos:
+        return f"{before}{seconds:02}Z"
+    if not nanos % 1_000_000:
+        return f"{before}{seconds:02}.{nanos // 1_000_000:03}Z"
+    rest = f"{nanos:09}" if nanos % 1_000 else f"{nanos // 1_000:06}"
+    return f"{before}{seconds:02}.{rest}Z"
 
 
 def as_enum(kind: EnumDescriptor) -> Callable[[int], Any]:

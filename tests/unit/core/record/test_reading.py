@@ -262,3 +262,7 @@ def test_headers_that_are_forwarded_or_dropped_are_so_beside_filters_and_templat
         result = made(policy, b'{"header":{"x-a":"2"}}', said, **more)
         assert isinstance(result, Prepared)
         assert (result.request.headers[-1], result.dropped_headers) == (("x-a", "1"), 1)
+
+
+def test_only_bytes_and_cloudevents_are_no_events_by_themselves() -> None:
+    assert [value for value in Value if not value.is_event] == [Value.CLOUDEVENT, Value.RAW]

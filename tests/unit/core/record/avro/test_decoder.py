@@ -161,6 +161,21 @@ HOSTILE: list[tuple[Any, bytes]] = [
 ]
 
 
+@pytest.mark.parametrize("kind", ["float", "double", "int", "string", "boolean", ["null", "int"]])
+def test_what_stands_behind_a_text_of_any_length_is_not_there(kind: Any) -> None:
+    for length in (100, 2**31, 2**62):
+        assert refused(record(a="string", b=kind), varint(length) + b"x") in (
+            "the value ends before b, at byte " + str(len(varint(length)) + length + more) for more in (0, 1)
+        )
+
+
+def test_items_that_are_cut_off_are_refused_at_the_first_and_not_after_a_million() -> None:
+    for items in ({"size": 12, "logicalType": "duration"}, {"size": 1}):
+        fixed = {"type": "fixed", "name": "F", **items}
+        for kind in (fixed, json.loads(record(f=fixed))):
+            assert "the value ends before []" in refused(array(kind), varint(200_000) + bytes(12))
+
+
 @pytest.mark.parametrize(("items", "item"), HOSTILE)
 def test_what_a_value_takes_is_bounded_by_its_length_and_what_it_may(items: Any, item: bytes) -> None:
     most, number = 500_000, 15_000

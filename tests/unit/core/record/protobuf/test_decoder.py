@@ -31,7 +31,7 @@ message Order {
   oneof pay { string card = 13; string iban = 14; } float share = 15; repeated sint64 longs = 16;
   repeated Status history = 17; google.protobuf.Struct more = 18; google.protobuf.Int64Value wrapped = 19;
   repeated fixed32 plain = 20; repeated bytes blobs = 21; google.protobuf.NullValue nothing = 22;
-  google.protobuf.Any any = 23; map<string, int32> counts = 24;
+  google.protobuf.Any any = 23; map<string, int32> counts = 24; map<int32, Line> lines_by_place = 25;
   message Inner { bool here = 1; }
 }
 """
@@ -67,6 +67,7 @@ ORDER_VALUES = st.fixed_dictionaries(
         "tags": st.dictionaries(TEXTS, TEXTS, max_size=3),
         "lines_by_number": st.dictionaries(LONGS, LINES, max_size=3),
         "counts": st.dictionaries(TEXTS, INTS, max_size=2),
+        "lines_by_place": st.dictionaries(INTS, LINES, max_size=2),
         "order_id": TEXTS,
         "number": LONGS,
         "big": st.integers(0, 2**64 - 1),
@@ -227,6 +228,8 @@ def test_proto2_has_groups_and_extensions_and_its_texts_are_utf_8_too() -> None:
     old = ProtobufDecoder(files(PROTO2))
     assert old.decode(b"\x1b\x08\x05\x1c", (0,)) == b'{"nested":{"a":5}}'
     assert old.decode(b"\xa0\x06\x07", (0,)) == b'{"[added]":7}'
+    assert old.decode(b"", (0,)) == b"{}", "who read it before took a required field that is missing for none"
+    assert old.decode("\n\2ü".encode(), (0,)) == '{"text":"ü"}'.encode()
     with pytest.raises(EventError, match="no text for"):
         old.decode(b"\n\1\xff", (0,))
 
