@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 
 from tests.support import apache_kafka as kafka
+from tests.support import apicurio
 from tests.support.not_tested import not_tested
 
 REMEDY = "install Java 17 and Maven, or run Docker, or set TEST_KAFKA_BOOTSTRAP"
@@ -45,6 +46,18 @@ def older_kafka(request: pytest.FixtureRequest) -> Iterator[kafka.Broker]:
 def kafka_cluster() -> Iterator[kafka.Cluster]:
     """Three nodes to kill and pause: leave them as you found them."""
     yield from _lent(kafka.start_cluster(3))
+
+
+@pytest.fixture(scope="session")
+def schema_registry() -> Iterator[apicurio.Apicurio]:
+    """One real schema registry, shared by the whole run: name your subjects uniquely."""
+    started = apicurio.start()
+    if isinstance(started, str):
+        not_tested(f"with a real schema registry: {started}; install Java 17 and Maven")
+    try:
+        yield started
+    finally:
+        started.stop()
 
 
 def _lent(broker: Started | None, version: str = kafka.VERSION) -> Iterator[Started]:
