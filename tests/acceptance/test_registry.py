@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -44,7 +45,7 @@ async def test_a_registry_that_is_stopped_and_started_costs_no_event_and_holds_n
     real = urlsplit(schema_registry.url)
     async with Endpoint() as endpoint, Proxy(real.port or 0) as proxy:
         registry = {"url": f"http://127.0.0.1:{proxy.port}{real.path}", "timeout": 5}
-        sections = {"record": {"value": "registry"}, "schema_registry": registry}
+        sections: dict[str, Any] = {"record": {"value": "registry"}, "schema_registry": registry}
         async with here.processor(endpoint.url, **sections) as processor:
             here.produce([framed(avro, b"\2")] * EACH, 0)
             await endpoint.received(EACH)
@@ -72,7 +73,7 @@ async def test_an_id_that_stays_unknown_is_a_dead_letter_and_keeps_nobody_else(s
     here = stage(partitions=2)
     async with Endpoint() as endpoint, FakeRegistry({"1": {"schema": AVRO % "x"}}) as registry:
         said = {"url": registry.url, "missing_after": 0.1}
-        sections = {"record": {"value": "registry"}, "schema_registry": said}
+        sections: dict[str, Any] = {"record": {"value": "registry"}, "schema_registry": said}
         async with here.processor(endpoint.url, **sections) as processor:
             here.produce([framed(404, b"\2")], 0)
             here.produce([framed(1, b"\2")] * EACH, 1)

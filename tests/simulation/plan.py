@@ -146,7 +146,8 @@ def _sent_elsewhere(random: Random, plan: Plan) -> Plan:
         each._replace(kind=Kind.ELSEWHERE) if each.kind is Kind.GOOD and random.random() < share else each
         for each in plan.productions
     ]
-    return replace(plan, productions=productions, shape=replace(plan.shape, hosts=hosts))
+    lateness = replace(plan.shape.lateness, is_framed=random.random() < 0.3)
+    return replace(plan, productions=productions, shape=replace(plan.shape, hosts=hosts, lateness=lateness))
 
 
 def _lateness(random: Random, length: float) -> Lateness:

@@ -1,8 +1,9 @@
 """Bugs that others had, planted into the product one at a time, to see that the simulation finds them."""
 
+import math
 import os
 from base64 import b64decode
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,8 +20,9 @@ from processor.core.progress.lanes import Lanes
 from processor.core.progress.offset_codec import Span
 from processor.core.progress.offsets import Offsets
 from processor.core.progress.topic_identity import TopicIdentities, TopicIds
+from processor.core.record.registry.schemas import Schemas, Unavailable
 from processor.core.retry import Reading, RetryPolicy
-from processor.errors import TransportError
+from processor.errors import EventError, TransportError
 from processor.logs.writer import LogWriter
 from processor.model import Answer, Commit, Partition, Position, Record, Signal
 from processor.traffic.attempt import Run, Settled, Stage
@@ -29,6 +31,7 @@ from processor.traffic.delivery import Delivery
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline
 from processor.traffic.preparation import Result
+from processor.traffic.schemas.decoding import Decoding
 from processor.traffic.undelivered.dead_letters import Letter, Letters
 from processor.traffic.undelivered.elsewhere import Elsewhere
 from processor.traffic.undelivered.withheld import Withheld
@@ -294,6 +297,29 @@ def _whoever_it_was_for(unprepared: Unprepared, record: Record, result: Result) 
     _TOLD(unprepared, asked.run.record if asked else record, result)
 
 
+def _given_up(schemas: Schemas[Any], schema: Hashable, answer: Any, now: float, chance: float) -> Any:
+    """What the registry does not give is the record's fault."""
+    found = _ANSWERED(schemas, schema, answer, now, chance)
+    return EventError("unknown_schema", found.reason) if isinstance(found, Unavailable) else found
+
+
+def _never_asked_again(
+    schemas: Schemas[Any], schema: Hashable, answer: Any, now: float, chance: float
+) -> Any:
+    found = _ANSWERED(schemas, schema, answer, now, chance)
+    if isinstance(found, Unavailable):
+        schemas._open[schema].not_before = math.inf
+    return found
+
+
+def _one_told(decoding: Decoding, schema: Any, answer: Any) -> None:
+    """Who asked is told, and nobody else who waits for the same."""
+    waiting = decoding._waiting.get(schema, {})
+    for number in list(waiting)[1:]:
+        del waiting[number]
+    _FETCHED(decoding, schema, answer)
+
+
 def _as_many_as_there_are(unprepared: Unprepared, room: int, *, keeps_place: bool) -> int:
     return room
 
@@ -322,6 +348,8 @@ _BEGIN = Delivery.begin
 _HOLD = Unprepared._hold
 _FORGET = Unprepared.forget
 _TOLD = Unprepared.told
+_ANSWERED = Schemas.told
+_FETCHED = Decoding._told
 _SEND = Letters._send
 _BEGUN = TopicIdentities.begun
 _ASSIGNMENT_OF = Flow._assignment_of
@@ -403,6 +431,9 @@ BUGS = (
     ),
     Bug("a preparation is not called off", "imagined", ((Unprepared, "forget", _goes_on_unheard),)),
     Bug("a preparation's late answer counts", "imagined", ((Unprepared, "told", _whoever_it_was_for),)),
+    Bug("a registry that fails makes dead letters", "Kafka Connect", ((Schemas, "told", _given_up),)),
+    Bug("a registry that failed is never asked again", "imagined", ((Schemas, "told", _never_asked_again),)),
+    Bug("of those that wait for a schema one is told", "imagined", ((Decoding, "_told", _one_told),)),
     Bug("all that may start is prepared at once", "imagined", ((Unprepared, "room", _as_many_as_there_are),)),
     Bug("a host that an event names takes our slots", "0.1.0", ((Delivery, "begin", _through_our_door),)),
     Bug("hosts have no share but each its own", "imagined", ((Hosts, "has_room", _always_room),)),

@@ -28,6 +28,7 @@ from tests.simulation.ledger import Account, History
 from tests.simulation.letters import DeadLetters, Topic
 from tests.simulation.preparation import Preparation
 from tests.simulation.promises import Promise
+from tests.simulation.registry import Framed
 from tests.simulation.shape import Shape
 from tests.simulation.source import Source
 from tests.simulation.topic import ELSEWHERE
@@ -116,7 +117,7 @@ class Process:
                 failed=partial(around.history.fail, Promise.NO_EXCEPTION, self.name),
             ),
             Rooms(
-                preparation=Preparation(
+                preparation=(Framed if shape.lateness.is_framed else Preparation)(
                     JsonPreparation(
                         RequestPolicy(URL, allowed_hosts=frozenset(ELSEWHERE)),
                         FilterPolicy(skip_tombstones=shape.skip_tombstones),

@@ -15,13 +15,14 @@ class Lateness:
     """How records are prepared: the share that is answered for later, and of how many at once that may be.
 
     `away`: from when to when what it takes is not to be had; `is_rude`: who prepares answers though it was
-    called off.
+    called off. `is_framed`: records name their schemas in a registry, which answers late and is `away`.
     """
 
     share: float = 0.0
     most: int = MOST
     away: tuple[tuple[float, float], ...] = ()
     is_rude: bool = False
+    is_framed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- end -}}
 {{- range $place := list
   (dict "tls" .secrets.kafkaTls "folder" "kafka" "section" (list "kafka") "prefix" "ssl_" "variable" "KAFKA__SSL_KEY_PASSWORD")
-  (dict "tls" .secrets.destinationTls "folder" "destination" "section" (list "destination" "tls") "prefix" "" "variable" "DESTINATION__TLS__KEY_PASSWORD") -}}
+  (dict "tls" .secrets.destinationTls "folder" "destination" "section" (list "destination" "tls") "prefix" "" "variable" "DESTINATION__TLS__KEY_PASSWORD")
+  (dict "tls" .secrets.schemaRegistryTls "folder" "registry" "section" (list "schema_registry" "tls") "prefix" "" "variable" "SCHEMA_REGISTRY__TLS__KEY_PASSWORD") -}}
 {{- $tls := $place.tls -}}
 {{- if $tls.existingSecret -}}
 {{- range $item, $what := dict "caKey" (list "ca.crt" "ca_file") "certificateKey" (list "tls.crt" "certificate_file") "keyKey" (list "tls.key" "key_file") -}}
@@ -69,6 +70,18 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- end -}}
 {{- if $tls.keyPasswordKey -}}
 {{- $files = append $files (dict "path" (printf "%s/key-password" $place.folder) "secret" $tls.existingSecret "item" $tls.keyPasswordKey "variable" $place.variable) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .secrets.schemaRegistry -}}
+{{- if .existingSecret -}}
+{{- $secret := .existingSecret -}}
+{{- range $what := list
+  (list .urlKey "url" "URL") (list .usernameKey "username" "USERNAME") (list .passwordKey "password" "PASSWORD")
+  (list .tokenKey "token" "TOKEN") (list .oauthClientSecretKey "client-secret" "OAUTH__CLIENT_SECRET") -}}
+{{- if first $what -}}
+{{- $files = append $files (dict "path" (printf "registry/%s" (index $what 1)) "secret" $secret "item" (first $what) "variable" (printf "SCHEMA_REGISTRY__%s" (last $what))) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -204,6 +217,22 @@ limits:
 {{- toJson .networkPolicy.kafkaPorts -}}
 {{- else -}}
 {{- include "kwp.ports" (dict "urls" (dig "kafka" "bootstrap_servers" "" .settings | splitList "," | compact) "default" 9092) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether values name their schemas in a registry, as far as the settings file says it. */}}
+{{- define "kwp.usesRegistry" -}}
+{{- if or (eq (dig "record" "value" "json" .settings | toString) "registry") .networkPolicy.registryPorts -}}true{{- end -}}
+{{- end -}}
+
+{{/* What the ports of the schema registry are, and of who gives tokens for it. */}}
+{{- define "kwp.registryPorts" -}}
+{{- if .networkPolicy.registryPorts -}}
+{{- toJson .networkPolicy.registryPorts -}}
+{{- else -}}
+{{- $urls := dig "schema_registry" "url" "" .settings | toString | splitList "," -}}
+{{- $urls = append $urls (dig "schema_registry" "oauth" "token_url" "" .settings | toString) -}}
+{{- include "kwp.ports" (dict "urls" (compact $urls) "default" 443) -}}
 {{- end -}}
 {{- end -}}
 

@@ -15,7 +15,7 @@ from processor.core.record.registry.answers import Away, Missing
 from processor.core.record.registry.schemas import Question, Schemas, Unavailable
 from processor.errors import EventError
 from processor.model import Record
-from processor.traffic.preparation import Held, Later, Preparation, Result
+from processor.traffic.preparation import Held, Later, Preparing, Result
 
 HIGHEST_ID = 2**31 - 1
 HIGHEST_LONG_ID = 2**63 - 1
@@ -32,6 +32,14 @@ class SchemaSource(Protocol):
         """Ask for one; `told` is called once, later, on the event loop."""
 
 
+class PreparingDecoded(Preparing, Protocol):
+    """Who prepares what a record says, once it was decoded."""
+
+    def prepare_decoded(self, record: Record, value: bytes) -> Result:
+        """What becomes of `record`, which says `value`."""
+        ...
+
+
 class _Waiting(NamedTuple):
     """A record whose schema has been asked for."""
 
@@ -45,7 +53,7 @@ class Decoding:
 
     def __init__(
         self,
-        preparation: Preparation,
+        preparation: PreparingDecoded,
         schemas: Schemas[Decoder],
         source: SchemaSource,
         framing: Framing,

@@ -2,8 +2,8 @@
 
 Promises: who asks is told once, later, on the event loop, and within `LONGEST_SECONDS`: a decoder, why the
 schema is none, that it is not there, or that it is not to be had. Of several URLs the first that answers
-counts; the next question begins with it. Nothing here raises, or keeps the loop waiting: files are read and
-schemas made decoders in a thread, one at a time.
+counts; the next question begins with it. Nothing here raises, or keeps the loop waiting: files are read in
+threads, and schemas made decoders in one of their own, one at a time.
 """
 
 import asyncio
@@ -124,7 +124,7 @@ class Registry(Generic[Decoder]):
 
     async def _first_of(self, path: str, read_: Callable[[Reply], Answer]) -> Answer:
         """What the first URL says that says anything."""
-        proof = self._identity.proof(await self._loop.run_in_executor(self._thread, self._identity.read))
+        proof = self._identity.proof(await self._loop.run_in_executor(None, self._identity.read))
         answer: Answer = Away(Result.UNREACHABLE, "it has no URL")
         for turn in range(len(self._urls)):
             number = (self._first + turn) % len(self._urls)

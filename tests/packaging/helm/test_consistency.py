@@ -42,7 +42,8 @@ def test_names_stay_valid_and_apart_however_long_they_are(release: str) -> None:
 def test_the_application_accepts_what_it_is_given(name: str, tmp_path: Path) -> None:
     objects = rendered(CASES[name])
     for deployment in of_kind(objects, "Deployment"):
-        secrets = AnySecret({("audit", "url"): "https://audit.example.com"})
+        urls = {(name, "url"): f"https://{name}.example.com" for name in ("audit", "cloud")}
+        secrets = AnySecret(urls)
         container = laid_out(objects, deployment, tmp_path / deployment["metadata"]["name"], secrets)
         settings = loading.load(container.settings, container.env)
         assert settings.admin.port == _port(deployment)

@@ -41,6 +41,13 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"serviceMonitor": {"enabled": True}, "service": {"enabled": False}},
         "needs the Service",
     ),
+    "a registry whose port the policy cannot see": (
+        {
+            "config": {"record": {"value": "registry"}},
+            "secrets": {"schemaRegistry": {"existingSecret": "s", "urlKey": "url"}},
+        },
+        "networkPolicy cannot see the schema registry's port in the environment; name it in",
+    ),
     "a grace period as long as a stop": ({"terminationGracePeriodSeconds": 61}, "61 is too short"),
     "a grace period that a longer drain outgrows": (
         {"terminationGracePeriodSeconds": 70, "config": {"delivery": {"drain_timeout": 34}}},

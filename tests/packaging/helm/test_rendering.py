@@ -340,13 +340,30 @@ MANY: Mapping[str, tuple[str, Any, str, str, Any]] = {
         "spec.egress.2.ports",
         [{"protocol": "TCP", "port": port} for port in (8080, 443, 9, 10)],
     ),
+    "the ports of schema registries and of who gives tokens": (
+        "config",
+        {
+            "record": {"value": "registry"},
+            "schema_registry": {
+                "url": "http://a.example:8081/x, https://b.example",
+                "oauth": {"token_url": "https://c.example:9443/token"},
+            },
+        },
+        "NetworkPolicy",
+        "spec.egress.3.ports",
+        [{"protocol": "TCP", "port": port} for port in (8081, 443, 9443)],
+    ),
 }
 
 
-@pytest.mark.parametrize("rule", ["brokers", "endpoint"])
+REGISTRY = {"record": {"value": "registry"}, "schema_registry": {"url": "https://registry.example"}}
+
+
+@pytest.mark.parametrize("rule", ["brokers", "endpoint", "registry"])
 def test_no_rule_leads_to_the_metadata_of_clouds(rule: str) -> None:
-    egress = found(the(rendered(MINIMAL), "NetworkPolicy"), "spec.egress")[
-        ["", "brokers", "endpoint"].index(rule)
+    values = layered(MINIMAL, at("destinations.crm.config", REGISTRY))
+    egress = found(the(rendered(values), "NetworkPolicy"), "spec.egress")[
+        ["", "brokers", "endpoint", "registry"].index(rule)
     ]
     blocks = [each["ipBlock"] for each in egress["to"] if "ipBlock" in each]
     assert [each["cidr"] for each in blocks] == ["0.0.0.0/0", "::/0"]
@@ -536,3 +553,21 @@ def test_no_limit_can_be_said(path: str, tmp_path: Path) -> None:
         pytest.fail(str(error.problems))
     section, _, name = path.partition(".")
     assert getattr(getattr(loaded, section), name) is None
+
+
+def test_who_we_are_to_a_registry_comes_out_of_secrets_as_files() -> None:
+    (crm,) = (
+        each
+        for each in of_kind(rendered(CASES["registry"]), "Deployment")
+        if each["metadata"]["name"].endswith("-crm")
+    )
+    pod = found(crm, "spec.template.spec")
+    said = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    folder = "/etc/webhook-processor/secrets/registry"
+    section = "WEBHOOK_PROCESSOR__SCHEMA_REGISTRY__"
+    assert said[f"{section}USERNAME_FILE"] == f"{folder}/username"
+    assert said[f"{section}PASSWORD_FILE"] == f"{folder}/password"
+    assert said[f"{section}TLS__KEY_PASSWORD_FILE"] == f"{folder}/key-password"
+    sources = found(pod, "volumes.1.projected.sources")
+    paths = {each["secret"]["items"][0]["path"] for each in sources}
+    assert {f"registry/{name}" for name in ("username", "password", "ca.crt", "tls.crt", "tls.key")} <= paths

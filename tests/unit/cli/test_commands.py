@@ -20,8 +20,9 @@ from processor import __version__
 from processor.cli import commands
 from processor.kafka.checks import check
 from processor.kafka.embedded import EmbeddedBroker
-from tests.support.endpoint import HOST, Endpoint, unused_port
+from tests.support.endpoint import HOST, Endpoint, Reply, unused_port
 from tests.support.patience import PATIENCE
+from tests.support.registry import FakeRegistry
 from tests.unit.cli.typing import COMMAND, asked, typed
 
 pytestmark = pytest.mark.slow
@@ -291,6 +292,27 @@ def test_what_is_wrong_weighs_more_than_what_cannot_be_reached(
     done = asked("check", "--connect", "-c", str(file))
     assert done.returncode == 2
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["error", "away"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        (None, 0, "ok    schema registry: http"),
+        (Reply(403), 0, "does not let us list subjects"),
+        (Reply(401), 2, "error schema registry: the schema registry at 127.0.0.1"),
+        (Reply(200, body=b"<html>"), 2, "HTML"),
+        (Reply(503), 1, "away  schema registry"),
+    ],
+)
+async def test_check_connect_asks_the_schema_registry_and_names_what_it_answered(
+    broker: EmbeddedBroker, tmp_path: Path, fault: Reply | None, status: int, words: str
+) -> None:
+    async with Endpoint() as endpoint, FakeRegistry() as registry:
+        registry.fault = fault
+        framed = {"record": {"value": "registry"}, "schema_registry": {"url": registry.url}}
+        file = at(broker, tmp_path, endpoint.url, **framed)
+        done = await asyncio.to_thread(asked, "check", "--connect", "-c", str(file))
+    assert (done.returncode, words in done.stdout + done.stderr) == (status, True)
 
 
 @pytest.mark.parametrize("trusted", [True, False])
