@@ -25,6 +25,8 @@ MOST_INFLATED = 16 * 1024 * 1024
 MOST_INDEXES = 100
 """Messages within each other in one Protobuf file: as many as its parsers take."""
 
+HIGHEST_ID = 2**31 - 1
+"""Of a schema in Confluent's API."""
 CONFLUENT_HEADER = "__value_schema_id"
 _APICURIO_HEADERS: dict[str, Literal["global_id", "content_id"]] = {
     "apicurio.value.globalId": "global_id",

@@ -10,14 +10,13 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from processor.clock import Clock
-from processor.core.record.frame import Frame, Framing, Schema, read
+from processor.core.record.frame import HIGHEST_ID, Frame, Framing, Schema, read
 from processor.core.record.registry.answers import Away, Missing
 from processor.core.record.registry.schemas import Question, Schemas, Unavailable
 from processor.errors import EventError
 from processor.model import Record
 from processor.traffic.preparation import Held, Later, Preparing, Result
 
-HIGHEST_ID = 2**31 - 1
 HIGHEST_LONG_ID = 2**63 - 1
 
 Decoder = Callable[[Frame], bytes]

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from processor.config.services.registry import SchemaRegistrySettings
-from processor.core.record.frame import Schema
+from processor.core.record.frame import HIGHEST_ID, Schema
 from processor.core.record.registry.answers import Answer, Away, Definition, Missing, Result, read, refusal
 from processor.core.record.registry.references import Walk, Whole
 from processor.core.redaction import NOTHING_SECRET, Secrets
@@ -92,7 +92,7 @@ class Registry(Generic[Decoder]):
     ) -> None:
         answer: Decoder | EventError | Missing | Away
         try:
-            async with self._turns, asyncio.timeout(self._longest):
+            async with asyncio.timeout(self._longest), self._turns:
                 whole = await self._whole(schema)
                 if isinstance(whole, Whole):
                     answer = await self._loop.run_in_executor(self._thread, self._made, whole)
@@ -104,11 +104,16 @@ class Registry(Generic[Decoder]):
             answer = error
         except ImportError as error:
             answer = Away(Result.MALFORMED, f"what decodes {schema} is not installed: {error.name}")
+        except Exception as error:  # noqa: BLE001 - whoever waits would wait for ever
+            self._loop.call_exception_handler({"message": f"{schema} could not be had", "exception": error})
+            answer = Away(Result.MALFORMED, f"{schema} could not be had: {type(error).__name__}")
         told(answer)
 
     async def _whole(self, schema: Schema) -> Whole | Missing | Away:
         """A schema with all that it refers to. Raises EventError."""
         answer = await self._first_of(_path(schema), _of_schema)
+        if isinstance(answer, Away) and answer.result is Result.WRONG_PATH and _is_rare(schema):
+            return await self._judged(schema, answer)
         if not isinstance(answer, Definition):
             return answer
         walk = Walk(str(schema), answer)
@@ -121,6 +126,13 @@ class Registry(Generic[Decoder]):
                 return found
             walk.found(reference, found)
         return walk.whole()
+
+    async def _judged(self, schema: Schema, wrong_path: Away) -> Missing | Away:
+        """A registry without such a path has no such schema; whether it is one, tells what all answer."""
+        greeting = await self._first_of("/subjects", _of_subjects)
+        if isinstance(greeting, Away) and greeting.result is not Result.FORBIDDEN:
+            return wrong_path
+        return Missing(f"404: it knows no {'GUIDs' if schema.kind == 'guid' else 'such numbers'}")
 
     async def _first_of(self, path: str, read_: Callable[[Reply], Answer]) -> Answer:
         """What the first URL says that says anything."""
@@ -163,6 +175,11 @@ class Registry(Generic[Decoder]):
         if reply.status == 401:
             self._tokens.refused(token)
         return reply
+
+
+def _is_rare(schema: Schema) -> bool:
+    """Whether it is asked for by what not all registries know: a record may name it by chance."""
+    return isinstance(schema.value, str) or schema.value > HIGHEST_ID
 
 
 def _path(schema: Schema) -> str:

@@ -19,7 +19,7 @@ from processor.errors import ConfigError, EventError
 from processor.telemetry.facts import Facts
 from processor.web.registry.door import Registry
 from processor.web.services import service
-from tests.support.endpoint import Endpoint, Reply, unused_port
+from tests.support.endpoint import Arrival, Endpoint, Reply, unused_port
 from tests.support.registry import FakeRegistry
 
 SEVEN = Schema("id", 7)
@@ -104,6 +104,34 @@ async def test_what_is_not_there_is_missing_and_so_is_what_refers_to_what_is_not
         assert isinstance(answer, Missing)
         assert "40401" in answer.message
         assert rig.heard.results == ["missing", "found", "missing"]
+
+
+@pytest.mark.parametrize(
+    "schema", [Schema("guid", "89791762-2336-4186-9674-299b90a802e2"), Schema("global_id", 2**40)]
+)
+async def test_a_registry_without_the_path_that_a_record_names_by_chance_has_no_such_schema(
+    schema: Schema,
+) -> None:
+    def answer(arrival: Arrival) -> Reply:
+        return Reply(200, body=b"[]") if arrival.target == "/subjects" else Reply(404, body=b"<html>")
+
+    async with Endpoint(answer) as endpoint, opened(endpoint.url) as rig:
+        assert isinstance(await rig.ask(schema), Missing)
+        assert isinstance(await rig.ask(), Away)
+        endpoint.script = lambda _: Reply(404)
+        assert isinstance(await rig.ask(schema), Away)
+
+
+def _break(whole: Whole) -> Whole:
+    raise RuntimeError
+
+
+async def test_what_nobody_expects_holds_the_record_and_is_told() -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with FakeRegistry({"7": {"schema": TEXT}}) as registry, opened(registry.url, _break) as rig:
+        assert isinstance(await rig.ask(), Away)
+    assert isinstance(told[0]["exception"], RuntimeError)
 
 
 async def test_what_refers_to_itself_is_the_schemas_fault() -> None:

@@ -48,9 +48,10 @@ class Rig:
         url = f"{self.url}/subjects/{quote(subject, safe='')}/versions"
         return int((await asyncio.to_thread(_post, url, said))["id"])
 
-    async def ask(self, number: int) -> Decoder | EventError | Missing | Away:
+    async def ask(self, schema: Schema | int) -> Decoder | EventError | Missing | Away:
+        schema = Schema("id", schema) if isinstance(schema, int) else schema
         told: asyncio.Future[Decoder | EventError | Missing | Away] = asyncio.Future()
-        self.door.fetch(Schema("id", number), told.set_result)
+        self.door.fetch(schema, told.set_result)
         return await told
 
     async def event(self, number: int, payload: bytes) -> bytes:
@@ -115,6 +116,11 @@ async def test_values_by_a_json_schema_are_passed_on(rig: Rig) -> None:
 
 async def test_an_id_that_is_not_there_is_said_to_be_missing(rig: Rig) -> None:
     assert isinstance(await rig.ask(2_000_000_000), Missing)
+
+
+async def test_a_guid_that_is_not_there_is_missing_whether_it_knows_guids_or_not(rig: Rig) -> None:
+    assert isinstance(await rig.ask(Schema("guid", str(uuid4()))), Missing)
+    assert isinstance(await rig.ask(Schema("global_id", 2**40)), Missing)
 
 
 async def test_a_wrong_base_path_is_nobodys_missing_schema(rig: Rig) -> None:
