@@ -73,7 +73,7 @@ class Met(NamedTuple):
 
 def plain(answer: Answer) -> tuple[object, ...]:
     """An answer as values that compare."""
-    return (answer.reason,) if isinstance(answer, TransportError) else tuple(answer)
+    return (answer.reason,) if isinstance(answer, TransportError) else tuple(answer[:3])
 
 
 class _Asking:
