@@ -4,6 +4,7 @@ Promise: what comes of it is always valid JSON, whatever an event holds. A lone 
 member; a lone expression keeps the type of its value; a text with expressions in it is a text.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -26,6 +27,8 @@ from processor.core.request.templates.texts import (
 )
 from processor.errors import EventError
 
+_HALF, _REPLACEMENT = re.compile("[\ud800-\udfff]"), "\ufffd"
+"""Half of a surrogate, which no text in UTF-8 holds, and what stands for it."""
 LARGEST = 16 * 1024 * 1024
 """Bytes of a body that is made of templates."""
 DEEPEST_SHAPE = 64
@@ -69,7 +72,8 @@ def form(body: bytes) -> bytes:
     if not is_object(raw):
         raise EventError("invalid_event", "its body is no object, which a form wants")
     pairs = [
-        f"{quote(name, safe='')}={quote(_form_text(each), safe='')}" for name, each in split(raw).items()
+        f"{quote(_HALF.sub(_REPLACEMENT, name), safe='')}={quote(_form_text(each), safe='')}"
+        for name, each in split(raw).items()
     ]
     return "&".join(pairs).encode()
 
@@ -119,7 +123,10 @@ class _Computed:
         value = self._value.of(scope, self._place)
         if isinstance(value, Omitted):
             return None
-        return json_of(value)
+        try:
+            return json_of(value)
+        except EventError as error:
+            raise EventError(error.code, f"{self._place}: {error.message}") from None
 
 
 class _Filled:

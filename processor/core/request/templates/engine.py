@@ -29,6 +29,9 @@ _CODE = re.compile(
 _SHOWN = 80
 _DICT = "clear|copy|fromkeys|get|items|keys|pop|popitem|setdefault|update|values"
 _METHODS = re.compile(rf"""\.\s*({_DICT})\b(?!\s*\()|[\w\])]\s*\[\s*["']({_DICT})["']\s*\]""")
+_CHANGES = re.compile(
+    r"\.\s*(append|clear|extend|insert|pop|popitem|remove|reverse|setdefault|sort|update)\s*\("
+)
 _MISSING = (
     "needs the library minijinja, which is not installed: pip install 'kafka-webhook-processor[formats]'"
 )
@@ -64,9 +67,8 @@ class Template:
 
     def fill(self, scope: Scope, place: str) -> str:
         """The text. Raises EventError, which begins with `place`."""
-        variables = scope.variables(self._names, self._of_record)
         try:
-            return self._render(self._name, **variables)
+            return self._render(self._name, **scope.variables(self._names, self._of_record))
         except _WHAT_FAILS as error:
             raise self._engine.told(error, self._source, place) from None
 
@@ -121,6 +123,8 @@ class Engine:
         self._refuse_unknown(source)
         if not is_plain:
             _refuse_methods(source)
+        if changes := [found[1] for code in _CODE.findall(source) if (found := _CHANGES.search(code))]:
+            raise UnusableTemplateError(f"calls `{changes[0]}`, which changes what it is filled in from")
         return template
 
     def named_in(self, source: str) -> set[str]:

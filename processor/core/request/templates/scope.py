@@ -144,10 +144,16 @@ class Scope:
 
 
 def plain(raw: msgspec.Raw) -> Any:
-    """The value with numbers as numbers. Raises EventError where it is nested too deeply."""
+    """The value with numbers as numbers.
+
+    Raises EventError where it is nested too deeply, or a number is beyond what the engine knows.
+    """
     text = bytes(raw)
     if is_too_deep(text):
         raise EventError("invalid_event", f"nested deeper than {DEEPEST} levels")
     if b"\\u" in text and _SURROGATE.search(text):
         return json.loads(json_text(decode(raw)))
-    return _PLAIN.decode(text)
+    try:
+        return _PLAIN.decode(text)
+    except msgspec.DecodeError:
+        raise EventError("invalid_event", "the event holds a number beyond 64 bits") from None

@@ -10,11 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, unquote
 
-import msgspec
-
 from processor.core.request import query
 from processor.core.request.endpoint import LONGEST_URL
-from processor.core.request.events import Event
+from processor.core.request.events import Event, parse
 from processor.core.request.headers import FORBIDDEN_IN_VALUE, LONGEST_VALUE, MOST_HEADER_BYTES, as_read
 from processor.core.request.templates.body import Node, checked, form, shaped
 from processor.core.request.templates.engine import UnusableTemplateError
@@ -28,6 +26,9 @@ from processor.model import Headers, Request
 _BETWEEN = re.compile(r"\{\{.*?\}\}|\{#.*?#\}|/", re.DOTALL)
 _SAFE = "/:@!$&'()*+,;=~%"
 _DECODING_ROUNDS = 5
+_NESTED_CODES = re.compile("%(?:25)+(?=[0-9a-fA-F]{2})")
+_BLANK = " \t\r\n\0"
+"""What some who read a path take off its segments."""
 _FORM = "application/x-www-form-urlencoded"
 _PLACES = (("xml", Place.XML), ("html", Place.XML), ("json", Place.JSON), ("csv", Place.CSV))
 
@@ -196,9 +197,8 @@ class Templated(Transform):
         body = (text.fill(scope, "destination.body_template") or "").encode()
         if self._place is Place.JSON and body:
             try:
-                msgspec.json.decode(body, type=msgspec.Raw)
-                msgspec.json.decode(body)
-            except (msgspec.DecodeError, RecursionError):
+                parse(body)
+            except EventError:
                 message = "destination.body_template: comes to no JSON"
                 raise EventError("invalid_event", message) from None
         return body
@@ -230,8 +230,9 @@ def _climbs(text: str) -> bool:
     """Whether a segment of it is nothing, or `.` or `..`, however often it is decoded."""
     if not all(text.split("/")):
         return True
+    text = _NESTED_CODES.sub("%", text)
     for _ in range(_DECODING_ROUNDS):
-        if any(each.split(";")[0] in (".", "..") for each in re.split(r"[/\\]", text)):
+        if any(each.split(";")[0].strip(_BLANK) in (".", "..") for each in re.split(r"[/\\]", text)):
             return True
         text = unquote(text, errors="replace")
     return False

@@ -8,6 +8,7 @@ they were written; all else by the engine, whose numbers are 64-bit floats and i
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -147,7 +148,10 @@ class _LoneText:
 
     def fill(self, scope: Scope, place: str) -> str | None:
         value = self._value.of(scope, place)
-        return None if isinstance(value, Omitted) else plain_text(value)
+        try:
+            return None if isinstance(value, Omitted) else plain_text(value)
+        except EventError as error:
+            raise EventError(error.code, f"{place}: {error.message}") from None
 
 
 def plain_text(value: Any) -> str:
@@ -158,11 +162,16 @@ def plain_text(value: Any) -> str:
 
 
 def json_of(value: Any) -> bytes:
-    """The value as JSON. Raises EventError where it is none."""
+    """The value as JSON. Raises EventError where it is none, as what is no number of 64 bits any more."""
+    if isinstance(value, msgspec.Raw):
+        return bytes(value)
     try:
-        return bytes(value) if isinstance(value, msgspec.Raw) else _ENCODER.encode(value)
+        json = _ENCODER.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        raise EventError("invalid_event", "comes to what is no JSON") from None
+        json = b""
+    if not json or (isinstance(value, float) and not isfinite(value)):
+        raise EventError("invalid_event", "comes to what is no JSON")
+    return json
 
 
 def _as_known(value: Any) -> Any:

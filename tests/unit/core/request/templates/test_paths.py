@@ -74,3 +74,23 @@ def test_nulls_go_from_objects_and_stay_in_lists() -> None:
     value: Any = {"a": None, "b": [None, {"c": None}]}
     assert without_nulls(value) == {"b": [None, {}]}
     assert msgspec.json.encode(without_nulls(None)) == b"null"
+
+
+def test_of_an_event_that_is_no_object_items_are_found_and_members_are_not() -> None:
+    assert found("event[1].a", b'[1,{"a":1.10}]') == b"1.10"
+    assert found("event[0] | optional", b"5") is None
+    assert found("event.a | optional", b'["a"]') is None
+    assert found("event", b" [1] ") == b"[1]"
+
+
+def test_paths_through_one_object_lead_each_to_its_own_member() -> None:
+    one = scope(parse(b'{"a":{"b":{"c":1},"d":{"c":2}},"b":{"c":3}}'), record())
+    for text, value in (
+        ("event.a.b.c", b"1"),
+        ("event.a.d.c", b"2"),
+        ("event.b.c", b"3"),
+        ("event.a.b.c", b"1"),
+    ):
+        path = path_of(text)
+        assert path is not None
+        assert path.find(one, "here") == msgspec.Raw(value)

@@ -219,6 +219,12 @@ def test_a_body_may_be_written_around_bytes() -> None:
     assert carried(form, b"a b").body == b"b=a%20b"
 
 
+def test_what_has_no_content_type_gets_none() -> None:
+    templated = Templated(RequestPolicy("https://h.example", templates=TemplatePolicy("/p")), VOCABULARY)
+    sent = templated.carry_in(b"", None, scope(lambda: None, record())).request
+    assert sent.headers == (("User-Agent", "RudderLabs"),)
+
+
 def test_bytes_have_no_members() -> None:
     with pytest.raises(UnusableTemplateError, match="names `event`, but knows `record` alone"):
         carried(TemplatePolicy("/{{ event.a }}"))
