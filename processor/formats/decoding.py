@@ -5,7 +5,8 @@ in UTF-8, or EventError `invalid_event`. How much a schema may be is bounded bef
 of text with all that it refers to, 10,000 Avro types, 1,000 imports.
 
 `decoder` computes and waits: it is called in a thread, never on the event loop. An Avro schema of 30 fields
-takes some 5 ms, the largest that is taken a second or two; a .proto some 5 ms, most of it in the compiler.
+takes some 5 ms, the largest that is taken half a second, during which the interpreter is not given up while
+it compiles what it wrote; a .proto some 5 ms, most of it in the compiler, which keeps the interpreter too.
 What it returns is for the event loop: it computes, keeps nothing of a value, and may be kept for ever. The
 libraries of Protobuf are loaded with its first schema; who lacks them is told by `lacking` before.
 """

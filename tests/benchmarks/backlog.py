@@ -7,7 +7,9 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
+from tests.benchmarks.encoded import encoder
 from tests.support.apache_kafka import Broker, Written
 
 DEAD_LETTERS = "bench-dead-letters"
@@ -46,16 +48,17 @@ _END = b'"}}'
 
 @dataclass(frozen=True)
 class Shape:
-    """A topic: so many partitions, and events whose keys are among so many."""
+    """A topic: so many partitions, and events whose keys are among so many, as JSON or encoded."""
 
     events: int
     partitions: int = 8
     keys: int = 10_000
+    form: Literal["json", "avro", "protobuf"] = "json"
 
     @property
     def topic(self) -> str:
         """Its name."""
-        return f"bench-{self.events}-{self.partitions}-{self.keys}"
+        return f"bench-{self.events}-{self.partitions}-{self.keys}-{self.form}"
 
     def key(self, number: int) -> int:
         """Which key the event has: as good as drawn by lot, and the same each time."""
@@ -63,8 +66,14 @@ class Shape:
 
     def records(self) -> Iterator[Written]:
         """All events, in order."""
+        if self.form == "json":
+            for number in range(self.events):
+                yield record(number, self.key(number))
+            return
+        encode = encoder(self.form)
         for number in range(self.events):
-            yield record(number, self.key(number))
+            key = self.key(number)
+            yield b"user-%d" % key, encode(number, key), ()
 
 
 def record(number: int, key: int) -> Written:

@@ -45,6 +45,7 @@ from processor.model import (
     SourceEvent,
 )
 from processor.telemetry.watch import Filter
+from tests.benchmarks.encoded import encoder
 from tests.benchmarks.scenario import Scenario, chosen
 
 PARTITIONS = 8
@@ -97,13 +98,17 @@ def track(number: int) -> bytes:
 
 
 class Feed:
-    """A consumer whose topic holds `events` events; it acknowledges commits at once."""
+    """A consumer whose topic holds `events` events, in one `form` or another; commits are done at once."""
 
     def __init__(self, events: int) -> None:
         chance = random.Random(1)
         self._partitions = [Partition("events", number) for number in range(PARTITIONS)]
         self._keys = [f"user-{number}".encode() for number in range(KEYS)]
-        self._values = [track(number) for number in range(VALUES)]
+        self._values = {
+            "json": [track(number) for number in range(VALUES)],
+            **{form: [encoder(form)(n, n % KEYS) for n in range(VALUES)] for form in ("avro", "protobuf")},
+        }
+        self.form = "json"
         self._order = [chance.randrange(KEYS) for _ in range(events)]
         self._held: frozenset[Partition] = frozenset()
         self._is_resting = False
@@ -117,12 +122,12 @@ class Feed:
 
     def records(self) -> Iterator[Record]:
         """All events, with the present time."""
-        ends = [0] * PARTITIONS
+        ends, values = [0] * PARTITIONS, self._values[self.form]
         for number, key in enumerate(self._order):
             at = key % PARTITIONS
             offset = ends[at]
             ends[at] = offset + 1
-            value = self._values[number % VALUES]
+            value = values[number % VALUES]
             yield Record(self._partitions[at], offset, self._keys[key], value, (), time.time(), 1)
 
     def commit(self, commits: Mapping[Partition, Commit], done: Callable[[Errors], None]) -> None:
@@ -191,7 +196,7 @@ WAYS = {
     "the way": Way(),
     "... somebody looks at all": Way(Filter()),
     "... for what never comes": Way(Filter.of("all", "", "no such thing")),
-    **{f"... {each.title}": Way(scenario=each) for each in chosen(["S12", "S13"])},
+    **{f"... {each.title}": Way(scenario=each) for each in chosen(["S10", "S11", "S12", "S13"])},
 }
 
 
@@ -212,6 +217,7 @@ async def deliver(feed: Feed, events: int, way: Way = WAYS["the way"]) -> int:
     app.__dict__.update(_client=sender, _consumer=feed)
     pipeline = app._build_traffic(loop).pipeline
     pipeline.start()
+    feed.form = way.scenario.shape.form
     looking = None if way.wanted is None else loop.create_task(look(app, way.wanted))
     began = time.process_time_ns()
     feed.open(pipeline.take, loop)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.benchmarks import encoded
 from tests.benchmarks.backlog import Shape
 from tests.benchmarks.receiver import Conduct
 
@@ -63,6 +64,20 @@ ALL = (
     Scenario("S8-1000", "1,000 partitions, 1,000 keys", Shape(EVENTS, 1_000, 1_000)),
     Scenario("S8-1M", "10 partitions, 1,000,000 keys", Shape(EVENTS * 5, 10, 1_000_000)),
     Scenario("S9", "two processes in one group, on one core", processes=2),
+    Scenario(
+        "S10",
+        "Avro by a schema file, 0.7 kB, 1.3 kB of JSON",
+        Shape(EVENTS, form="avro"),
+        settings={"record": {"value": "avro", "schema_file": str(encoded.AVRO)}},
+    ),
+    Scenario(
+        "S11",
+        "Protobuf by a schema file, 0.3 kB, 0.5 kB of JSON",
+        Shape(EVENTS, form="protobuf"),
+        settings={
+            "record": {"value": "protobuf", "schema_file": str(encoded.PROTOBUF), "message": encoded.MESSAGE}
+        },
+    ),
     Scenario(
         "S12",
         "a body of three templates",
