@@ -1,27 +1,23 @@
 """Values that a schema registry frames: the rooms that their preparation takes, put together.
 
-Promise: `run`, `preview` and `check` ask the same door, and without `record.value: registry` nothing of it,
-nor of the libraries that decode, is there.
+Promise: `run`, `preview` and `check` ask the same door, and without `record.value: registry` nothing of it is
+there.
 """
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from processor.clock import Clock
 from processor.config.settings import Settings
 from processor.core.record.registry.answers import Away, Result
 from processor.core.record.registry.schemas import Schemas, SchemasPolicy
-from processor.errors import ConfigError, Problem
+from processor.formats.registry import made
 from processor.model import Finding
 from processor.telemetry.facts import Facts
 from processor.traffic.preparation import Preparation
 from processor.traffic.schemas.decoding import Decoder, Decoding
 from processor.web.registry.door import Registry
-
-if TYPE_CHECKING:
-    from processor.core.record.registry.references import Whole
 
 _AWAY_NOW = frozenset((Result.UNREACHABLE, Result.UNANSWERED, Result.SERVER_ERROR, Result.THROTTLED))
 
@@ -36,7 +32,7 @@ class Framed:
         policy = section.policy()
         self._policy = policy if missing_after is None else SchemasPolicy(missing_after, policy.most)
         self._registry: Registry[Decoder] = Registry(
-            section, _maker(settings), files=settings.files, secrets=settings.secrets
+            section, partial(made, settings.format_policy()), files=settings.files, secrets=settings.secrets
         )
 
     async def open(self, facts: Facts) -> None:
@@ -63,7 +59,7 @@ class Framed:
 
 
 def refuse_unusable(settings: Settings) -> None:
-    """Raise ConfigError for what of it cannot be used: files of TLS, libraries that are not there."""
+    """Raise ConfigError for what of it cannot be used: files of TLS."""
     if settings.uses_registry:
         Framed(settings)
 
@@ -80,13 +76,3 @@ def find(settings: Settings) -> Finding:
             await framed.close()
 
     return asyncio.run(looking())
-
-
-def _maker(settings: Settings) -> "Callable[[Whole], Decoder]":
-    try:
-        from processor.formats.registry import made
-    except ImportError as error:
-        message = f"record.value: registry needs {error.name}, which is not installed"
-        remedy = "install kafka-webhook-processor[formats]"
-        raise ConfigError([Problem("record.value", message, remedy)]) from None
-    return partial(made, settings.format_policy())

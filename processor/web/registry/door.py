@@ -103,7 +103,10 @@ class Registry(Generic[Decoder]):
         except EventError as error:
             answer = error
         except ImportError as error:
-            answer = Away(Result.MALFORMED, f"what decodes {schema} is not installed: {error.name}")
+            lack = (
+                f"{schema} needs {error.name}, which is not there: install kafka-webhook-processor[formats]"
+            )
+            answer = Away(Result.MALFORMED, lack)
         except Exception as error:  # noqa: BLE001 - whoever waits would wait for ever
             self._loop.call_exception_handler({"message": f"{schema} could not be had", "exception": error})
             answer = Away(Result.MALFORMED, f"{schema} could not be had: {type(error).__name__}")

@@ -157,7 +157,9 @@ async def test_what_is_made_of_it_may_refuse_it_and_what_is_not_installed_is_no_
             answer = await rig.ask()
             assert isinstance(answer, EventError)
         async with opened(registry.url, _lack) as rig:
-            assert isinstance(await rig.ask(), Away)
+            lacked = await rig.ask()
+            assert isinstance(lacked, Away)
+            assert "install kafka-webhook-processor[formats]" in lacked.reason
 
 
 @pytest.mark.parametrize(
