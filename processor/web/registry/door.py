@@ -139,7 +139,7 @@ class Registry(Generic[Decoder]):
 
     async def _first_of(self, path: str, read_: Callable[[Reply], Answer]) -> Answer:
         """What the first URL says that says anything."""
-        proof = self._identity.proof(await self._loop.run_in_executor(None, self._identity.read))
+        proof = self._identity.proof(await self._service.apart(self._identity.read))
         answer: Answer = Away(Result.UNREACHABLE, "it has no URL")
         for turn in range(len(self._urls)):
             number = (self._first + turn) % len(self._urls)

@@ -2,16 +2,21 @@
 
 Promises: an answer comes whole within `timeout`, no larger than `MOST_BYTES`, or it is a TransportError;
 redirects are not followed, nothing is unpacked, no proxy of the environment is used, no cookie kept. The
-certificate is verified as that of the webhook.
+certificate is verified as that of the webhook. What waits in threads, such as the look-up of a name, does so
+in threads of its own: a service that cannot be looked up takes none from the webhook.
 """
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, ThreadedResolver
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from processor import __version__
@@ -21,6 +26,8 @@ from processor.web.failures import failure
 MOST_BYTES = 4 * 1024 * 1024
 """Of an answer."""
 MOST_CONNECTIONS = 4
+MOST_THREADS = 2
+Found = TypeVar("Found")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,6 +46,11 @@ class Service:
         """`timeout` in seconds, for one question."""
         self._timeout = timeout
         self._session: ClientSession | None = None
+        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="service")
+
+    async def apart(self, work: Callable[[], Found]) -> Found:
+        """Do what may wait, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def ask(
         self,
@@ -78,13 +90,14 @@ class Service:
         """What is under way is not answered any more."""
         if self._session is not None:
             await self._session.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _opened(self) -> ClientSession:
         """Made within the loop that it is used in."""
         if self._session is None:
             self._session = ClientSession(
                 connector=TCPConnector(
-                    limit=MOST_CONNECTIONS, force_close=True, resolver=ThreadedResolver(), use_dns_cache=False
+                    limit=MOST_CONNECTIONS, force_close=True, resolver=_Resolver(self), use_dns_cache=False
                 ),
                 timeout=ClientTimeout(total=None),
                 cookie_jar=DummyCookieJar(),
@@ -95,3 +108,27 @@ class Service:
                 },
             )
         return self._session
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up in the threads of a service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        look_up = partial(
+            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(
+                hostname=host, host=str(at[0]), port=int(at[1]), family=kind, proto=protocol, flags=flags
+            )
+            for kind, _, protocol, _, at in await self._service.apart(look_up)
+        ]
+
+    async def close(self) -> None:
+        """The threads are those of the service."""

@@ -205,6 +205,16 @@ async def test_one_that_is_not_there_and_one_that_hangs_are_told_in_time() -> No
         assert answer.result is Result.UNANSWERED
 
 
+async def test_a_name_is_looked_up_and_one_that_is_none_is_told() -> None:
+    async with FakeRegistry({"7": {"schema": TEXT}}) as registry:
+        async with opened(registry.url.replace("127.0.0.1", "localhost")) as rig:
+            assert isinstance(await rig.ask(), Whole)
+        async with opened("http://nobody.invalid") as rig:
+            answer = await rig.ask()
+            assert isinstance(answer, Away)
+            assert (answer.result, "nobody.invalid" in answer.reason) == (Result.UNREACHABLE, True)
+
+
 async def test_the_first_that_answers_counts_and_is_asked_first_from_then_on() -> None:
     async with FakeRegistry({"7": {"schema": TEXT}}) as registry, FakeRegistry() as other:
         other.fault = Reply(500)
