@@ -163,7 +163,7 @@ def _read(client: confluent_kafka.Consumer, spans: Mapping[Partition, Span], cou
 
 
 def _judge(error: KafkaError, topic: str | None) -> None:
-    """What an error means that came in place of a record: raises FatalError for what will not pass by itself."""
+    """An error came in place of a record: raises FatalError for what will not pass by itself."""
     if error.name() not in _LEFT_TO_TIME:
         raise FatalError(f"topic {topic}: {in_words(error)}" if topic else in_words(error))
 
