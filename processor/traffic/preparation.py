@@ -78,7 +78,8 @@ class Preparation:
     ) -> None:
         self._decode = decode
         self._reading = reading(record)
-        self._has_attributes = record.value is Value.CLOUDEVENT
+        self._is_explained = record.value not in (Value.CLOUDEVENT, Value.REGISTRY)
+        """Else its bytes are what they should be."""
         self._vocabulary = Vocabulary(MEMBERS, record.has_events)
         self._templated = Templated(request, self._vocabulary) if request.templates else None
         self._transform = self._templated or Transform(request)
@@ -133,7 +134,7 @@ class Preparation:
         except EventError as error:
             if error.code == "tombstone" and self._skip_tombstones:
                 return Skipped("tombstone")
-            return error if self._has_attributes else _explained(error, record.value)
+            return _explained(error, record.value) if self._is_explained else error
         if isinstance(content, LeftOut):
             return Skipped(content.reason)
         try:

@@ -61,10 +61,14 @@ def _framed(value: bytes, head: bytes) -> str | None:
     if head[0] == 0 and len(value) in (4, 8):
         return "a number as Kafka's IntegerSerializer or LongSerializer writes it"
     if head[:5] == bytes(5) and head[9:10] in (b"{", b"["):
-        return f"JSON behind a schema registry's frame (id {int.from_bytes(head[1:9])}, in 8 bytes)"
+        return (
+            f"JSON behind a schema registry's frame (id {int.from_bytes(head[1:9])}, in 8 bytes), for "
+            "record.value: registry and schema_registry.framing: apicurio8"
+        )
     if head[0] == 0 and len(value) > 4:
         what = "JSON" if head[5:6] in (b"{", b"[") else "Avro or Protobuf"
-        return f"{what} behind a schema registry's frame (schema {int.from_bytes(head[1:5])})"
+        number = int.from_bytes(head[1:5])
+        return f"{what} behind a schema registry's frame (schema {number}), for record.value: registry"
     if head[:2] in (b"\x03\x00", b"\x03\x05") and len(value) > 17:
         return "Avro or Protobuf behind the frame of the AWS Glue schema registry"
     return None

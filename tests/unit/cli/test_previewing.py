@@ -17,6 +17,8 @@ from tests.unit.cli.test_commands import BASE
 from tests.unit.cli.test_records import VECTORS, judge
 from tests.unit.cli.typing import asked
 
+pytestmark = pytest.mark.slow
+
 Said = dict[str, Any]
 FRAMED = [vector for vector in VECTORS if vector["settings"].get("record", {}).get("value") == "registry"]
 
@@ -122,6 +124,15 @@ def test_a_row_of_debezium_is_taken_out_of_what_was_decoded(tmp_path: Path, regi
     settings = {"record": {"value": "registry", "unwrap": "debezium"}}
     (shown,) = preview(tmp_path, registry.url, settings, {"value_base64": "AAAAAAcAAgICYw=="})
     assert shown["body"] == '{"id":1,"__deleted":"false"}'
+
+
+def test_what_was_decoded_and_is_no_change_is_not_told_to_be_framed(
+    tmp_path: Path, registry: FakeRegistry
+) -> None:
+    registry.schemas = {"7": {"schema": '"string"'}}
+    settings = {"record": {"value": "registry", "unwrap": "debezium"}}
+    (shown,) = preview(tmp_path, registry.url, settings, STRING)
+    assert (shown["error"]["code"], "looks like" in shown["error"]["message"]) == ("invalid_event", False)
 
 
 def test_the_example_of_the_documentation_is_what_comes_of_it(

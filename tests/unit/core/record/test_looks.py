@@ -26,7 +26,7 @@ FOUND = {
     "confluent-avro": "frame (schema 1)",
     "confluent-avro-record-0x7b": "frame (schema 123)",
     "confluent-protobuf": "frame (schema 2)",
-    "confluent-json-schema": "JSON behind a schema registry's frame (schema 3)",
+    "confluent-json-schema": "JSON behind a schema registry's frame (schema 3), for record.value: registry",
     "confluent-v8-header-guid-avro": "binary data",
     "apicurio-8-byte-json": "id 7, in 8 bytes",
     "glue-avro": "AWS Glue",
