@@ -38,8 +38,14 @@ class Identity:
     def __init__(self, settings: SchemaRegistrySettings, files: Mapping[str, Path], secrets: Secrets) -> None:
         """Raises ConfigError for TLS files that cannot be used."""
         self._settings = settings
-        self._configured = settings.in_clear()
-        self._files = {name: file for name, file in files.items() if name.startswith(f"{SECTION}.")}
+        self._secret = settings.in_clear()
+        self._configured = {
+            **self._secret,
+            "username": settings.username or "",
+            "oauth.client_id": settings.oauth.client_id or "",
+        }
+        read = {f"{SECTION}.{name}": name for name in self._configured}
+        self._files = {read[name]: file for name, file in files.items() if name in read}
         self._secrets = secrets
         self._read: dict[str, str] = {}
         self._stamps = self._stamped()
@@ -60,15 +66,15 @@ class Identity:
     def proof(self, read: Mapping[str, str]) -> Proof:
         """What goes with a question, with what was read."""
         for name, text in read.items():
-            if self._read.get(name) != text:
-                self._secrets.add(name, text)
-                self._read[name] = text
+            if name in self._secret and self._read.get(name) != text:
+                self._secrets.add(f"{SECTION}.{name}", text)
+            self._read[name] = text
         return Proof(dict(self._headers()), self._client(), self._context)
 
     def _headers(self) -> Iterator[tuple[str, str]]:
         settings = self._settings
         if settings.username is not None:
-            login = f"{settings.username}:{self._text('password')}"
+            login = f"{self._text('username')}:{self._text('password')}"
             said = f"Basic {b64encode(login.encode()).decode()}"
             self._learn("password", said)
             yield "Authorization", said
@@ -84,10 +90,10 @@ class Identity:
         if oauth.token_url is None or oauth.client_id is None:
             return None
         secret = self._text("oauth.client_secret")
-        return ClientCredentials(oauth.token_url, oauth.client_id, secret, oauth.scope)
+        return ClientCredentials(oauth.token_url, self._text("oauth.client_id"), secret, oauth.scope)
 
     def _text(self, name: str) -> str:
-        return self._read.get(f"{SECTION}.{name}", self._configured[name])
+        return self._read.get(name, self._configured[name])
 
     def _learn(self, name: str, header: str) -> None:
         """What in a header is secret by itself too."""

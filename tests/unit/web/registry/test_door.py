@@ -251,6 +251,21 @@ async def test_a_login_goes_with_each_question_and_the_one_that_stands_in_the_fi
             assert isinstance(await rig.ask(), Whole)
 
 
+async def test_the_name_of_a_login_may_change_too_and_is_no_secret(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("username", "password", "timeout")}
+    said: dict[str, Any] = {"username": "old-key", "password": "old-secret", "timeout": "5"}
+    for name, text in said.items():
+        files[name].write_text(text)
+    async with FakeRegistry({"7": {"schema": TEXT}}) as registry:
+        named = {f"schema_registry.{name}": file for name, file in files.items()}
+        async with opened(registry.url, files=named, **said) as rig:
+            files["username"].write_text("new-key")
+            files["password"].write_text("new-secret")
+            registry.login = "Basic bmV3LWtleTpuZXctc2VjcmV0"
+            assert isinstance(await rig.ask(), Whole)
+            assert rig.secrets.strike("new-key 5 new-secret") == "new-key 5 ***"
+
+
 async def test_a_bearer_token_goes_with_each_question() -> None:
     async with FakeRegistry({"7": {"schema": TEXT}}) as registry:
         registry.login = "Bearer abc"
