@@ -16,7 +16,7 @@ from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.request.attempt_headers import AttemptHeaders
-from processor.core.request.filters import FilterPolicy
+from processor.core.request.filters import DEFAULT, ConsentPolicy, FilterPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.core.retry import Effort, RetryPolicy
 from processor.errors import TransportError, WriteError
@@ -25,7 +25,7 @@ from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
 from processor.telemetry.log_lines import LogLines
 from processor.telemetry.metrics import ProcessMetrics
-from processor.telemetry.watch import Filter
+from processor.telemetry.watch import Filter, Happening
 from processor.traffic.assembly import Policies, Rooms, World, assemble
 from processor.traffic.attempt import Run, Stage
 from processor.traffic.pipeline import PipelinePolicy
@@ -67,7 +67,7 @@ class House:
         max_in_flight: int = 10,
         admission: AdmissionPolicy | None = None,
         retry: RetryPolicy = RetryPolicy(),
-        skip_tombstones: bool = True,
+        filters: FilterPolicy = DEFAULT,
         chance: Callable[[], float] = lambda: 1.0,
         attempt_headers: AttemptHeaders | None = None,
         hosts: Hosts | None = None,
@@ -99,7 +99,7 @@ class House:
             Rooms(
                 preparation=Preparation(
                     RequestPolicy("https://h.example/base", allowed_hosts=ALLOWED),
-                    FilterPolicy(skip_tombstones=skip_tombstones),
+                    filters,
                 ),
                 flow=self.flow,
                 admission=self.admission,
@@ -278,8 +278,41 @@ def test_a_tombstone_is_skipped_and_counted(house: House) -> None:
     assert house.count("records_skipped_total", reason="tombstone") == 1
 
 
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (FilterPolicy(types=("identify",)), "filter"),
+        (FilterPolicy(allowed_events=("Other",)), "filter"),
+        (FilterPolicy(denied_events=("Sold",)), "filter"),
+        (FilterPolicy(when="event.n > 5"), "filter"),
+        (FilterPolicy(consent=ConsentPolicy(ketch_purposes=("P",))), "consent"),
+    ],
+)
+def test_what_a_rule_leaves_out_is_settled_counted_by_its_reason_and_seen(
+    rule: FilterPolicy, reason: str
+) -> None:
+    house = House(filters=rule)
+    house.live.look("somebody", Filter())
+    denied = b'"context":{"consentManagement":{"deniedConsentIds":["P"]}}'
+    house.deliver(record(1, value=b'{"type":"track","event":"Sold","n":1,%b}' % denied))
+    assert [each.offset for each in house.flow.settled_records] == [1]
+    assert (house.sender.sent, house.letters.letters) == ([], [])
+    assert house.count("records_skipped_total", reason=reason) == 1
+    assert house.count("deliveries_total", outcome="skipped") == 1
+    (entry,) = house.live.look("somebody", Filter()).entries
+    assert (entry.outcome, entry.reason) == (Happening.SKIPPED, reason)
+
+
+def test_a_condition_that_cannot_be_worked_out_is_a_dead_letter_that_names_the_member() -> None:
+    house = House(filters=FilterPolicy(when="event.totl > 5"))
+    house.deliver(record(1, value=b'{"total":7}'))
+    house.clock.run()
+    assert house.header("error.code") == "invalid_event"
+    assert b"filter.when: `event.totl` is not there" in dict(house.letters.letters[0].headers).values()
+
+
 def test_a_tombstone_is_dead_lettered_where_that_is_asked_for() -> None:
-    house = House(skip_tombstones=False)
+    house = House(filters=FilterPolicy(skip_tombstones=False))
     house.deliver(record(value=None))
     house.clock.run()
     assert house.header("error.code") == "tombstone"
