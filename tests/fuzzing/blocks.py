@@ -1,6 +1,7 @@
 """Blocks: a schema by chance, and many values for it, each of which becomes JSON or is refused."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
@@ -8,13 +9,17 @@ from typing import TypeVar
 
 from processor.core.record.format import AvroPolicy, FormatPolicy, ProtobufPolicy
 from processor.core.record.frame import read
+from processor.core.record.protobuf.descriptors import files_in
 from processor.errors import EventError
 from processor.formats.decoding import PayloadDecoder, Schema, SchemaType, decoder
+from processor.formats.protoc import compiled
 from tests.fuzzing import avro, protobuf
 from tests.fuzzing.mutation import mutated, mutated_text
 
 VALUES = 100
 """For each schema of Avro; four times as many for a file of Protobuf, which takes longer to compile."""
+DESCRIPTORS = 10
+"""Changed ones, for each file of Protobuf."""
 SCHEMA = -1
 """What stands for a schema, where a value has its number."""
 _HEADERS = ("__value_schema_id", "apicurio.value.globalId", "other")
@@ -54,6 +59,11 @@ def _protobuf(chance: Random, say: Say) -> None:
     made = _made(Schema(text, SchemaType.PROTOBUF), policy, say)
     assert made, text
     _made(Schema(mutated_text(chance, text), SchemaType.PROTOBUF), policy, say)
+    stored = files_in(compiled(text, {}))[-1]
+    for _ in range(DESCRIPTORS):
+        described = b64encode(mutated(chance, stored)).decode()
+        if (found := _made(Schema(described, SchemaType.PROTOBUF), policy, say)) is not None:
+            _decode(found, b"\0" + protobuf.message(chance), 0, say)
     for at in range(VALUES * 4):
         value = protobuf.message(chance)
         if at % 50 == 0:

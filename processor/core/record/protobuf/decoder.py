@@ -66,6 +66,8 @@ class ProtobufDecoder:
             protos = [descriptor_pb2.FileDescriptorProto.FromString(each) for each in files]
             for proto in protos:
                 self._pool.Add(proto)
+            for proto in protos:
+                _refuse_unreadable(self._pool.FindFileByName(proto.name))
             self._file = self._pool.FindFileByName(protos[-1].name)
         except (IndexError, KeyError, TypeError, ValueError, message.DecodeError):
             raise EventError(
@@ -252,6 +254,22 @@ _NO_JSON = (
     AttributeError,  # what is called like a well-known type, and is another
     KeyError,  # anything of a type that the schema does not have
 )
+
+
+def _refuse_unreadable(file: Any) -> None:
+    """Raise ValueError where a name is no UTF-8, as it may be in descriptors that no compiler has made."""
+    waiting: list[Descriptor] = [*file.message_types_by_name.values()]
+    enums = [*file.enum_types_by_name.values()]
+    fields = [*file.extensions_by_name.values()]
+    while waiting:
+        found = waiting.pop()
+        waiting += found.nested_types
+        enums += found.enum_types
+        fields += (*found.fields, *found.extensions)
+    for field in fields:
+        str(field.name), str(field.json_name)
+    for enum in enums:
+        [str(each.name) for each in enum.values]
 
 
 def _inner(descriptor: Descriptor) -> list[Descriptor]:

@@ -124,6 +124,16 @@ def test_a_message_is_found_by_its_indexes_and_those_of_maps_are_not_counted() -
 
 
 @pytest.mark.parametrize(
+    ("nanos", "digits"),
+    [(0, ""), (5_000_000, ".005"), (5_000, ".000005"), (5, ".000000005"), (999_999_999, ".999999999")],
+)
+def test_a_moment_has_as_many_digits_as_it_needs(nanos: int, digits: str) -> None:
+    order = ORDER(placed_at={"seconds": 59, "nanos": nanos})
+    written = ORDERS.decode(order.SerializeToString(), (1,)).decode()
+    assert written == f'{{"placedAt":"1970-01-01T00:00:59{digits}Z"}}'
+
+
+@pytest.mark.parametrize(
     ("value", "says"),
     [
         (b"\x22\5ab", "no shop.Order"),
@@ -238,6 +248,15 @@ def test_who_does_not_say_which_message_it_is_means_the_only_one() -> None:
     assert ProtobufDecoder(files(PROTO2)).only_message() == (0,)
     with pytest.raises(EventError, match="does not say which message"):
         ORDERS.only_message()
+
+
+@pytest.mark.parametrize("name", [b"order_id", b"orderId", b"UNKNOWN", b"Ping", b"shop", b"Line"])
+def test_a_descriptor_with_a_name_that_is_not_utf_8_is_refused_before_it_is_used(name: bytes) -> None:
+    broken = FILES[-1].replace(name, b"\xd6" * len(name))
+    assert broken != FILES[-1]
+    with pytest.raises(EventError, match="no file of messages") as error:
+        ProtobufDecoder([*FILES[:-1], broken])
+    assert error.value.code == "invalid_schema"
 
 
 @pytest.mark.parametrize("wrong", [[], [b"\xff"], [FILES[-1]], [b""]])

@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import pytest
 
-from processor.core.record.protobuf.descriptors import as_set, descriptor_in, files_in
+from processor.core.record.protobuf.descriptors import as_set, descriptor_in, files_in, of_message
 from processor.formats.protoc import compiled
 
 TEXT = 'syntax = "proto3"; import "google/protobuf/timestamp.proto"; message A { string b = 1; }'
@@ -26,3 +26,25 @@ def test_files_have_the_names_that_they_are_imported_by() -> None:
 def test_what_is_no_set_of_files_is_told() -> None:
     with pytest.raises(ValueError, match="no FileDescriptorSet"):
         files_in(b"\xff")
+
+
+def test_the_file_of_a_message_is_found_by_the_name_that_the_message_has_in_its_package() -> None:
+    stored = compiled(
+        'syntax = "proto3"; package a.b; message C { message D {} } message E {}', {}, file="c.proto"
+    )
+    stored += compiled('syntax = "proto3"; message A { message E {} }', {}, file="a.proto")
+    for name, file in (
+        ("a.b.C", "c.proto"),
+        ("a.b.C.D", "c.proto"),
+        ("a.b.E", "c.proto"),
+        ("A.E", "a.proto"),
+    ):
+        assert of_message(stored, name) == file
+    for other in (None, "E", "a.b", "a.b.CD", "C"):
+        assert of_message(stored, other) == "a.proto"
+
+
+@pytest.mark.parametrize("stored", [b"", b"\xff", b"\x12\0"])
+def test_without_files_there_is_none(stored: bytes) -> None:
+    with pytest.raises(ValueError, match="neither a text nor a FileDescriptorSet"):
+        of_message(stored, None)
