@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from processor.errors import TransportError
 from processor.model import Answer, Request, Response
 from tests.simulation.clock import Gate, World
+from tests.simulation.limits import REFUSAL_SECONDS, Limits, Taken
 from tests.simulation.topic import ELSEWHERE, HANGING, Item, Kind
 
 EPOCH = 1_700_000_000.0
@@ -46,13 +47,22 @@ class Endpoint:
     """One endpoint for all processes."""
 
     def __init__(
-        self, world: World, random: Random, items: dict[str, Item], *, flaky: float, slow: float
+        self,
+        world: World,
+        random: Random,
+        items: dict[str, Item],
+        *,
+        flaky: float,
+        slow: float,
+        limits: Limits,
+        count: Callable[[str], None],
     ) -> None:
         self._world = world
         self._random = random
         self._items = items
         self._flaky = flaky
         self._latency = slow
+        self._taken = Taken(limits, count)
         self.time_out = 10.0
         self.weather = Weather.WELL
         self.is_slow = False
@@ -71,6 +81,10 @@ class Endpoint:
 
     def outcome(self, item: Item, wall: float) -> Outcome:
         """Of a request that leaves now."""
+        is_ours = item.kind is not Kind.ELSEWHERE
+        if is_ours and (refusal := self._taken.refusal(self._world.now)):
+            item.fair_failures += 1
+            return Outcome(Response(*refusal, b""), REFUSAL_SECONDS, False)
         seconds = self._random.expovariate(1 / self._latency) + 0.001
         if self.is_slow:
             seconds *= self._random.choice((3, 30, 300))
@@ -79,6 +93,10 @@ class Endpoint:
             item.fair_failures += 1
         if isinstance(answer, TransportError) and answer.reason == "answer_timeout":
             seconds = self.time_out
+        if is_ours and not self.is_calm:
+            waited = self._taken.served(self._world.now, seconds)
+            item.fair_failures += waited > max(seconds, self.time_out)
+            seconds = waited
         if seconds >= self.time_out:
             return Outcome(TransportError("answer_timeout", "no answer in time"), self.time_out, works)
         return Outcome(answer, seconds, works)

@@ -65,7 +65,13 @@ class Run:
         self._group = Group(self.world, random, partitions, shape.session, self.history)
         self._group.metadata_limit = self._plan.metadata_limit
         self._endpoint = Endpoint(
-            self.world, random, self._items, flaky=self._plan.flaky, slow=self._plan.latency
+            self.world,
+            random,
+            self._items,
+            flaky=self._plan.flaky,
+            slow=self._plan.latency,
+            limits=self._plan.limits,
+            count=self.history.count,
         )
         self._letters = Topic(random, self._items)
         self.log = Lines()

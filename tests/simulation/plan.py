@@ -19,6 +19,7 @@ from processor.traffic.pipeline import PipelinePolicy
 from tests.simulation.endpoint import Weather
 from tests.simulation.group import Trouble
 from tests.simulation.letters import Ink
+from tests.simulation.limits import Limits
 from tests.simulation.log import Paper
 from tests.simulation.promises import Demands
 from tests.simulation.shape import Lateness, Shape
@@ -86,6 +87,7 @@ class Plan:
     topics: int
     metadata_limit: int
     ends_at: float = field(default=0.0)
+    limits: Limits = field(default_factory=Limits)
 
 
 LONG_SECONDS = 600.0
@@ -135,7 +137,20 @@ def plan(random: Random, demands: Demands) -> Plan:
         ends_at=max(length, *(event.at + event.seconds for event in events)),
     )
     plan = replace(plan, shape=replace(shape, lateness=_lateness(random, length)))
-    return _sent_elsewhere(random, plan)
+    return _limited(random, _sent_elsewhere(random, plan))
+
+
+def _limited(random: Random, plan: Plan) -> Plan:
+    """In most histories the endpoint takes what comes."""
+    return replace(
+        plan,
+        limits=Limits(
+            rate=random.choice((None, None, None, 2.0, 10.0, 50.0)),
+            status=random.choice((429, 503)),
+            retry_after=random.random() < 0.3,
+            workers=random.choice((None, None, None, 2, 4)),
+        ),
+    )
 
 
 def _sent_elsewhere(random: Random, plan: Plan) -> Plan:

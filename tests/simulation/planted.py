@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from processor.core import retry
 from processor.core.dead_letter import Failure
+from processor.core.pace import circuit
 from processor.core.pace.admission import Admission, Permit
 from processor.core.pace.budget import Budget
 from processor.core.pace.hosts import Hosts
@@ -165,6 +166,17 @@ def _taken_for_delivered(
     if not isinstance(answer, TransportError) and these(answer.status):
         return Reading(Signal.DELIVERED)
     return _READ(policy, answer, now)
+
+
+def _taken_for_refused(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
+    reading = _READ(policy, answer, now)
+    return Reading(Signal.REFUSED) if reading.sign in (Signal.THROTTLED, Signal.UNAVAILABLE) else reading
+
+
+def _silence_is_delivered(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
+    """A server that is busy has done the work, most times."""
+    is_late = isinstance(answer, TransportError) and answer.reason == "answer_timeout"
+    return Reading(Signal.DELIVERED) if is_late else _READ(policy, answer, now)
 
 
 def _always_idle(flow: Flow, partitions: Iterable[Partition]) -> bool:
@@ -438,5 +450,8 @@ BUGS = (
     Bug("a host that an event names takes our slots", "0.1.0", ((Delivery, "begin", _through_our_door),)),
     Bug("hosts have no share but each its own", "imagined", ((Hosts, "has_room", _always_room),)),
     Bug("what waits for a host is forgotten", "imagined", ((Elsewhere, "take", _in_one_queue),)),
+    Bug("a refusal by a limit is a failure of the event", "common", ((retry, "read", _taken_for_refused),)),
+    Bug("a circuit opens by a steady share of 503", "0.1.0", ((circuit, "_SILENCE", 0.0),)),
+    Bug("no answer in time counts as delivered", "common", ((retry, "read", _silence_is_delivered),)),
     Bug("intake is never held", "Lenses, Knative", ((Flow, "held", _never_held),)),
 )

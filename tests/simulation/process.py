@@ -31,6 +31,7 @@ from tests.simulation.promises import Promise
 from tests.simulation.registry import Framed
 from tests.simulation.shape import Shape
 from tests.simulation.source import Source
+from tests.simulation.steady import Steady
 from tests.simulation.topic import ELSEWHERE
 
 CLOSE_SECONDS = 10.0
@@ -134,6 +135,11 @@ class Process:
                     ProcessMetrics("simulated", self.wall_clock),
                     LogLines(self.wall_clock),
                     Live(DisclosurePolicy(), self.loop.time, self.wall_clock),
+                    Steady(
+                        shape.admission.circuit,
+                        self.loop.time,
+                        partial(around.history.fail, Promise.STEADY, self.name),
+                    ),
                 ),
             ),
         )

@@ -33,6 +33,7 @@ class Promise(StrEnum):
     LEASE = "no request of a partition leaves that the group has given to somebody else"
     ONE_TOPIC = "a topic that is refused takes the proof of membership from no other"
     OUTAGE = "no outage turns records into dead letters"
+    STEADY = "no circuit opens by refusals while others are delivered"
     BUDGET = "dead letters are paid for: where nearly everything fails there are few"
 
 

@@ -35,6 +35,8 @@ def test_the_histories_hold_every_kind_of_fault() -> None:
         "prepared later",
         "preparations called off",
         "held for preparation",
+        "refused by a limit",
+        "waited for a worker",
     )
     assert not [what for what in (*met, *(do.value for do in Do)) if not counts[what]]
 
