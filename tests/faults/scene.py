@@ -238,6 +238,10 @@ class Scene:
     async def _has_settled(self, number: int) -> bool:
         return (await self.receiver.progress()).settled >= number
 
+    async def has_asked(self, number: int) -> bool:
+        """Whether the endpoint was asked so often, retries included."""
+        return (await self.receiver.progress()).requests >= number
+
     async def until(
         self, holds: Callable[..., Coroutine[Any, Any, bool]], *args: Any, within: float = PATIENCE_SECONDS
     ) -> None:

@@ -89,8 +89,8 @@ async def test_an_endpoint_that_throttles_is_left_alone_as_long_as_it_asks_and_n
     async with scene(600, retry=retry, **PATIENT) as run:
         await run.join()
         await run.settled(100)
-        await run.receiver.become(Mode.LIMITED, retry_after=retry_after)
-        await asyncio.sleep(0.5)
+        before = await run.receiver.become(Mode.LIMITED, retry_after=retry_after)
+        await run.until(run.has_asked, before.requests + 1)
         await run.receiver.become(Mode.NORMAL)
         verdict = await run.finish(patience=20)
     assert_clean(run, verdict)

@@ -22,11 +22,12 @@ def flooding(begin: bytes, go_on: bytes) -> Behaviour:
     return behave
 
 
-def dripping(said: bytes, pause: float) -> Behaviour:
-    """A behaviour: read a head, answer byte for byte with pauses."""
+def dripping(said: bytes, pause: float, begin: bytes = b"") -> Behaviour:
+    """A behaviour: read a head, answer `begin` at once, then byte for byte with pauses."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        writer.write(begin)
         for byte in said:
             writer.write(bytes((byte,)))
             await writer.drain()
