@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +16,8 @@ import typer
 from processor import __version__, startup
 from processor.cli.importing import imports
 from processor.cli.init import init
-from processor.cli.verdict import judges, refuse
+from processor.cli.preview import preview
+from processor.cli.verdict import ConfigFile, refuse, settings_of
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -35,20 +35,6 @@ app = typer.Typer(
 
 MOST_WORKERS = 256
 """Processes that one supervisor may be asked for: more on one machine is a slip of the finger."""
-
-LONGEST_EVENT = 64 * 1024 * 1024
-"""Bytes of a line that `preview` takes for an event."""
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        envvar="WEBHOOK_PROCESSOR_CONFIG",
-        help="The YAML file with the settings; without one, all of them come from the environment.",
-    ),
-]
-
 
 Workers = Annotated[
     str,
@@ -84,7 +70,7 @@ def run(file: ConfigFile = None, workers: Workers = "1") -> None:
     except ConfigError as error:
         refuse(error)
     count = 1 if worker is not None else _count(workers)
-    settings = _settings(file)
+    settings = settings_of(file)
     facts = {} if worker is None else {"worker": worker}
     output.configure(settings.log.level, settings.log.format, settings.secrets, facts)
     output.tell_what_nobody_catches()
@@ -130,7 +116,7 @@ def check(
 
         typer.echo(json.dumps(of_file(), indent=2))
         return
-    settings = _settings(file)
+    settings = settings_of(file)
     typer.echo("ok    the configuration can be used")
     for meaning in settings.meanings():
         typer.echo(f"ok    {meaning}")
@@ -144,53 +130,7 @@ def check(
         raise typer.Exit(1 if all(finding.is_away for finding in bad) else 2)
 
 
-@app.command()
-def preview(
-    source: Annotated[
-        typer.FileBinaryRead,
-        typer.Argument(metavar="[EVENTS]", help="A file with one JSON event a line; - for standard input."),
-    ] = "-",  # type: ignore[assignment]
-    file: ConfigFile = None,
-    records: Annotated[
-        bool,
-        typer.Option(
-            "--records",
-            help="Each line is a record: a JSON object with value_base64 (null: none) and, if wanted, topic, "
-            "partition, offset, timestamp_ms, key_base64, headers (a list of [name, base64 or null]).",
-        ),
-    ] = False,
-) -> None:
-    """Show the requests that events would become; nothing is sent.
-
-    For every line of EVENTS one JSON line: the request (method, url, headers, body; body_base64 where the
-    body is no UTF-8), or the error for which the event would become a dead letter, or why it would be
-    skipped. Empty lines are passed over.
-    """
-    from processor.cli.previewing import Previewing
-    from processor.cli.records import plain, read
-    from processor.errors import ConfigError
-
-    settings = _settings(file, with_libraries=False)
-    try:
-        previewing = Previewing(settings)
-    except ConfigError as error:
-        refuse(error, settings.secrets)
-    number = 0
-    with previewing:
-        while line := source.readline(LONGEST_EVENT + 1):
-            number += 1
-            if len(line) > LONGEST_EVENT:
-                message = f"a line of more than {LONGEST_EVENT} bytes is no event"
-                raise typer.BadParameter(message, param_hint="EVENTS")
-            if line.strip():
-                value = line.removesuffix(b"\n").removesuffix(b"\r")
-                try:
-                    record = read(value) if records else plain(value)
-                except ValueError as error:
-                    raise typer.BadParameter(f"line {number}: {error}", param_hint="EVENTS") from None
-                typer.echo(json.dumps(previewing.show(record), ensure_ascii=False))
-
-
+app.command()(preview)
 app.command()(init)
 app.add_typer(imports, name="import")
 
@@ -261,17 +201,6 @@ def _count(workers: str) -> int:
             f"must be a number from 1 to {MOST_WORKERS}, or auto", param_hint="--workers"
         )
     return int(workers)
-
-
-def _settings(file: Path | None, *, with_libraries: bool = True) -> Settings:
-    """The settings, judged by the libraries too that would take them."""
-    from processor.config import loading
-    from processor.errors import ConfigError
-
-    try:
-        return loading.load(file, os.environ, *(judges() if with_libraries else ()))
-    except ConfigError as error:
-        refuse(error)
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:

@@ -6,21 +6,20 @@ the registry does not know refuses it at once, as it would after `schema_registr
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Self
 
 from processor.cli.verdict import decode_of
 from processor.errors import EventError
-from processor.framed.rooms import Framed
 from processor.model import Record, Request
-from processor.telemetry.facts import Facts
 from processor.traffic.preparation import Held, Later, Preparation, Preparing, Result, Skipped
 
 if TYPE_CHECKING:
+    import asyncio
     from types import TracebackType
 
     from processor.config.settings import Settings
+    from processor.framed.rooms import Framed
 
 
 class Previewing:
@@ -30,12 +29,17 @@ class Previewing:
         self._plain = Preparation(
             settings.request_policy(), settings.filter_policy(), settings.record_policy(), decode_of(settings)
         )
-        self._framed = Framed(settings, missing_after=0.0) if settings.uses_registry else None
+        self._framed = _framed(settings) if settings.uses_registry else None
+        self._runner: asyncio.Runner | None = None
         self._preparing: Preparing = self._plain
 
     def __enter__(self) -> Self:
-        self._runner = asyncio.Runner()
         if self._framed is not None:
+            import asyncio
+
+            from processor.telemetry.facts import Facts
+
+            self._runner = asyncio.Runner()
             loop = self._runner.get_loop()
             self._runner.run(self._framed.open(Facts()))
             self._preparing = self._framed.preparing(self._plain, loop, _half)
@@ -44,22 +48,29 @@ class Previewing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._framed is not None:
+        if self._framed is not None and self._runner is not None:
             self._runner.run(self._framed.close())
-        self._runner.close()
+            self._runner.close()
 
     def show(self, record: Record) -> dict[str, Any]:
         """What becomes of a record, as JSON has it."""
-        if self._framed is None:
+        if self._runner is None:
             result = self._preparing.prepare(record, _never)
             assert not isinstance(result, Later)
             return shown(result)
         return shown(self._runner.run(self._prepared(record)))
 
     async def _prepared(self, record: Record) -> Result:
-        later: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        assert self._runner is not None
+        later: asyncio.Future[Result] = self._runner.get_loop().create_future()
         result = self._preparing.prepare(record, lambda _, result: later.set_result(result))
         return await later if isinstance(result, Later) else result
+
+
+def _framed(settings: Settings) -> Framed:
+    from processor.framed.rooms import Framed
+
+    return Framed(settings, missing_after=0.0)
 
 
 def shown(result: Result) -> dict[str, Any]:

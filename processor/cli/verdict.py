@@ -1,9 +1,12 @@
-"""Verdicts on a configuration: the libraries that judge it too, and how a command ends that refuses it."""
+"""Verdicts on a configuration: where it is, the libraries that judge it too, and how a command ends that
+refuses it."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, NoReturn
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,18 +20,38 @@ if TYPE_CHECKING:
     from processor.errors import ConfigError
 
 
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="WEBHOOK_PROCESSOR_CONFIG",
+        help="The YAML file with the settings; without one, all of them come from the environment.",
+    ),
+]
+
+
+def settings_of(file: Path | None, *, with_libraries: bool = True) -> Settings:
+    """The settings, judged by the libraries too that would take them."""
+    from processor.config import loading
+    from processor.errors import ConfigError
+
+    try:
+        return loading.load(file, os.environ, *(judges() if with_libraries else ()))
+    except ConfigError as error:
+        refuse(error)
+
+
 def judges() -> Iterator[Callable[[Settings], object]]:
     """The libraries that would take the settings; each raises ConfigError."""
     from processor.errors import ConfigError, Problem
     from processor.formats.schema_file import decode_by
-    from processor.framed.rooms import refuse_unusable as refuse_unusable_registry
     from processor.kafka.options import refuse_unknown
     from processor.web.tls import refuse_unusable
 
     yield lambda settings: refuse_unknown(settings.kafka, settings.dead_letter)
     yield lambda settings: refuse_unusable(settings.destination.tls)
     yield refuse_unusable_registry
-
     yield lambda settings: decode_by(settings.schema_file_policy())
 
     def refuse_too_many(settings: Settings) -> None:
@@ -42,6 +65,14 @@ def judges() -> Iterator[Callable[[Settings], object]]:
         raise ConfigError([Problem("delivery.max_in_flight", message, remedy)])
 
     yield refuse_too_many
+
+
+def refuse_unusable_registry(settings: Settings) -> None:
+    """Raise ConfigError for what the door of a registry cannot use; without one it is not loaded."""
+    if settings.uses_registry:
+        from processor.framed.rooms import refuse_unusable
+
+        refuse_unusable(settings)
 
 
 def decode_of(settings: Settings) -> Callable[[bytes], bytes] | None:

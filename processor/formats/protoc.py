@@ -22,7 +22,8 @@ MOST_BYTES = 1024 * 1024
 """Of the texts."""
 MOST_BLOCKS = 5_000
 """Braces that open: of 50,000 groups within each other the compiler dies, and the process with it."""
-MOST_FILES = 1_000
+MOST_FILES = 101
+"""Texts, each of which is an open descriptor for a moment: a hundred references, and who refers to them."""
 MOST_DESCRIPTORS = 16 * 1024 * 1024
 """Bytes of what is described, and of what comes of it all."""
 LONGEST_MESSAGE = 300

@@ -12,7 +12,8 @@ from processor.core.record.format import SchemaFilePolicy
 from processor.errors import ConfigError, EventError, Problem
 
 MOST_BYTES = 16 * 1024 * 1024
-MOST_IMPORTS = 1_000
+MOST_IMPORTS = 128
+"""More than the compiler takes."""
 MOST_NAMED = 5
 """Messages that a remedy lists."""
 _FILE, _MESSAGE = "record.schema_file", "record.message"
@@ -72,15 +73,10 @@ def _indexes(messages: Mapping[str, tuple[int, ...]], wanted: str | None, file: 
     named = ", ".join([*messages][:MOST_NAMED]) + (", …" if len(messages) > MOST_NAMED else "")
     if wanted is None and len(messages) == 1:
         return next(iter(messages.values()))
-    if wanted is None:
-        raise ConfigError(
-            [Problem(_MESSAGE, f"is needed: {file} has several messages", f"write one of {named}")]
-        )
-    if wanted not in messages:
-        raise ConfigError(
-            [Problem(_MESSAGE, f"is no message of {file}: {wanted[:200]}", f"write one of {named}")]
-        )
-    return messages[wanted]
+    if wanted is not None and wanted in messages:
+        return messages[wanted]
+    wrong = f"is no message of {file}: {wanted[:200]}" if wanted else f"is needed: {file} has several"
+    raise ConfigError([Problem(_MESSAGE, wrong, f"write one of {named}")])
 
 
 def _imports(folder: Path, text: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ Promises:
 - what a record holds never does: headers that cannot be read are left out, and told.
 
 What is asked of a message is made before it is handed out, but for its headers: their names are
-decoded when they are asked for, and one that is not UTF-8 costs all of them (`_headers_of`).
+decoded when they are asked for, and one that is not UTF-8 costs all of them (`headers_of`).
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -126,7 +126,7 @@ class Records:
     def _take(self, messages: Sequence[Message], got: Batch) -> None:
         """The one loop that each message goes through: a look-up, and a record of what it holds."""
         find, take = self._tenures.find, got.records.append
-        for message, found in zip(messages, _headers_of(messages), strict=True):
+        for message, found in zip(messages, headers_of(messages), strict=True):
             tenure = find((message.topic(), message.partition()))  # type: ignore[arg-type]
             if message.error() is not None:
                 self._note(message, tenure, got)
@@ -210,7 +210,7 @@ class Records:
             self._fetching.park(tenure, offset)
 
 
-def _headers_of(messages: Sequence[Message]) -> list[Any]:
+def headers_of(messages: Sequence[Message]) -> list[Any]:
     """Of each, in their order: what the library gives, or `UNREADABLE_HEADERS`.
 
     It leaves an exception pending beside its answer where a name is no UTF-8. A call that stands in the code

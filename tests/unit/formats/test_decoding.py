@@ -7,7 +7,7 @@ import pytest
 from processor.core.record.protobuf.descriptors import files_in
 from processor.errors import EventError
 from processor.formats.decoding import MOST_CHARACTERS, Reference, Schema, SchemaType, decoder
-from processor.formats.protoc import compiled
+from processor.formats.protoc import MOST_FILES, compiled
 
 MONEY = 'syntax = "proto3"; package common; message Money { int64 units = 1; }'
 ORDER = (
@@ -80,7 +80,7 @@ def test_a_value_says_which_of_several_messages_it_is_and_no_more() -> None:
         Schema(ORDER, SchemaType.PROTOBUF, [Reference("a:b=/etc", MONEY)]),
         Schema(ORDER, SchemaType.PROTOBUF, [Reference("../money.proto", MONEY)]),
         Schema(ORDER, SchemaType.PROTOBUF, [Reference("-I", MONEY)]),
-        Schema(ORDER, SchemaType.PROTOBUF, [Reference(f"{n}.proto", "") for n in range(1001)]),
+        Schema(ORDER, SchemaType.PROTOBUF, [Reference(f"{n}.proto", "") for n in range(MOST_FILES + 1)]),
         Schema('syntax = "proto3"; enum A { B = 0; }', SchemaType.PROTOBUF),
         Schema("A" * (MOST_CHARACTERS + 1), SchemaType.JSON),
     ],

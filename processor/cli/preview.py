@@ -1,0 +1,120 @@
+"""The command `preview`: events of a file, or records of a topic, as the requests that they would become."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from processor.cli.verdict import ConfigFile, refuse, settings_of
+
+if TYPE_CHECKING:
+    from processor.config.settings import Settings
+    from processor.core.progress.start import StartPolicy
+    from processor.model import Record
+
+LONGEST_EVENT = 64 * 1024 * 1024
+"""Bytes of a line that `preview` takes for an event."""
+
+
+def preview(
+    source: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(metavar="[EVENTS]", help="A file with one JSON event a line; - for standard input."),
+    ] = "-",  # type: ignore[assignment]
+    file: ConfigFile = None,
+    records: Annotated[
+        bool,
+        typer.Option(
+            "--records",
+            help="Each line is a record: a JSON object with value_base64 (null: none) and, if wanted, topic, "
+            "partition, offset, timestamp_ms, key_base64, headers (pairs of a name, and Base64 or null).",
+        ),
+    ] = False,
+    topic: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TOPIC",
+            help="Show records of this topic instead, read from the brokers beside every group: nothing is "
+            "committed, and nobody notices.",
+        ),
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--count", min=1, max=1000, help="How many of them, of all partitions together.")
+    ] = 5,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="OFFSET|TIME",
+            help="The first ones from this offset of each partition on, or from this time on "
+            "(2026-11-27T00:00:00Z, 2h, earliest); without it the newest.",
+        ),
+    ] = None,
+) -> None:
+    """Show the requests that events would become; nothing is sent.
+
+    For every line of EVENTS one JSON line: the request (method, url, headers, body; body_base64 where the
+    body is no UTF-8), or the error for which the event would become a dead letter, or why it would be
+    skipped. Empty lines are passed over. With --from the same for records of a topic, each with its
+    partition and offset.
+    """
+    from processor.cli.previewing import Previewing
+    from processor.cli.records import plain, read
+    from processor.errors import ConfigError
+
+    settings = settings_of(file, with_libraries=topic is not None)
+    try:
+        previewing = Previewing(settings)
+    except ConfigError as error:
+        refuse(error, settings.secrets)
+    with previewing:
+        if topic is not None:
+            for record in _sampled(settings, topic, count, at):
+                place = {"topic": topic, "partition": record.partition.number, "offset": record.offset}
+                typer.echo(json.dumps(place | previewing.show(record), ensure_ascii=False))
+            return
+        number = 0
+        while line := source.readline(LONGEST_EVENT + 1):
+            number += 1
+            if len(line) > LONGEST_EVENT:
+                message = f"a line of more than {LONGEST_EVENT} bytes is no event"
+                raise typer.BadParameter(message, param_hint="EVENTS")
+            if line.strip():
+                value = line.removesuffix(b"\n").removesuffix(b"\r")
+                try:
+                    record = read(value) if records else plain(value)
+                except ValueError as error:
+                    raise typer.BadParameter(f"line {number}: {error}", param_hint="EVENTS") from None
+                typer.echo(json.dumps(previewing.show(record), ensure_ascii=False))
+
+
+def _sampled(settings: Settings, topic: str, count: int, at: str | None) -> list[Record]:
+    """Records of a topic, the oldest first; where they cannot be read it says why, and ends with 1."""
+    import time
+
+    from processor.errors import FatalError
+    from processor.kafka.checks.sample import sample
+
+    try:
+        return sample(settings.kafka, topic, count, _place(at), time.time())
+    except FatalError as error:
+        typer.echo(f"error {settings.secrets.strike(str(error))}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _place(at: str | None) -> int | StartPolicy | None:
+    from processor.core.progress.start import policy_of
+
+    if at is None or at.isdecimal():
+        return None if at is None else int(at)
+    try:
+        policy = policy_of(at)
+    except ValueError:
+        policy = None
+    if policy is None or policy.word in ("latest", "error"):
+        message = f"{at[:40]!r} is no offset, no time (2026-11-27T00:00:00Z), no duration (2h), nor earliest"
+        raise typer.BadParameter(message, param_hint="--at")
+    return policy
