@@ -92,3 +92,17 @@ def test_who_compiles_at_once_gets_each_its_own_answer_and_the_log_all_its_lines
             assert said.count("Missing") == 1
             assert "line" not in said
     assert capfd.readouterr().err == "".join(f"line {number}\n" for number in range(lines))
+
+
+@pytest.mark.parametrize(
+    "name", ["secret.proto", "../secret.proto", "{}/secret.proto", "google/../secret.proto"]
+)
+def test_nothing_of_this_machine_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "google").mkdir()
+    (tmp_path / "secret.proto").write_text('syntax = "proto3"; message Secret {}', encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "google" if name.startswith("..") else tmp_path)
+    text = f'syntax = "proto3"; import "{name.format(tmp_path)}"; message A {{ Secret a = 1; }}'
+    with pytest.raises(EventError, match="secret"):
+        compiled(text, {})

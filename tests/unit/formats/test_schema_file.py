@@ -1,5 +1,6 @@
 """A schema file becomes what decodes values, or a fault of the configuration with its remedy."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -136,3 +137,13 @@ def test_files_that_import_each_other_are_read_once(folder: Path) -> None:
     (folder / "b.proto").write_text('syntax = "proto3"; import "a.proto";', encoding="utf-8")
     with pytest.raises(ConfigError, match=r"a\.proto"):
         decode(folder / "a.proto")
+
+
+@pytest.mark.parametrize("library", ["google", "google.protobuf", "google.type", "grpc_tools"])
+def test_without_the_libraries_protobuf_is_refused_and_avro_is_decoded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConfigError, match=r"install kafka-webhook-processor\[formats\]"):
+        decode(folder / "one.proto")
+    assert decode(folder / "price.avsc", "avro")(b"\0") == b"null"
