@@ -109,6 +109,14 @@ def misfits_of(destination: Any) -> list[str]:
         found.append("destination.body and destination.body_template are two bodies: leave one out")
     if written and not destination.method.has_body:
         found.append(f"destination.{written[0]} is a body, which {destination.method} does not have")
+    is_told_late = any(
+        name.lower() == "content-type" for name, _ in texts_of(destination.headers, templates=True)
+    )
+    if destination.body_template is not None and destination.content_type is None and is_told_late:
+        found.append(
+            "destination.body_template is escaped by its content type, which a template of "
+            "destination.headers tells too late: give destination.content_type"
+        )
     if destination.encoding == "form" and (
         destination.body_template is not None or not destination.method.has_body
     ):

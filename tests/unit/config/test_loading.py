@@ -1924,6 +1924,7 @@ def test_every_template_is_compiled_and_all_that_is_wrong_is_told_with_its_place
         ("  body: {}\n  body_template: x", "two bodies"),
         ("  body: {}\n  method: GET", "which GET does not have"),
         ("  body_template: x\n  encoding: form", "encoding"),
+        ("  body_template: x\n  headers: {content-type: '{{ record.key }}'}", "tells too late"),
         ("  body_template: x\n  method: GET", "which GET does not have"),
         ("  method: DELETE\n  encoding: form", "encoding"),
     ],

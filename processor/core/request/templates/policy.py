@@ -29,11 +29,11 @@ class Body:
 class TemplatePolicy:
     """The templates of a request."""
 
-    path: str | None = None
-    query: Mapping[str, str] | None = None
-    headers: Headers = ()
+    path: str | None = field(default=None, repr=False)
+    query: Mapping[str, str] | None = field(default=None, repr=False)
+    headers: Headers = field(default=(), repr=False)
     body: Body | None = None
-    body_template: str | None = None
+    body_template: str | None = field(default=None, repr=False)
     content_type: str | None = None
     encoding: Encoding = Encoding.JSON
 

@@ -186,6 +186,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         )
 
 
+def test_what_is_written_shows_in_no_repr() -> None:
+    said = TemplatePolicy("hunter2", {"k": "hunter2"}, (("X", "hunter2"),), Body("hunter2"), "hunter2")
+    assert "hunter2" not in repr(RequestPolicy("https://h.example", templates=said))
+
+
 def test_a_policy_that_says_nothing_is_none() -> None:
     assert not TemplatePolicy()
     assert request(TemplatePolicy(), {"a": 1}).body == b'{"a": 1}'
