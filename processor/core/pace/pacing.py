@@ -42,6 +42,9 @@ _SOON = 1.5
 """What pauses again so soon after a cut was far beyond what is taken."""
 _PERIOD = 5.0
 """Seconds from a cut back to the plateau; as long again it stays near it."""
+_FEW, _LONGER = 30.0, 3.0
+"""At a plateau below that rate it takes longer, up to so many times: few answers take more seconds to show
+that it is too fast, and of many processes that have little each, more are too fast at once."""
 _BEYOND = 0.3
 """How far beyond the plateau it is a period after that, unless a refusal costs a pause: as a share."""
 _STEEPEST = 1.5
@@ -259,7 +262,7 @@ class Pacing:
         return max(self.rate, min(wanted, _STEEPEST * self.rate))
 
     def _lower(self, plateau: float, now: float, period: float) -> None:
-        self._plateau, self._period = plateau, period
+        self._plateau, self._period = plateau, period * min(_LONGER, max(1.0, _FEW / plateau))
         self._cut_at = max(now, self._paused_until)
         self._use(plateau * _CUT, now)
 
