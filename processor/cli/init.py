@@ -103,7 +103,9 @@ def _write(text: str, output: Path, *, force: bool) -> None:
         raise typer.Exit(1) from None
     said = f"-c {shlex.quote(str(output))}"
     typer.echo(f"ok    {output} is written")
-    typer.echo(f"next  webhook-processor check --connect {said}, then preview {said} EVENTS, then run {said}")
+    typer.echo(
+        f"next  webhook-processor check --connect {said}, then preview {said} --from TOPIC, then run {said}"
+    )
 
 
 def _refuse_to_replace(output: Path) -> None:

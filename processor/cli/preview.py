@@ -99,10 +99,14 @@ def _sampled(settings: Settings, topic: str, count: int, at: str | None) -> list
     from processor.kafka.checks.sample import sample
 
     try:
-        return sample(settings.kafka, topic, count, _place(at), time.time())
+        found = sample(settings.kafka, topic, count, _place(at), time.time())
     except FatalError as error:
         typer.echo(f"error {settings.secrets.strike(str(error))}", err=True)
         raise typer.Exit(1) from None
+    if not found:
+        place = "it is empty" if at is None else f"it holds nothing from {at} on"
+        typer.echo(f"warn  topic {topic}: nothing to show, {place}", err=True)
+    return found
 
 
 def _place(at: str | None) -> int | StartPolicy | None:

@@ -233,7 +233,8 @@ def _faults_of_formats(record: RecordSettings) -> Iterator[str]:
     if record.unions == "tagged" and record.unwrap is Unwrap.DEBEZIUM:
         yield "record.unions: tagged hides the row from record.unwrap: debezium: leave it out"
     if record.value in FILED and record.schema_file is None:
-        yield f"record.value: {record.value} needs record.schema_file: give the path of its schema"
+        remedy = "give the path of its schema, or write record.value: registry where values name their schema"
+        yield f"record.value: {record.value} needs record.schema_file: {remedy}"
     for name, of in _OF_FORMATS.items():
         is_said = name in record.model_fields_set and getattr(record, name) is not None
         if is_said and record.value not in of:

@@ -42,6 +42,12 @@ SHOWN = (
     "destination.headers",
     "destination.envelope",
     "destination.request_timeout",
+    "record.value",
+    "record.unwrap",
+    "record.schema_file",
+    "schema_registry.url",
+    "schema_registry.username",
+    "schema_registry.password",
     "delivery.order",
     "delivery.max_in_flight",
     "delivery.rate_limit",
@@ -56,6 +62,7 @@ SHOWN = (
 REFERENCES: dict[str, Any] = {
     "kafka.sasl_password": {"from_env": "KAFKA_PASSWORD"},
     "destination.headers": {"Authorization": {"from_env": "WEBHOOK_AUTHORIZATION"}},
+    "schema_registry.password": {"from_env": "REGISTRY_PASSWORD"},
     "admin.token": {"from_env": "ADMIN_TOKEN"},
 }
 """Where secrets come from, by way of example: they have no default."""
@@ -67,7 +74,8 @@ _HEAD = f"""\
 """
 _TAIL = """\
 # Next, each with `-c` and this file: `webhook-processor check --connect` tries everything out and sends
-# nothing, `webhook-processor preview` shows requests for events of a file, `webhook-processor run` delivers.
+# nothing, `webhook-processor preview --from TOPIC` shows what records of a topic would become (without
+# `--from`, events of a file), `webhook-processor run` delivers.
 """
 _WHOEVER_KNOWS = (
     "Whoever knows this URL may use it: better say `url: {from_env: WEBHOOK_URL}`, and set the variable."

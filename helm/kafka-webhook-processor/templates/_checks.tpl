@@ -68,7 +68,11 @@ prometheusRule: there is no alert {{ . }}; there are {{ join ", " $names | defau
 {{- end -}}
 
 {{- define "kwp.problems.missing" -}}
-{{- range list (list "kafka" "bootstrap_servers") (list "kafka" "topics") (list "dead_letter" "topic") (list "destination" "url") }}
+{{- $value := dig "record" "value" "json" .d.settings | toString -}}
+{{- $needed := list (list "kafka" "bootstrap_servers") (list "kafka" "topics") (list "dead_letter" "topic") (list "destination" "url") -}}
+{{- if eq $value "registry" -}}{{- $needed = append $needed (list "schema_registry" "url") -}}{{- end -}}
+{{- if has $value (list "avro" "protobuf") -}}{{- $needed = append $needed (list "record" "schema_file") -}}{{- end -}}
+{{- range $needed }}
 {{- if not (include "kwp.said" (dict "d" $.d "at" .)) }}
 config.{{ join "." . }} is missing; set it here or in defaults
 {{- end }}
@@ -316,7 +320,7 @@ networkPolicy cannot see the brokers' ports in the environment; name them in net
 {{- if and (not (include "kwp.url" .d)) (not .d.networkPolicy.endpointPorts) }}
 networkPolicy cannot see the endpoint's port in the environment; name it in networkPolicy.endpointPorts
 {{- end }}
-{{- if and (include "kwp.usesRegistry" .d) (not (dig "schema_registry" "url" "" .d.settings)) (not .d.networkPolicy.registryPorts) }}
+{{- if and (include "kwp.said" (dict "d" .d "at" (list "schema_registry" "url"))) (include "kwp.usesRegistry" .d) (not (dig "schema_registry" "url" "" .d.settings)) (not .d.networkPolicy.registryPorts) }}
 networkPolicy cannot see the schema registry's port in the environment; name it in networkPolicy.registryPorts
 {{- end }}
 {{- end }}

@@ -118,7 +118,9 @@ def _spans(
     """What is to be read of each; those that hold nothing of it are left out."""
     held = {p: client.get_watermark_offsets(TopicPartition(*p), timeout=ANSWER_SECONDS) for p in partitions}
     if isinstance(at, StartPolicy):
-        firsts = _from_time(client, partitions, at, now)
+        firsts = (
+            {p: low for p, (low, _) in held.items()} if at.word else _from_time(client, partitions, at, now)
+        )
     else:
         firsts = {p: end - count if at is None else at for p, (_, end) in held.items()}
     spans = {p: Span(max(low, firsts.get(p, end)), end) for p, (low, end) in held.items()}
@@ -130,8 +132,7 @@ def _from_time(
 ) -> Mapping[Partition, int]:
     """Where each has its first record from then on; those that have none are left out."""
     since = now - at.before if at.at is None else at.at
-    moment = 0 if at.word else max(0, math.ceil(since * 1000))
-    asked = [TopicPartition(*partition, moment) for partition in partitions]
+    asked = [TopicPartition(*partition, max(0, math.ceil(since * 1000))) for partition in partitions]
     found = client.offsets_for_times(asked, timeout=ANSWER_SECONDS)
     return {Partition(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
 

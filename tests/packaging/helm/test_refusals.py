@@ -236,6 +236,18 @@ def test_what_is_required_may_come_from_the_environment(setting: str, suffix: st
     assert f"destinations.crm: config.{setting} is missing; set it here or in defaults" in problems(values)
 
 
+@pytest.mark.parametrize(
+    ("value", "setting"), [("registry", "schema_registry.url"), ("avro", "record.schema_file")]
+)
+def test_what_a_format_needs_is_told_by_its_name_and_may_come_from_the_environment(
+    value: str, setting: str
+) -> None:
+    values = layered(MINIMAL, at(f"{CRM}config.record.value", value))
+    assert problems(values) == [f"destinations.crm: config.{setting} is missing; set it here or in defaults"]
+    said = at(f"{CRM}secrets.env.{loading.variable(setting)}", {"secret": "s", "key": "k"})
+    rendered(layered(values, said, at(f"{CRM}networkPolicy.registryPorts", [443])))
+
+
 @pytest.mark.parametrize("what", ["kafka.bootstrap_servers", "destination.url"])
 def test_a_port_that_the_policy_cannot_see_has_to_be_named(what: str) -> None:
     values = layered(

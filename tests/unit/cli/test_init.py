@@ -29,7 +29,7 @@ def test_check_accepts_the_file_and_what_comes_next_is_said(tmp_path: Path) -> N
     assert asked("check", "-c", str(file)).returncode == 0
     *_, last = done.stdout.splitlines()
     assert f"webhook-processor check --connect -c '{file}'" in last
-    assert f"preview -c '{file}' EVENTS, then run -c '{file}'" in last
+    assert f"preview -c '{file}' --from TOPIC, then run -c '{file}'" in last
 
 
 def test_standard_output_gets_the_file_alone(tmp_path: Path) -> None:

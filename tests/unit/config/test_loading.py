@@ -1828,7 +1828,10 @@ def test_descriptors_are_those_of_requests_to_the_endpoint_and_to_hosts_of_event
         ("{record: {value: raw}, filter: {when: event.a == 1}}", "names `event`, but knows `record` alone"),
         ("{record: {value: raw}, destination: {path: '{{ event.a }}'}}", "names `event`, but knows `record`"),
         ("destination: {path: '{{ record.ofset }}'}", "names `record.ofset`, but a record has topic, part"),
-        ("record: {value: avro}", "avro needs record.schema_file: give the path"),
+        (
+            "record: {value: avro}",
+            "avro needs record.schema_file: give the path of its schema, or write record.value: registry",
+        ),
         ("record: {value: protobuf, schema_file: /nowhere}", "names no file that is there"),
         ("record: {message: a.B}", "record.message says something of record.value: protobuf alone"),
         (f"record: {{schema_file: {HERE}}}", "record.value: avro and protobuf alone: leave it out, or set"),

@@ -130,7 +130,7 @@ def test_words_to_choose_from_are_named_where_the_description_does_not() -> None
 def test_taking_the_marks_away_changes_nothing_but_where_secrets_come_from(file: Path) -> None:
     text = scaffold(answered())
     plain = read(file, text)
-    shown = re.sub(r"^  #(?! |sasl_password)", "  ", text, flags=re.MULTILINE)
+    shown = re.sub(r"^  #(?! |sasl_password|password)", "  ", text, flags=re.MULTILINE)
     secrets = {"WEBHOOK_AUTHORIZATION": "Bearer abc", "ADMIN_TOKEN": "0123456789abcdef"}
     found = read(file, shown, secrets)
     assert found.destination.headers["Authorization"].get_secret_value() == "Bearer abc"
