@@ -610,6 +610,36 @@ def test_a_pause_that_the_endpoint_asks_for_holds_all_and_ends_by_itself(house: 
     assert house.room() == 8
 
 
+NOTHING_LEFT = (("ratelimit", '"default";r=0;t=16'),)
+
+
+def test_where_nothing_is_left_one_request_tries_and_its_refusal_is_believed(house: House) -> None:
+    house.deliver(record(0))
+    house.sender.answer(Response(200, None, b"", NOTHING_LEFT))
+    house.deliver(*records(range(1, 4)))
+    house.clock.advance(3.9)
+    assert house.sender.open == []
+    house.clock.advance(0.2)
+    assert len(house.sender.open) == 1
+    house.sender.answer(Response(429, None, b"", NOTHING_LEFT))
+    for n in (4, 5):
+        house.clock.advance(15.9)
+        assert house.sender.open == []
+        house.clock.advance(0.2)
+        assert house.sender.open
+        while house.sender.open:
+            house.sender.answer(Response(200, None, b"", NOTHING_LEFT))
+        house.deliver(record(n))
+
+
+def test_what_is_left_is_not_listened_to_where_the_settings_say_so() -> None:
+    house = House(retry=RetryPolicy(rate_limit_hints=False))
+    house.deliver(record(0))
+    house.sender.answer(Response(200, None, b"", NOTHING_LEFT))
+    house.deliver(*records(range(1, 4)))
+    assert len(house.sender.open) == 3
+
+
 def test_a_rate_lets_what_waits_leave_one_after_the_other_by_itself() -> None:
     house = House(
         admission=AdmissionPolicy(ConcurrencyPolicy(10, adaptive=False), rate=RatePolicy(2.0, 1)),
