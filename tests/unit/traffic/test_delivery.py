@@ -632,6 +632,18 @@ def test_where_nothing_is_left_one_request_tries_and_its_refusal_is_believed(hou
         house.deliver(record(n))
 
 
+def test_a_refusal_that_says_nothing_is_left_is_believed_afterwards(house: House) -> None:
+    house.deliver(record(0))
+    house.sender.answer(Response(429, None, b"", NOTHING_LEFT))
+    house.clock.advance(16.6)
+    house.sender.answer(Response(200, None, b"", NOTHING_LEFT))
+    house.deliver(record(1))
+    house.clock.advance(15.9)
+    assert house.sender.open == []
+    house.clock.advance(0.2)
+    assert len(house.sender.open) == 1
+
+
 def test_what_is_left_is_not_listened_to_where_the_settings_say_so() -> None:
     house = House(retry=RetryPolicy(rate_limit_hints=False))
     house.deliver(record(0))
