@@ -92,6 +92,21 @@ def texts_like_numbers(shape: Any, place: str) -> Iterator[str]:
         yield f'{place}: sent as the text "{shape}"; "{{{{ {shape} }}}}" is sent as {shape}'
 
 
+def _references(shape: Any, place: str) -> Iterator[str]:
+    """Where a body says what refers to a variable or a file elsewhere, and here would be sent."""
+    if isinstance(shape, dict):
+        if len(shape) == 1 and not shape.keys().isdisjoint(("from_env", "from_file")):
+            yield (
+                f"{place}: a body takes no {{{next(iter(shape))}: …}}, it would be sent as it stands: write "
+                "the value, or let a header carry the secret"
+            )
+        for name, each in shape.items():
+            yield from _references(each, f"{place}.{name}")
+    elif isinstance(shape, list):
+        for at, each in enumerate(shape):
+            yield from _references(each, f"{place}[{at}]")
+
+
 def texts_compared(condition: str | None) -> Iterator[str]:
     """Where a condition compares what may be text with a number."""
     for found in _COMPARED.finditer(condition or ""):
@@ -103,7 +118,7 @@ def texts_compared(condition: str | None) -> Iterator[str]:
 
 def misfits_of(destination: Any) -> list[str]:
     """What of a destination's body cannot be together."""
-    found = []
+    found = [*_references(destination.body, "destination.body")]
     written = [name for name in ("body", "body_template") if getattr(destination, name) is not None]
     if len(written) > 1:
         found.append("destination.body and destination.body_template are two bodies: leave one out")

@@ -1832,6 +1832,10 @@ def test_descriptors_are_those_of_requests_to_the_endpoint_and_to_hosts_of_event
             "record: {value: avro}",
             "avro needs record.schema_file: give the path of its schema, or write record.value: registry",
         ),
+        (
+            "destination: {body: {a: [{key: {from_env: KEY}}]}}",
+            "destination.body.a[0].key: a body takes no {from_env: …}, it would be sent as it stands",
+        ),
         ("record: {value: protobuf, schema_file: /nowhere}", "names no file that is there"),
         ("record: {message: a.B}", "record.message says something of record.value: protobuf alone"),
         (f"record: {{schema_file: {HERE}}}", "record.value: avro and protobuf alone: leave it out, or set"),
