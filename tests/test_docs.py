@@ -20,7 +20,7 @@ from processor.cli.commands import app
 from processor.config import loading
 from processor.kafka.embedded import EmbeddedBroker
 from processor.model import Request
-from processor.traffic.preparation import Preparation
+from processor.traffic.preparation import Preparation, Prepared
 from tests import docs
 from tests.packaging.helm import made as chart
 from tests.support.builders import prepared
@@ -140,13 +140,17 @@ def test_the_example_is_a_valid_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["recipes.md", "migration.md"])
-def test_every_configuration_shown_is_valid_and_sends_the_event_beside_it(page: str, tmp_path: Path) -> None:
+def test_every_configuration_shown_is_valid_and_sends_what_stands_beside_it(
+    page: str, tmp_path: Path
+) -> None:
+    """The event below it, or the body below that."""
     text = PAGES[docs.FOLDER / page]
-    shown = re.findall(r"```yaml\n(.*?)```(?:\n\n```json\n(.*?)\n```)?", text, re.DOTALL)
+    json_block = r"(?:\n\n```json\n(.*?)\n```)?"
+    shown = re.findall(rf"```yaml\n(.*?)```{json_block}{json_block}", text, re.DOTALL)
     assert len(shown) == text.count("```yaml") > 0
     file, secret = tmp_path / "settings.yaml", tmp_path / "url"
     secret.write_text("https://discord.com/api/webhooks/1/abc", encoding="utf-8")
-    for configuration, event in shown:
+    for configuration, event, body in shown:
         file.write_text(re.sub(r"/run/secrets/[\w-]+", str(secret), configuration), encoding="utf-8")
         names = re.findall(r"from_env: (\w+)", configuration)
         settings = loading.load(file, dict.fromkeys(names, "https://hooks.example/in?sig=abc"))
@@ -155,8 +159,9 @@ def test_every_configuration_shown_is_valid_and_sends_the_event_beside_it(page: 
                 Preparation(settings.request_policy(), settings.filter_policy(), settings.record_policy()),
                 event.encode(),
             )
-            assert isinstance(made, Request)
-            assert made.body == event.encode()
+            assert isinstance(made, Request | Prepared)
+            request = made if isinstance(made, Request) else made.request
+            assert request.body == (body or event).encode()
 
 
 def test_every_setting_named_in_the_text_exists() -> None:
