@@ -18,9 +18,10 @@ import typer.main
 from deploy.dashboard import grafana
 from processor.cli.commands import app
 from processor.config import loading
+from processor.core.request.transform import Prepared
 from processor.kafka.embedded import EmbeddedBroker
 from processor.model import Request
-from processor.traffic.preparation import Preparation, Prepared
+from processor.traffic.preparation import Preparation
 from tests import docs
 from tests.packaging.helm import made as chart
 from tests.support.builders import prepared
