@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any
 
+from processor.core.request.templates.factors import FILTER, as_written, factor, guarded
 from processor.core.request.templates.objects import OMIT, at, each, xml
 from processor.core.request.templates.paths import without_nulls
 from processor.core.request.templates.scope import ALL, Names, Parts, Scope, Vocabulary
@@ -26,6 +27,7 @@ _STRINGS = re.compile(_TEXT, re.DOTALL)
 _CODE = re.compile(
     rf"\{{\{{(?:{_TEXT}|(?!\}}\}})[^\"'])*+\}}\}}|\{{%(?:{_TEXT}|(?!%\}})[^\"'])*+%\}}", re.DOTALL
 )
+_NAMED = re.compile(r"(?<![\w.])(?:event|record)\b(?:\s*\.\s*[A-Za-z_]\w*)*")
 _SHOWN = 80
 _DICT = "clear|copy|fromkeys|get|items|keys|pop|popitem|setdefault|update|values"
 _METHODS = re.compile(rf"""\.\s*({_DICT})\b(?!\s*\()|[\w\])]\s*\[\s*["']({_DICT})["']\s*\]""")
@@ -61,7 +63,7 @@ class Template:
         self._render = engine.render
         self._name = name
         self._source = source
-        named = engine.named_in(source)
+        named = engine.named_in(source) | _written_in(source)
         self._names = _names_in(source, named)
         self._of_record = _of_record(named)
 
@@ -95,6 +97,7 @@ class Engine:
             filters={
                 "at": at,
                 "each": each,
+                FILTER: factor,
                 "optional": lambda value: OMIT if value is None else value,
                 "without_nulls": without_nulls,
                 "xml": lambda value, root="root": self._safe(xml(value, root)),
@@ -118,7 +121,9 @@ class Engine:
             self._environment.add_template(name, source)
         except self._error as error:
             raise UnusableTemplateError(f"line {error.line}: {error.detail or error.kind}") from None
-        template = Template(self, name, source)
+        if (safe := guarded(source)) != source:
+            self._environment.add_template(name, safe)
+        template = Template(self, name, safe)
         self.refuse_foreign(self.named_in(source))
         self._refuse_unknown(source)
         if not is_plain:
@@ -137,7 +142,7 @@ class Engine:
             return EventError(error.code, f"{place}: {error.message}")
         if isinstance(error, self._error):
             return EventError("invalid_event", f"{place}: {_told(error, source)}")
-        return EventError("invalid_event", f"{place}: cannot be worked out: `{_shown(source)}`")
+        return EventError("invalid_event", f"{place}: cannot be worked out: `{_shown(as_written(source))}`")
 
     def refuse_foreign(self, named: Collection[str]) -> None:
         """Raise UnusableTemplateError for names that there are not: `event`, `record` or `record.MEMBER`."""
@@ -166,6 +171,12 @@ class Engine:
         except (TypeError, ValueError):  # it is there, and wants something else
             pass
         return False
+
+
+def _written_in(source: str) -> set[str]:
+    """What stands there as a name: the library passes over what is sliced, as `event.list[:2]`."""
+    code = [_STRINGS.sub("''", each) for each in _CODE.findall(source)]
+    return {"".join(name.split()) for each in code for name in _NAMED.findall(each)}
 
 
 def _names_in(source: str, named: set[str]) -> Names | None:
@@ -203,7 +214,7 @@ def _told(error: Any, source: str) -> str:
         return f"takes more than {FUEL} steps"
     start, end = error.range or (0, 0)
     at = source.encode()[start:end].decode(errors="replace")
-    return f"cannot be worked out at `{_shown(at)}` in `{_shown(source)}`"
+    return f"cannot be worked out at `{_shown(as_written(at))}` in `{_shown(as_written(source))}`"
 
 
 def _shown(source: str) -> str:

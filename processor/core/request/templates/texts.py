@@ -39,6 +39,10 @@ class Place(StrEnum):
     JSON = "json"
 
 
+_OF_MARKUP = (Place.XML, Place.JSON)
+"""Where what filters made for it stands as they made it (`xml`, `tojson`); elsewhere it is text as any."""
+
+
 class Text(Protocol):
     """A text that is filled in."""
 
@@ -80,7 +84,8 @@ class Compiler:
         if place not in self._engines:
             write = _WRITERS[place]
             self._engines[place] = Engine(
-                self._vocabulary, lambda value: value if _is_safe(value) else write(value)
+                self._vocabulary,
+                (lambda value: value if _is_safe(value) else write(value)) if place in _OF_MARKUP else write,
             )
         return self._engines[place]
 

@@ -119,6 +119,7 @@ def test_a_template_that_would_change_what_others_see_is_refused_before_the_firs
     [
         "{% for i in event.l %}{% for j in event.l %}{{ j }}{% endfor %}{% endfor %}",
         "{{ event.t * event.n }}",
+        "{{ event.l * event.n }}",
         "{{ event.t | replace('x', event.t) }}",
         "{{ event.l | join(event.t) }}",
         "{{ range(event.n) | list }}",

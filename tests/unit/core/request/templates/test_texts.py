@@ -44,6 +44,20 @@ def test_text_comes_back_out_of_every_place(source: str, text: str) -> None:
         assert next(csv.reader(io.StringIO(cell, newline=""))) == [text, "b"]
 
 
+@pytest.mark.parametrize("expression", ["event.x | xml", "event.x | escape", "event.x | tojson"])
+def test_what_filters_make_is_one_value_where_no_markup_stands(expression: str) -> None:
+    text = "1&b=2/3,\n4"
+    source = f"{{{{ {expression} }}}}"
+    made = filled(f"{source}", x=text)
+    assert made
+    for place in (Place.FORM, Place.URL):
+        done = filled(f"a={source}", place, x=text) or ""
+        assert not set("&/\n") & set(done)
+        assert unquote(done) == f"a={made}"
+    cells = filled(f"{source},b", Place.CSV, x=text) or ""
+    assert next(csv.reader(io.StringIO(cells, newline=""))) == [made, "b"]
+
+
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("text", ["<a>&\"'", "]]>", "ä"])
 def test_xml_has_the_text_and_no_element_of_it(source: str, text: str) -> None:
@@ -169,3 +183,19 @@ def without_library() -> Iterator[None]:
 def test_without_the_library_a_template_says_what_to_install() -> None:
     with pytest.raises(UnusableTemplateError, match=r"kafka-webhook-processor\[formats\]"):
         Compiler(VOCABULARY).text("{{ event.x }}")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{ event.l[:2] }}", "[1,2]"),
+        ("{{ event.l[event.n:] | length }} {{ (event.o . l | reverse)[:1] }}", "2 [5]"),
+        (
+            "{% for x in event.l[1:] %}{{ x }}{% endfor %} {{ record.topic[:1] }} {{ 'event.z'[:5] }}",
+            "23 e event",
+        ),
+        ("{% filter replace(event.t, 'b') %}xa{% endfilter %} {{ ([event][:1])[0].n }}", "xb 1"),
+    ],
+)
+def test_what_is_sliced_is_there(source: str, text: str) -> None:
+    assert filled(source, l=[1, 2, 3], n=1, o={"l": [4, 5]}, t="a") == text
