@@ -5,7 +5,12 @@ from collections.abc import Mapping
 from processor.core.record.format import ProtobufPolicy
 from processor.core.record.frame import message_indexes
 from processor.core.record.protobuf.decoder import ProtobufDecoder
-from processor.core.record.protobuf.descriptors import as_set, descriptor_in, files_in
+from processor.core.record.protobuf.descriptors import (
+    as_set,
+    descriptor_in,
+    fault_of,
+    files_in,
+)
 from processor.errors import EventError
 from processor.formats.protoc import FILE, compiled
 
@@ -39,6 +44,8 @@ def _files(text: str, references: Mapping[str, str], name: str) -> list[bytes]:
         file = f"_{file}"
     for each, content in {**references, file: text}.items():
         if (stored := descriptor_in(content)) is not None:
+            if (fault := fault_of(stored)) is not None:
+                raise EventError("invalid_schema", f"{name} {fault}")
             described[each] = stored
         else:
             texts[each] = content

@@ -16,12 +16,13 @@ from grpc_tools import protoc
 
 from processor import stderr
 from processor.errors import EventError
+from processor.formats.depth import fault_of
 from processor.formats.protos import CONFLUENT, GOOGLE
 
 MOST_BYTES = 1024 * 1024
 """Of the texts."""
 MOST_BLOCKS = 5_000
-"""Braces that open: of 50,000 groups within each other the compiler dies, and the process with it."""
+"""Braces that open."""
 MOST_FILES = 101
 """Texts, each of which is an open descriptor for a moment: a hundred references, and who refers to them."""
 MOST_DESCRIPTORS = 16 * 1024 * 1024
@@ -88,6 +89,8 @@ def _refuse_too_much(texts: Collection[str], name: str) -> None:
         raise EventError("invalid_schema", f"{name} has more than {MOST_BYTES} bytes or {MOST_BLOCKS} blocks")
     if len(texts) > MOST_FILES:
         raise EventError("invalid_schema", f"{name} has more than {MOST_FILES} imports")
+    if fault := next(filter(None, map(fault_of, texts)), None):
+        raise EventError("invalid_schema", f"{name} {fault}")
 
 
 def _in_words(said: str, sources: Mapping[str, int]) -> str:

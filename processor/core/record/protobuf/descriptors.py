@@ -3,8 +3,13 @@
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
+from typing import Any
 
 from google.protobuf import descriptor_pb2, message
+
+MOST_PAIRS = 50_000_000
+"""Fields that are compared with ranges of numbers: some half a second."""
+_UNREAD, _UNREAD_TAG = "uninterpreted_option", b"\xba\x3e"
 
 
 def descriptor_in(text: str) -> bytes | None:
@@ -15,6 +20,24 @@ def descriptor_in(text: str) -> bytes | None:
     except (binascii.Error, ValueError, message.DecodeError):
         return None
     return stored if found.message_type or found.enum_type or found.dependency else None
+
+
+def fault_of(stored: bytes) -> str | None:
+    """Why a FileDescriptorProto cannot be used, to be read behind its name.
+
+    Options are text in none that a compiler has made, and what is nested in them is not known.
+    """
+    found = descriptor_pb2.FileDescriptorProto.FromString(stored)
+    if _UNREAD_TAG in found.SerializeToString() and _holds_unread(found):
+        return "is a descriptor whose options are not compiled"
+    pairs, waiting = 0, [*found.message_type]
+    while waiting:
+        each = waiting.pop()
+        waiting += each.nested_type
+        pairs += _pairs(len(each.field), len(each.reserved_range) + len(each.extension_range))
+        pairs += sum(_pairs(len(kind.value), len(kind.reserved_range)) for kind in each.enum_type)
+    pairs += sum(_pairs(len(kind.value), len(kind.reserved_range)) for kind in found.enum_type)
+    return "has too many reserved or extension ranges for its fields" if pairs > MOST_PAIRS else None
 
 
 def as_set(described: Mapping[str, bytes]) -> bytes:
@@ -52,3 +75,17 @@ def files_in(stored: bytes) -> list[bytes]:
     except message.DecodeError:
         raise ValueError("is no FileDescriptorSet") from None
     return [each.SerializeToString() for each in found.file]
+
+
+def _holds_unread(described: Any) -> bool:
+    for field, value in described.ListFields():
+        if field.name == _UNREAD:
+            return True
+        inner = () if field.message_type is None else value if field.is_repeated else (value,)
+        if any(map(_holds_unread, inner)):
+            return True
+    return False
+
+
+def _pairs(fields: int, ranges: int) -> int:
+    return ranges * (ranges + fields)

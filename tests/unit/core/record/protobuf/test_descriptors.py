@@ -1,10 +1,12 @@
 """Files of Protobuf are handed on as bytes, one by one and as a set."""
 
 from base64 import b64encode
+from typing import Any
 
 import pytest
+from google.protobuf import descriptor_pb2
 
-from processor.core.record.protobuf.descriptors import as_set, descriptor_in, files_in, of_message
+from processor.core.record.protobuf.descriptors import as_set, descriptor_in, fault_of, files_in, of_message
 from processor.formats.protoc import compiled
 
 TEXT = 'syntax = "proto3"; import "google/protobuf/timestamp.proto"; message A { string b = 1; }'
@@ -48,3 +50,27 @@ def test_the_file_of_a_message_is_found_by_the_name_that_the_message_has_in_its_
 def test_without_files_there_is_none(stored: bytes) -> None:
     with pytest.raises(ValueError, match="neither a text nor a FileDescriptorSet"):
         of_message(stored, None)
+
+
+@pytest.mark.parametrize("kind", ["message", "enum", "inner"])
+def test_ranges_that_are_compared_with_each_other_for_long_are_a_fault(kind: str) -> None:
+    file = descriptor_pb2.FileDescriptorProto(name="a.proto", syntax="proto3")
+    outer = file.message_type.add(name="M")
+    of: dict[str, Any] = {
+        "message": outer.nested_type.add(name="N"),
+        "enum": file.enum_type.add(name="E"),
+        "inner": outer.enum_type.add(name="F"),
+    }
+    assert fault_of(file.SerializeToString()) is None
+    for number in range(8_000):
+        of[kind].reserved_range.add(start=2 * number, end=2 * number + 1)
+    assert "too many reserved or extension ranges" in str(fault_of(file.SerializeToString()))
+
+
+def test_options_that_are_text_are_a_fault_and_the_bytes_of_their_number_are_none() -> None:
+    file = descriptor_pb2.FileDescriptorProto(name="a.proto", syntax="proto3")
+    field = file.message_type.add(name="\u00ba>").field.add(name="f", number=1)
+    file.options.java_package = "x"
+    assert fault_of(file.SerializeToString()) is None
+    field.options.uninterpreted_option.add(aggregate_value="x {}")
+    assert fault_of(file.SerializeToString()) == "is a descriptor whose options are not compiled"
