@@ -26,6 +26,7 @@ from tests import docs
 from tests.packaging.helm import made as chart
 from tests.support.builders import prepared
 from tests.support.endpoint import Endpoint
+from tests.unit.cli.typing import asked
 from tests.unit.core.pace import links
 
 ROOT = docs.ROOT
@@ -163,6 +164,26 @@ def test_every_configuration_shown_is_valid_and_sends_what_stands_beside_it(
             assert isinstance(made, Request | Prepared)
             request = made if isinstance(made, Request) else made.request
             assert request.body == (body or event).encode()
+
+
+def test_a_cloudevent_goes_out_as_the_page_of_requests_shows_it(tmp_path: Path) -> None:
+    part = PAGES[docs.FOLDER / "requests.md"].partition("## Filters")[0]
+    *_, settings, record, request = re.findall(r"```(?:yaml|json)\n(.*?)```", part, re.DOTALL)
+    file = tmp_path / "settings.yaml"
+    file.write_text(settings, encoding="utf-8")
+    done = asked("preview", "-c", str(file), "--records", text=record)
+    assert json.loads(done.stdout) == json.loads(request)
+
+
+def test_what_rudderstack_had_and_what_is_written_beside_it_is_a_whole_configuration(tmp_path: Path) -> None:
+    page = PAGES[docs.FOLDER / "rudderstack.md"]
+    theirs, ours, rest = re.findall(r"```(?:yaml|json)\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "settings.yaml"
+    file.write_text(theirs, encoding="utf-8")
+    done = asked("import", "rudderstack", str(file))
+    assert "".join(re.findall(r"^[^#].*\n", done.stdout, re.MULTILINE)) == ours
+    file.write_text(done.stdout + rest, encoding="utf-8")
+    loading.load(file, {"WEBHOOK_AUTHORIZATION": "Bearer abc"})
 
 
 def test_every_setting_named_in_the_text_exists() -> None:

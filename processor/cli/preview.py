@@ -10,10 +10,17 @@ import typer
 from processor.cli.verdict import ConfigFile, refuse, settings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
     from processor.config.settings import Settings
     from processor.core.progress.start import StartPolicy
     from processor.model import Record
 
+_ATTRIBUTES = (
+    "warn  there are CloudEvents in binary mode: record.value: cloudevent sends their attributes too, and "
+    "not the values alone"
+)
 LONGEST_EVENT = 64 * 1024 * 1024
 """Bytes of a line that `preview` takes for an event."""
 
@@ -62,7 +69,6 @@ def preview(
     partition and offset.
     """
     from processor.cli.previewing import Previewing
-    from processor.cli.records import plain, read
     from processor.errors import ConfigError
 
     settings = settings_of(file, with_libraries=topic is not None)
@@ -71,24 +77,39 @@ def preview(
     except ConfigError as error:
         refuse(error, settings.secrets)
     with previewing:
-        if topic is not None:
-            for record in _sampled(settings, topic, count, at):
-                place = {"topic": topic, "partition": record.partition.number, "offset": record.offset}
-                typer.echo(json.dumps(place | previewing.show(record), ensure_ascii=False))
-            return
-        number = 0
-        while line := source.readline(LONGEST_EVENT + 1):
-            number += 1
-            if len(line) > LONGEST_EVENT:
-                message = f"a line of more than {LONGEST_EVENT} bytes is no event"
-                raise typer.BadParameter(message, param_hint="EVENTS")
-            if line.strip():
-                value = line.removesuffix(b"\n").removesuffix(b"\r")
-                try:
-                    record = read(value) if records else plain(value)
-                except ValueError as error:
-                    raise typer.BadParameter(f"line {number}: {error}", param_hint="EVENTS") from None
-                typer.echo(json.dumps(previewing.show(record), ensure_ascii=False))
+        lacks_attributes = settings.record.value == "json"
+        for record in _lines(source, records) if topic is None else _sampled(settings, topic, count, at):
+            if lacks_attributes and any(name == "ce_specversion" for name, _ in record.headers or ()):
+                lacks_attributes = False
+                typer.echo(_ATTRIBUTES, err=True)
+            place = {} if topic is None else _place_of(record)
+            typer.echo(json.dumps(place | previewing.show(record), ensure_ascii=False))
+
+
+def _lines(source: BinaryIO, are_records: bool) -> Iterator[Record]:
+    """The records in the lines of a file, one after the other."""
+    from processor.cli.records import plain, read
+
+    number = 0
+    while line := source.readline(LONGEST_EVENT + 1):
+        number += 1
+        if len(line) > LONGEST_EVENT:
+            message = f"a line of more than {LONGEST_EVENT} bytes is no event"
+            raise typer.BadParameter(message, param_hint="EVENTS")
+        if line.strip():
+            value = line.removesuffix(b"\n").removesuffix(b"\r")
+            try:
+                yield read(value) if are_records else plain(value)
+            except ValueError as error:
+                raise typer.BadParameter(f"line {number}: {error}", param_hint="EVENTS") from None
+
+
+def _place_of(record: Record) -> dict[str, str | int]:
+    return {
+        "topic": record.partition.topic,
+        "partition": record.partition.number,
+        "offset": record.offset,
+    }
 
 
 def _sampled(settings: Settings, topic: str, count: int, at: str | None) -> list[Record]:

@@ -43,3 +43,14 @@ def test_a_topic_with_nothing_to_show_is_told(file: Path) -> None:
     assert empty.stderr == "warn  topic empty: nothing to show, it is empty\n"
     beyond = asked("preview", "-c", str(file), "--from", "events", "--at", "2")
     assert beyond.stderr == "warn  topic events: nothing to show, it holds nothing from 2 on\n"
+
+
+def test_attributes_of_cloudevents_that_would_not_be_sent_are_told_once(file: Path) -> None:
+    event = '{"value_base64": "e30=", "headers": [["ce_specversion", "MS4w"]]}\n'
+    done = asked("preview", "-c", str(file), "--records", text=event * 2)
+    assert len(done.stdout.splitlines()) == 2
+    (said,) = done.stderr.splitlines()
+    assert "record.value: cloudevent sends their attributes too" in said
+    with file.open("a", encoding="utf-8") as settings:
+        settings.write("record: {value: cloudevent}\n")
+    assert asked("preview", "-c", str(file), "--records", text=event).stderr == ""
