@@ -204,8 +204,10 @@ class Admission:
             return None
         rate = now + self._rate.wakes_in(now) if self._rate else now
         pace = now + self._pacing.wakes_in(now)
-        left = now + self._allowance.wakes_in(now, self._in_flight, self._concurrency.limit())
-        wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate, pace, left)
+        wakes_at = max(self._paused_until, self._circuit.wakes_at() or now, rate, pace)
+        if self._allowance.is_known:
+            left = self._allowance.wakes_in(now, self._in_flight, self._concurrency.limit())
+            wakes_at = max(wakes_at, now + left)
         return wakes_at if wakes_at > now else None
 
     def is_down(self, permit: Permit, sign: Signal, now: float) -> bool:

@@ -91,9 +91,9 @@ class Allowance:
         return max(1, spare if now >= self._end(now) else 1) if self._wait(now, spare) <= 0 else 0
 
     def wakes_in(self, now: float, in_flight: int, most: int) -> float:
-        """Seconds until time alone brings room; 0: there is some, or only an answer brings it."""
+        """Seconds until time alone brings room; 0: there is some, or only an answer does. Ask as above."""
         spare = self._left - in_flight
-        if not self.is_known or now >= self._until or self._left >= most or (spare <= 0 and in_flight):
+        if now >= self._until or self._left >= most or (spare <= 0 and in_flight):
             return 0.0
         return max(_SHORTEST_WAIT, wait) if (wait := self._wait(now, spare)) > 0 else 0.0
 

@@ -114,7 +114,6 @@ def test_three_answers_by_which_no_less_is_left_end_it_for_ten_minutes() -> None
         assert allowance.is_known
         allowance.heard(Quota(3, 60.0), tick - 0.5, float(tick))
     assert not allowance.is_known
-    assert allowance.wakes_in(3.0, 0, 64) == 0.0
     allowance.heard(Quota(0, 60.0), 500.0, 600.0)
     allowance.refused(Quota(0, 60.0), 500.0, 600.0)
     assert not allowance.is_known
