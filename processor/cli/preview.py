@@ -25,6 +25,13 @@ LONGEST_EVENT = 64 * 1024 * 1024
 """Bytes of a line that `preview` takes for an event."""
 
 
+def _topic(said: str | None) -> str | None:
+    """What follows `--from`, and is no other option."""
+    if said is not None and said.startswith("-"):
+        raise typer.BadParameter(f"a topic has to follow, and not {said}")
+    return said
+
+
 def preview(
     source: Annotated[
         typer.FileBinaryRead,
@@ -44,6 +51,7 @@ def preview(
         typer.Option(
             "--from",
             metavar="TOPIC",
+            callback=_topic,
             help="Show records of this topic instead, read from the brokers beside every group: nothing is "
             "committed, and nobody notices.",
         ),

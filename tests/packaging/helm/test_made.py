@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from processor import __version__
+from processor.config import loading
 from processor.config.settings import Settings
 from tests import docs
 from tests.packaging.helm import comments, made, schema
 from tests.packaging.helm.__main__ import pack
-from tests.packaging.helm.rendering import CHART, cases, defaults, rendered, texts, the
+from tests.packaging.helm.container import AnySecret, laid_out
+from tests.packaging.helm.rendering import CHART, cases, defaults, of_kind, rendered, texts, the
 from tests.packaging.helm.special import SPECIAL
 
 KUBERNETES = (docs.FOLDER / "kubernetes.md").read_text(encoding="utf-8")
@@ -184,3 +186,15 @@ def test_the_dashboard_and_the_alerts_are_those_of_the_files() -> None:
     alerts = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text(encoding="utf-8"))
     kept = [group for group in alerts["groups"] if group["rules"]]
     assert the(objects, "PrometheusRule")["spec"] == {"groups": kept}
+
+
+@pytest.mark.parametrize("shown", re.findall(r"```yaml\n(.*?)```", KUBERNETES, re.DOTALL))
+def test_values_shown_for_kubernetes_make_settings_that_can_be_used(shown: str, tmp_path: Path) -> None:
+    secrets = AnySecret({("crm", "url"): "https://crm.example.com/in?token=abc"})
+    schemas = {"kind": "ConfigMap", "metadata": {"name": "order-schemas"}, "data": {"order.avsc": "{}"}}
+    objects = [*rendered(yaml.safe_load(shown)), schemas]
+    deployments = of_kind(objects, "Deployment")
+    assert deployments
+    for each in deployments:
+        container = laid_out(objects, each, tmp_path / each["metadata"]["name"], secrets)
+        loading.load(container.settings, container.env)

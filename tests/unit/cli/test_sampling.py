@@ -54,3 +54,9 @@ def test_attributes_of_cloudevents_that_would_not_be_sent_are_told_once(file: Pa
     with file.open("a", encoding="utf-8") as settings:
         settings.write("record: {value: cloudevent}\n")
     assert asked("preview", "-c", str(file), "--records", text=event).stderr == ""
+
+
+def test_from_without_a_topic_is_told_and_takes_no_other_option_for_one(file: Path) -> None:
+    done = asked("preview", "--from", "-c", str(file))
+    assert done.returncode == 2
+    assert "a topic has to follow, and not -c" in done.stderr
