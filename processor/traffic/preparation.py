@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from processor.core.record.content import Content, LeftOut
 from processor.core.record.looks import looks_like
 from processor.core.record.metadata import MEMBERS
-from processor.core.record.reading import Reading, RecordPolicy, Value, reading
+from processor.core.record.reading import BYTE_ORDER_MARK, Reading, RecordPolicy, Value, reading
 from processor.core.request.endpoint import Origin
 from processor.core.request.events import Event, parse
 from processor.core.request.filters import DEFAULT, FilterPolicy, Selection, keeps_back
@@ -145,7 +145,8 @@ class Preparation:
             return made
         request, dropped, is_foreign = made
         if content.before:
-            request = request._replace(body=b"%b%b}" % (content.before, request.body or b""))
+            data = (request.body or b"").removeprefix(BYTE_ORDER_MARK)
+            request = request._replace(body=b"%b%b}" % (content.before, data or b"null"))
         return Prepared(request, dropped + content.dropped, is_foreign)
 
     def _prepare_content(self, content: Content, record: Record, reading: Reading) -> Prepared | Skipped:

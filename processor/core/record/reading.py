@@ -18,7 +18,7 @@ from processor.errors import EventError
 from processor.model import Record
 
 OPAQUE = "application/octet-stream"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Value(StrEnum):
@@ -136,4 +136,4 @@ class Reading:
         if not self._policy.makes_cloudevents:
             return Content(event)
         headers, before = cloudevents.enclosing(self._policy.cloudevents, record)
-        return Content(event.removeprefix(_BYTE_ORDER_MARK), headers=headers, before=before)
+        return Content(event.removeprefix(BYTE_ORDER_MARK), headers=headers, before=before)

@@ -1,12 +1,15 @@
 """A record's value is a request, left out by a stated rule, or refused: the same for all who ask."""
 
+import json
 from urllib.parse import quote
 
 import pytest
 
 from processor.core.record.avro.decoder import Decoder
+from processor.core.record.cloudevents import CloudEventsPolicy, Mode
 from processor.core.record.reading import RecordPolicy, Unwrap, Value
 from processor.core.request.filters import FilterPolicy, Integrations
+from processor.core.request.templates.policy import TemplatePolicy
 from processor.core.request.transform import Envelope, Method, Prepared, RequestPolicy
 from processor.errors import EventError
 from processor.model import Request
@@ -285,3 +288,16 @@ def test_a_tombstone_is_one_before_it_is_decoded() -> None:
     made = prepared(decoding(skip_tombstones=False), None)
     assert isinstance(made, EventError)
     assert made.code == "tombstone"
+
+
+@pytest.mark.parametrize(
+    ("template", "data"),
+    [("{% if event.b is defined %}{{ event.b }}{% endif %}", None), ('\ufeff{"x":{{ event.a }}}', {"x": 1})],
+)
+def test_a_structured_cloudevent_is_json_whatever_comes_of_its_body(template: str, data: object) -> None:
+    templates = TemplatePolicy(body_template=template, content_type="application/json")
+    cloudevents = CloudEventsPolicy(Mode.STRUCTURED, type="t", source="/s")
+    request = RequestPolicy("https://h.example/", templates=templates)
+    made = prepared(Preparation(request, record=RecordPolicy(cloudevents=cloudevents)), b'{"a":1}')
+    assert isinstance(made, Prepared)
+    assert json.loads(made.request.body or b"")["data"] == data
