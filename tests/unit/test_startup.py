@@ -1,10 +1,11 @@
 """What holds before the processor is loaded: a stop is a stop, closed descriptors are not reused."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,43 @@ def test_other_commands_are_interrupted_without_a_trace(tmp_path: Path) -> None:
             process.kill()
     assert process.returncode == 128 + signal.SIGINT
     assert b"Traceback" not in told
+
+
+def with_limits(soft: int, hard: int) -> Callable[[], None]:
+    """To be called in a child: so many files and sockets may it have open."""
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_as_many_files_and_sockets_may_be_open_as_the_machine_allows() -> None:
+    asked = "from processor import startup; startup.prepare([]); print(startup.descriptor_limit())"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, preexec_fn=with_limits(300, 777)
+    )
+    assert done.stdout == b"777\n"
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_settings_that_take_more_files_and_sockets_than_there_may_be_are_refused(
+    tmp_path: Path, command: str
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(SETTINGS + "delivery: {max_in_flight: 900}\n", encoding="utf-8")
+    done = subprocess.run(
+        [*COMMAND, command, "-c", str(file)], capture_output=True, preexec_fn=with_limits(300, 1024)
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        b"error delivery.max_in_flight: takes up to 1156 files and sockets, and this process may have 1024 "
+        b"(raise its limit (`ulimit -n 1156`, LimitNOFILE= of systemd, --ulimit of Docker), or set "
+        b"delivery.max_in_flight to 768 or less)\n"
+    )
+
+
+def test_settings_that_just_fit_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(SETTINGS + "delivery: {max_in_flight: 768}\n", encoding="utf-8")
+    done = subprocess.run([*COMMAND, "check", "-c", str(file)], preexec_fn=with_limits(300, 1024))
+    assert done.returncode == 0
 
 
 def loaded_by(*arguments: str) -> set[str]:
