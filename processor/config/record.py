@@ -50,10 +50,11 @@ class RecordSettings(Section):
 
     value: Value = Field(
         Value.JSON,
-        description="What a value is: `json`, an event; `cloudevent`, a CloudEvent in either content mode, "
-        "whose members and attributes say nothing about how it is sent; `raw`, bytes that are sent as they "
-        "are; `avro` or `protobuf`, by `schema_file`, made JSON; `registry`, the same, or JSON, by the "
-        "schema that a value names (`schema_registry`).",
+        description="What a value is: `json`, an event as it stands; `registry`, Avro, Protobuf or JSON "
+        "behind the id of its schema, as serializers with a `schema_registry` write it, made JSON; `avro` or "
+        "`protobuf` without such an id, by `schema_file`, made JSON; `cloudevent`, a CloudEvent in either "
+        "content mode, whose members and attributes say nothing about how it is sent; `raw`, bytes that are "
+        "sent as they are.",
     )
     unwrap: Unwrap = Field(
         Unwrap.NONE,
@@ -118,14 +119,14 @@ class CloudEventsSettings(Section):
     otherwise: Otherwise = Field(
         Otherwise.DEAD_LETTER,
         description="What becomes of records that are none, with `record.value: cloudevent`: `dead_letter`, "
-        "or `wrap`.",
+        "or `wrap`: they are made such by `type` and `source`.",
     )
     type: str | None = Field(
         None,
         min_length=1,
         max_length=1024,
-        description="With `source`, records that are none are sent as CloudEvents of this type: id "
-        "`topic/partition/offset`, time the record's.",
+        description="With `source`, all records are sent as CloudEvents of this type (with `record.value: "
+        "cloudevent` those that `otherwise: wrap` is about): id `topic/partition/offset`, time the record's.",
     )
     source: str | None = Field(
         None, min_length=1, max_length=1024, description="The source of these, such as `/kafka/orders`."

@@ -85,7 +85,10 @@ def received(policy: CloudEventsPolicy, record: Record) -> Content:
     if record.value is None:
         raise EventError("tombstone", "the record has no value")
     if policy.otherwise is Otherwise.DEAD_LETTER:
-        raise _no_event("neither its content type nor a header says that it is one")
+        raise _no_event(
+            "neither its content type nor a header says that it is one "
+            "(cloudevents.otherwise: wrap makes one)"
+        )
     return wrapped(policy, record, record.value, said or _guessed(record.value))
 
 

@@ -211,7 +211,9 @@ def test_a_null_that_is_no_event_is_a_tombstone(headers: RecordHeaders) -> None:
 def test_a_record_that_is_no_event_is_refused_or_made_one_the_same_each_time(
     value: bytes, said: str | None, meant: str
 ) -> None:
-    assert "neither its content type nor a header" in refused(typed(said), value)
+    told = refused(typed(said), value)
+    assert "neither its content type nor a header says that it is one" in told
+    assert "cloudevents.otherwise: wrap makes one" in told
     one = record(42, value=value, headers=typed(said), timestamp=1795784706.789)
     found = received(WRAPS, one)
     assert found == received(WRAPS, one)
