@@ -2,13 +2,15 @@
 
 Promises: who asks is told once, later, on the event loop, and within `LONGEST_SECONDS`: a decoder, why the
 schema is none, that it is not there, or that it is not to be had. Of several URLs the first that answers
-counts; the next question begins with it. Nothing here raises, or keeps the loop waiting: files are read in
-threads, and schemas made decoders in one of their own, one at a time.
+counts; the next question begins with it. Schemas for which the registry hangs leave turns to others. Nothing
+here raises, or keeps the loop waiting: files are read in threads, and schemas made decoders in one of their
+own, one at a time.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import quote
@@ -28,8 +30,12 @@ from processor.web.services.service import Reply, Service
 
 LONGEST_SECONDS = 60.0
 """For a schema with all that it refers to."""
-MOST_AT_ONCE = 4
+MOST_AT_ONCE = 16
 """Schemas that are asked for; others wait for their turn."""
+MOST_AGAIN = 8
+"""Of these, those that were not answered before: what hangs keeps nobody waiting who is asked for first."""
+MOST_UNANSWERED = 20_000
+"""Of so many it is remembered that they were not."""
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
 _UNREACHABLE = frozenset(("connect", "dns", "tls", "certificate", "connect_timeout", "http2_only", "blocked"))
 _MALFORMED = frozenset(("malformed", "too_large"))
@@ -56,6 +62,7 @@ class Registry(Generic[Decoder]):
         self._longest = max(LONGEST_SECONDS, settings.timeout)
         self._secrets = secrets
         self._first = 0
+        self._unanswered: dict[Schema, None] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def open(self, facts: Facts) -> None:
@@ -63,6 +70,7 @@ class Registry(Generic[Decoder]):
         self._facts = facts
         self._loop = asyncio.get_running_loop()
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+        self._turns_again = asyncio.Semaphore(MOST_AGAIN)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="schemas")
         self._tokens = Tokens(self._service, self._secrets, "schema_registry.oauth token", self._loop.time)
 
@@ -91,8 +99,9 @@ class Registry(Generic[Decoder]):
         self, schema: Schema, told: Callable[[Decoder | EventError | Missing | Away], None]
     ) -> None:
         answer: Decoder | EventError | Missing | Away
+        before = self._turns_again if schema in self._unanswered else nullcontext()
         try:
-            async with asyncio.timeout(self._longest), self._turns:
+            async with asyncio.timeout(self._longest), before, self._turns:
                 whole = await self._whole(schema)
                 if isinstance(whole, Whole):
                     answer = await self._loop.run_in_executor(self._thread, self._made, whole)
@@ -110,7 +119,15 @@ class Registry(Generic[Decoder]):
         except Exception as error:  # noqa: BLE001 - whoever waits would wait for ever
             self._loop.call_exception_handler({"message": f"{schema} could not be had", "exception": error})
             answer = Away(Result.MALFORMED, f"{schema} could not be had: {type(error).__name__}")
+        self._remember(schema, answer)
         told(answer)
+
+    def _remember(self, schema: Schema, answer: object) -> None:
+        self._unanswered.pop(schema, None)
+        if isinstance(answer, Away) and answer.result is Result.UNANSWERED:
+            self._unanswered[schema] = None
+            if len(self._unanswered) > MOST_UNANSWERED:
+                del self._unanswered[next(iter(self._unanswered))]
 
     async def _whole(self, schema: Schema) -> Whole | Missing | Away:
         """A schema with all that it refers to. Raises EventError."""

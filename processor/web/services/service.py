@@ -25,7 +25,7 @@ from processor.web.failures import failure
 
 MOST_BYTES = 4 * 1024 * 1024
 """Of an answer."""
-MOST_CONNECTIONS = 4
+MOST_CONNECTIONS = 16
 MOST_THREADS = 2
 Found = TypeVar("Found")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})

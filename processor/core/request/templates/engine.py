@@ -34,6 +34,7 @@ _METHODS = re.compile(rf"""\.\s*({_DICT})\b(?!\s*\()|[\w\])]\s*\[\s*["']({_DICT}
 _CHANGES = re.compile(
     r"\.\s*(append|clear|extend|insert|pop|popitem|remove|reverse|setdefault|sort|update)\s*\("
 )
+_INDENT = re.compile(r"\|\s*tojson\s*\(\s*(?!(?:indent\s*=\s*)?(?:[0-9]|true|false|none)?\s*\))")
 _MISSING = (
     "needs the library minijinja, which is not installed: pip install 'kafka-webhook-processor[formats]'"
 )
@@ -130,6 +131,8 @@ class Engine:
             _refuse_methods(source)
         if changes := [found[1] for code in _CODE.findall(source) if (found := _CHANGES.search(code))]:
             raise UnusableTemplateError(f"calls `{changes[0]}`, which changes what it is filled in from")
+        if any(map(_INDENT.search, _CODE.findall(source))):  # so many spaces would be made at once
+            raise UnusableTemplateError("indents by `tojson` with something else than a digit")
         return template
 
     def named_in(self, source: str) -> set[str]:

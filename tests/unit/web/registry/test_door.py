@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from processor.core.record.registry.references import Whole
 from processor.core.redaction import Secrets
 from processor.errors import ConfigError, EventError
 from processor.telemetry.facts import Facts
-from processor.web.registry.door import Registry
+from processor.web.registry.door import MOST_AT_ONCE, Registry
 from processor.web.services import service
 from tests.support.endpoint import Arrival, Endpoint, Reply, unused_port
 from tests.support.registry import FakeRegistry
@@ -351,6 +351,27 @@ async def test_the_certificate_of_the_registry_is_verified_and_ours_is_shown(
     with pytest.raises(ConfigError, match=r"schema_registry\.tls\.key_file"):
         async with opened(endpoint.url, tls={"key_file": str(own)}):
             pass
+
+
+async def test_schemas_for_which_it_hangs_keep_nobody_waiting_who_asks_for_another() -> None:
+    def answer(arrival: Arrival) -> Reply | Awaitable[Reply]:
+        if arrival.target == "/schemas/ids/7":
+            return Reply(200, body=b'{"schema":"\\"string\\""}')
+        return asyncio.get_running_loop().create_future()
+
+    order: list[int] = []
+    hanging = [Schema("id", 100 + number) for number in range(MOST_AT_ONCE)]
+
+    async def ask(rig: Rig, schema: Schema) -> object:
+        answer = await rig.ask(schema)
+        order.append(int(schema.value))
+        return answer
+
+    async with Endpoint(answer) as endpoint, opened(endpoint.url, timeout=2.0) as rig:
+        first = await asyncio.gather(*(rig.ask(schema) for schema in hanging))
+        assert {each.result for each in first if isinstance(each, Away)} == {Result.UNANSWERED}
+        await asyncio.gather(*(ask(rig, schema) for schema in (*hanging, SEVEN)))
+    assert order[0] == SEVEN.value
 
 
 async def test_what_is_asked_for_when_it_is_closed_is_never_answered() -> None:

@@ -199,3 +199,11 @@ def test_without_the_library_a_template_says_what_to_install() -> None:
 )
 def test_what_is_sliced_is_there(source: str, text: str) -> None:
     assert filled(source, l=[1, 2, 3], n=1, o={"l": [4, 5]}, t="a") == text
+
+
+@pytest.mark.parametrize("argument", ["event.x", "indent=event.x", "10", "true, event.x"])
+def test_json_is_indented_by_a_digit_that_is_written_there(argument: str) -> None:
+    with pytest.raises(UnusableTemplateError, match="than a digit"):
+        COMPILER.text(f"x {{{{ event | tojson({argument}) }}}}")
+    for usual in ("", "indent=2", "4", "true"):
+        assert filled(f"{{{{ event.x | tojson({usual}) }}}}", x=1) == "1"
