@@ -132,6 +132,8 @@ def faults(registry: SchemaRegistrySettings, *, is_used: bool) -> list[str]:
         found.append("record.value: registry needs schema_registry.url: give the registry's URL")
     if (registry.username is None) is not (registry.password is None):
         found.append("schema_registry.username and schema_registry.password need each other: give both")
+    if ":" in (registry.username or ""):
+        found.append("schema_registry.username holds a colon, at which a login ends: leave it out")
     needed = (oauth.token_url, oauth.client_id, oauth.client_secret)
     if oauth.model_fields_set and None in needed:
         found.append(

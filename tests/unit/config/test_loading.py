@@ -1596,6 +1596,10 @@ FRAMED = {"RECORD__VALUE": "registry", "SCHEMA_REGISTRY__URL": "https://a"}
     [
         ({"RECORD__VALUE": "registry"}, "needs schema_registry.url"),
         ({**FRAMED, "SCHEMA_REGISTRY__USERNAME": "a"}, "need each other"),
+        (
+            {**FRAMED, "SCHEMA_REGISTRY__USERNAME": "a:b", "SCHEMA_REGISTRY__PASSWORD": "c"},
+            "username holds a colon",
+        ),
         ({**FRAMED, "SCHEMA_REGISTRY__OAUTH__CLIENT_ID": "a"}, "give all three"),
         ({**FRAMED, "RECORD__UNWRAP": "connect"}, "registry has no such envelope"),
         ({**FRAMED, "DESTINATION__BODY": "value"}, "is for record.value: raw"),

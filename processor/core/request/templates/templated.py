@@ -52,6 +52,10 @@ class Templated(Transform):
         self._text = self._made_text(faults)
         if not self._reserved.isdisjoint(as_read(name) for name, _, _ in self._templates):
             faults.append("destination.headers: one is made for each attempt, and is configured too")
+        if any(as_read(name) == "host" for name, _, _ in self._templates):
+            faults.append(
+                "destination.headers.Host: says who receives, which no event chooses: write it as it is"
+            )
         if faults:
             raise UnusableTemplateError(*faults)
 

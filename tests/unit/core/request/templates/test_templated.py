@@ -161,6 +161,13 @@ def test_a_body_has_a_bound() -> None:
     assert "more than 16777216 bytes" in refusal(said, {"x": "a" * 9_000_000})
 
 
+@pytest.mark.parametrize("name", ["Host", "host"])
+def test_no_event_says_who_receives_by_a_host_that_is_written(name: str) -> None:
+    said = TemplatePolicy(headers=((name, "{{ event.x }}"),))
+    with pytest.raises(UnusableTemplateError, match="says who receives, which no event chooses"):
+        Templated(RequestPolicy("https://h.example", templates=said), VOCABULARY)
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     said = TemplatePolicy(
         "/a?b/../{{ x }}", {"q": "{{ y }}"}, (("X-A", "{{ z }}"),), Body({"a": ["{{ w"]}), "{{ v }}"
