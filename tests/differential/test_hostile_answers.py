@@ -17,7 +17,7 @@ from tests.unit.admin.flooding import MIB, dripping, flooding, memory
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 MUCH = 64 * 1024
-LATE = 2.0
+LATE = 20.0
 """By how much an answer may be late on a machine that has other things to do."""
 
 INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"

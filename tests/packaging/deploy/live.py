@@ -2,6 +2,7 @@
 
 `crm` runs with two workers, `erp` as one process. Both get the same events and the same trouble, one
 after the other, each until it is seen in the metrics or an alert fires; at the end `erp` is killed.
+Values are framed by a schema registry, so that its metrics are there too.
 """
 
 import asyncio
@@ -20,10 +21,13 @@ from tests.packaging.deploy.prometheus import Prometheus, hastened
 from tests.packaging.deploy.scene import ALERTS, need
 from tests.support.endpoint import Arrival, Endpoint, Reply
 from tests.support.patience import PATIENCE
+from tests.support.registry import FakeRegistry
 
 TOPICS = {"crm": "events", "erp": "orders"}
 DEAD_LETTERS = "refused"
 PARTITIONS = 4
+FRAME = b"\0\0\0\0\1"
+"""Of the registry's first schema, before a value."""
 PRODUCE, NOT_AUTHORIZED = 0, 29
 """Numbers of Kafka's protocol: a kind of request, and an error."""
 
@@ -75,8 +79,10 @@ class Live:
     async def _play(self, prometheus: list[Prometheus]) -> None:
         async with AsyncExitStack() as rooms:
             endpoint = await rooms.enter_async_context(Endpoint(self._trouble))
+            schema = {"schemaType": "JSON", "schema": '{"type": "object"}'}
+            registry = await rooms.enter_async_context(FakeRegistry({"1": schema}))
             crm, erp = [
-                await rooms.enter_async_context(self._processor(name, endpoint.url, *arguments))
+                await rooms.enter_async_context(self._processor(name, endpoint.url, registry.url, *arguments))
                 for name, arguments in (("crm", ("--workers", "2")), ("erp", ()))
             ]
             self._feeds = asyncio.Event()
@@ -88,7 +94,7 @@ class Live:
             prometheus.append(await asyncio.to_thread(seen.__enter__))
             await self._go_wrong(seen, erp)
 
-    def _processor(self, name: str, url: str, *arguments: str) -> Processor:
+    def _processor(self, name: str, url: str, registry: str, *arguments: str) -> Processor:
         folder = self._folder / name
         folder.mkdir()
         settings: dict[str, Any] = {
@@ -99,6 +105,8 @@ class Live:
                 "session_timeout": 6,
             },
             "dead_letter": {"topic": DEAD_LETTERS, "budget": 5, "write_timeout": 1},
+            "record": {"value": "registry"},
+            "schema_registry": {"url": registry},
             "destination": {"name": name, "url": url, "request_timeout": 1},
             "retry": {"initial_backoff": 0.1, "max_backoff": 0.5, "max_attempts": 4},
             "circuit": {"first_probe": 0.2, "max_probe_interval": 0.5},
@@ -117,8 +125,9 @@ class Live:
             await asyncio.sleep(0.05)
 
     def _produce(self, value: str | None, partition: int = 0) -> None:
+        framed = None if value is None else FRAME + value.encode()
         for topic in TOPICS.values():
-            self._producer.produce(topic, value, partition=partition)
+            self._producer.produce(topic, framed, partition=partition)
         self._producer.poll(0)
 
     async def _go_wrong(self, seen: Prometheus, erp: Processor) -> None:
