@@ -10,7 +10,7 @@ import pytest
 
 from processor.model import Answer, Response
 from processor.web.client import MAX_BODY
-from tests.support.endpoint import Endpoint, RawServer, Reply
+from tests.support.endpoint import Behaviour, Endpoint, RawServer, Reply
 from tests.unit.admin.asking import SECONDS, ask, error, response
 from tests.unit.admin.flooding import MIB, dripping, flooding, memory
 
@@ -49,10 +49,16 @@ ENDLESS: dict[str, tuple[bytes, bytes, str]] = {
 """How it begins, how it goes on for ever, and the status or reason that it comes to."""
 
 
-async def ask_in_time(server: RawServer) -> Answer:
-    """The answer, which does not take longer than the request may."""
-    async with asyncio.timeout(SECONDS + LATE):
-        return await ask(server, request_timeout=SECONDS)
+async def asked_in_time(behaviour: Behaviour, tries: int = 10) -> tuple[Answer, int]:
+    """The answer, which does not take longer than the request may, and on how many connections it came.
+
+    A machine that takes so long to connect to itself has said nothing of the answer: it is asked again.
+    """
+    async with RawServer(behaviour) as server, asyncio.timeout(SECONDS + LATE):
+        answer = await ask(server, request_timeout=SECONDS)
+    if outcome(answer) == "connect_timeout" and tries > 1:
+        return await asked_in_time(behaviour, tries - 1)
+    return answer, server.connections
 
 
 def outcome(answer: Answer) -> str:
@@ -63,12 +69,10 @@ def outcome(answer: Answer) -> str:
 @pytest.mark.parametrize("name", ENDLESS)
 async def test_what_never_ends_is_cut_in_time_and_is_not_kept(name: str) -> None:
     begin, go_on, expected = ENDLESS[name]
-    async with RawServer(flooding(begin, go_on)) as server:
-        with memory() as grown:
-            answer = await ask_in_time(server)
-            assert grown() < 16 * MIB
-    assert outcome(answer) == expected
-    assert server.connections == 1
+    with memory() as grown:
+        answer, connections = await asked_in_time(flooding(begin, go_on))
+        assert grown() < 16 * MIB
+    assert (outcome(answer), connections) == (expected, 1)
 
 
 async def test_a_body_that_would_inflate_to_much_stays_as_it_is() -> None:
@@ -83,8 +87,7 @@ async def test_a_body_that_would_inflate_to_much_stays_as_it_is() -> None:
 
 async def test_a_body_byte_for_byte_is_read_for_as_long_as_there_is_time() -> None:
     head = OK + b"Content-Length: 9999\r\n\r\nx"  # at once: an answer without a head is none
-    async with RawServer(dripping(b"x" * 9998, 0.003, head)) as server:
-        answer = response(await ask_in_time(server))
+    answer = response((await asked_in_time(dripping(b"x" * 9998, 0.003, head)))[0])
     assert answer.status == 200
     assert 0 < len(answer.body) < 9999
 
@@ -96,5 +99,5 @@ async def test_a_head_byte_for_byte_is_an_answer_if_it_ends_in_time() -> None:
 
 
 async def test_a_head_byte_for_byte_is_none_if_it_does_not() -> None:
-    async with RawServer(dripping(OK + b"X: " + b"y" * 5000 + b"\r\n\r\n", 0.003)) as server:
-        assert error(await ask_in_time(server)).reason == "answer_timeout"
+    answer, _ = await asked_in_time(dripping(OK + b"X: " + b"y" * 5000 + b"\r\n\r\n", 0.003))
+    assert error(answer).reason == "answer_timeout"
