@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.core.request.events import Event, Number, decode, is_truthy, json_text, parse
+from processor.core.request.events import Event, Number, decode, is_truthy, json_text, parse, text_of
 from processor.core.request.nesting import DEEPEST
 from processor.errors import EventError
 from tests.support.builders import event
@@ -273,3 +273,18 @@ def test_a_value_is_written_as_json_without_white_space(value: Any, text: str) -
 @given(json_values)
 def test_what_is_written_reads_the_same(value: Any) -> None:
     assert json.loads(json_text(event(a=value).get("a"))) == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b'"a\\u00e9"', "a\u00e9"),
+        (b'"\\ud800x"', "\ufffdx"),
+        (b'""', ""),
+        (b"1", None),
+        (b"null", None),
+        (None, None),
+    ],
+)
+def test_a_member_that_is_text_is_read_whatever_it_holds(raw: bytes | None, text: str | None) -> None:
+    assert text_of(None if raw is None else msgspec.Raw(raw)) == text
