@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 _PLAIN_KEYWORDS = ("default", "required", "type", "enum")
 _SCALARS = ["string", "number", "boolean"]
 _INTEGER = r"^\s*[+-]?[0-9]+(_[0-9]+)*(\.0*)?\s*$"
-_NUMBER = r"^\s*[+-]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][+-]?[0-9_]+)?\s*$"
+_NUMBER = r"^\s*([+-]_?)?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)([eE][+-]?[0-9_]+)?\s*$"
 _SWITCHES = ("true", "false", "yes", "no", "on", "off", "t", "f", "y", "n", "1", "0")
 _SWITCH = "^({})$".format(
     "|".join("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in word) for word in _SWITCHES)

@@ -172,6 +172,8 @@ class Pool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._dialling:  # what had ended before it was called off is told in the next turn
+            await asyncio.sleep(0)
 
     # What connections and exchanges tell
 
