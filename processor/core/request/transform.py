@@ -152,13 +152,8 @@ class Transform:
 
         Raises EventError: `invalid_header`, `invalid_url`, `endpoint_not_allowed`, `invalid_event`.
         """
-        asked, dropped, url, body = NO_HEADERS, 0, self._endpoint.url, None
-        if self._has_envelope:
-            asked, dropped = self._asked_headers(event)
-            url = self._url(event)
-        if said:
-            told, more = self._told(said)
-            asked, dropped = {**asked, **told}, dropped + more
+        asked, dropped, url = self._asked(event, said)
+        body = None
         is_foreign = not self._endpoint.is_own(url)
         if self._method.has_body:
             body = self._body(event)
@@ -166,6 +161,17 @@ class Transform:
             url = query.joined(url, pairs)
         request = Request(self._method.value, url, self._headers_with(asked, is_foreign=is_foreign), body)
         return Prepared(request, dropped, is_foreign)
+
+    def _asked(self, event: Event, said: Headers) -> tuple[Mapping[str, tuple[str, str]], int, str]:
+        """What the event and its record ask for: headers, how many of them are dropped, and the URL."""
+        asked, dropped, url = NO_HEADERS, 0, self._endpoint.url
+        if self._has_envelope:
+            asked, dropped = self._asked_headers(event)
+            url = self._url(event)
+        if said:
+            told, more = self._told(said)
+            asked, dropped = {**asked, **told}, dropped + more
+        return asked, dropped, url
 
     def carry(self, body: bytes, content_type: str | None, said: Headers) -> Prepared:
         """The request for bytes that are no event. Raises EventError `invalid_header`."""

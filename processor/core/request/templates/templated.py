@@ -19,7 +19,7 @@ from processor.core.request.templates.engine import UnusableTemplateError
 from processor.core.request.templates.policy import Encoding, TemplatePolicy
 from processor.core.request.templates.scope import Scope, Vocabulary
 from processor.core.request.templates.texts import Compiler, Place, Text, is_template
-from processor.core.request.transform import JSON_BODY, NO_HEADERS, Prepared, RequestPolicy, Transform
+from processor.core.request.transform import JSON_BODY, Prepared, RequestPolicy, Transform
 from processor.errors import EventError
 from processor.model import Headers, Request
 
@@ -64,13 +64,7 @@ class Templated(Transform):
 
         Raises EventError: `invalid_event`, `invalid_url`, `invalid_header`, `endpoint_not_allowed`.
         """
-        (asked, dropped), url = (NO_HEADERS, 0), self._endpoint.url
-        if self._has_envelope:
-            asked, dropped = self._asked_headers(event)
-            url = self._url(event)
-        if said:
-            told, more = self._told(said)
-            asked, dropped = {**asked, **told}, dropped + more
+        asked, dropped, url = self._asked(event, said)
         is_foreign = not self._endpoint.is_own(url)
         if url == self._endpoint.url:
             url = self._address(url, scope)
