@@ -90,6 +90,7 @@ COVERED_BY = {
     "kafka": "loading",
     "operators": "loading",
     "sections": "loading",
+    "secrets": "loading",
     "references": "loading",
     "client_options": "loading",
     "static_headers": "loading",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from processor.config.sections import DestinationSettings
+from processor.config.destination.endpoint import DestinationSettings
 from processor.config.values.filters import FilterSettings
 from processor.config.values.templates import texts_of
 from processor.config.values.types import File, Section, each_judged, items

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from processor import __version__
+from processor.config.destination.endpoint import DestinationSettings
+from processor.config.destination.secrets import secret_headers, secrets_of, texts
 from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
 from processor.config.operators import AdminSettings, LiveSettings, LogSettings
 from processor.config.record import (
@@ -19,12 +21,7 @@ from processor.config.record import (
     policy,
     schema_file_policy,
 )
-from processor.config.sections import (
-    CircuitSettings,
-    DeliverySettings,
-    DestinationSettings,
-    RetrySettings,
-)
+from processor.config.sections import CircuitSettings, DeliverySettings, RetrySettings
 from processor.config.services.registry import SchemaRegistrySettings
 from processor.config.services.registry import meaningless as meaningless_of_registry
 from processor.config.values.filters import FilterSettings
@@ -131,14 +128,14 @@ class Settings(BaseModel):
         """What a setting means where it says more than what stands there."""
         destination = self.destination
         allowed = sorted(map(str, Endpoint(destination.url, destination.allowed_hosts).allowed))
-        texts = list(texts_like_numbers(destination.body, "destination.body"))
+        bodies = list(texts_like_numbers(destination.body, "destination.body"))
         if not allowed:
-            return texts
+            return bodies
         secrets = "with" if destination.allowed_hosts_get_secrets else "without"
         sent = f"requests {secrets} secret headers and client certificate"
         return [
             f"destination.allowed_hosts: events may also name {', '.join(allowed)}, which get {sent}",
-            *texts,
+            *bodies,
         ]
 
     def flow_policy(self) -> FlowPolicy:
@@ -217,7 +214,9 @@ class Settings(BaseModel):
             frozenset(destination.allowed_hosts),
             destination.envelope  # a column of a table may be called `header`, and may be null
             or (Envelope.RUDDERSTACK if self.record_policy().is_plain else Envelope.NONE),
-            own_headers=frozenset() if destination.allowed_hosts_get_secrets else self._secret_headers(),
+            own_headers=frozenset()
+            if destination.allowed_hosts_get_secrets
+            else secret_headers(self.destination),
             templates=self._template_policy() or None,
         )
 
@@ -270,43 +269,19 @@ class Settings(BaseModel):
     @cached_property
     def secrets(self) -> Secrets:
         """The texts that may stand nowhere but in a request or a login: one object for all who strike."""
-        url = self.destination.url
-        if not self._is_url_secret():
-            return Secrets(self._secret_texts())
-        return Secrets(
-            {*self._secret_texts(), *credentials.parts_of_url(url)}, hidden_origin=str(Endpoint(url).origin)
-        )
-
-    def _is_url_secret(self) -> bool:
-        said = self.destination.url_is_secret
-        return credentials.is_secret_url(self.destination.url) if said is None else said
+        return secrets_of(self.destination, self._secret_texts())
 
     def _secret_texts(self) -> set[str]:
-        kafka, tls = self.kafka, self.destination.tls
-        found = _texts(kafka.ssl_key_password, kafka.sasl_password, tls.key_password, self.admin.token)
-        registry = self.schema_registry
-        found |= _texts(registry.tls.key_password) | set(filter(None, registry.in_clear().values()))
+        """Those that are not the destination's."""
+        kafka, registry = self.kafka, self.schema_registry
+        found = texts(
+            kafka.ssl_key_password, kafka.sasl_password, self.admin.token, registry.tls.key_password
+        )
+        found |= set(filter(None, registry.in_clear().values()))
         for client in (kafka.client, self.dead_letter.client):
             found |= {
                 str(value)
                 for name, value in in_clear(client).items()
                 if isinstance(client[name], SecretStr) or credentials.is_secret_option(name)
             }
-        secret = self._secret_headers()
-        for name, header in self.destination.headers.items():
-            if name.lower() in secret:
-                found.update(credentials.parts(header.get_secret_value()))
         return found
-
-    def _secret_headers(self) -> frozenset[str]:
-        """Names of headers that are secrets, in lower case: marked ones, and those that look so."""
-        marked = {name.lower() for name in self.destination.secret_headers}
-        headers = self.destination.headers.items()
-        looks = {
-            n.lower() for n, value in headers if credentials.is_secret_header(n, value.get_secret_value())
-        }
-        return frozenset(marked | looks)
-
-
-def _texts(*secrets: SecretStr | None) -> set[str]:
-    return {secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()}

@@ -15,7 +15,7 @@ from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from processor.config.sections import DestinationSettings
+from processor.config.destination.endpoint import DestinationSettings
 from processor.core.request.endpoint import Endpoint
 from processor.errors import TransportError
 from processor.model import Answer, Request

@@ -11,7 +11,7 @@ import socket
 from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from processor.config.sections import DestinationSettings
+from processor.config.destination.endpoint import DestinationSettings
 from processor.core.request.address import AddressRule, Network, network
 
 

@@ -7,7 +7,7 @@ cannot be loaded is said with the file and the remedy, before the first request.
 import ssl
 from pathlib import Path
 
-from processor.config.sections import IdentitySettings
+from processor.config.destination.tls import IdentitySettings
 from processor.errors import ConfigError, Problem
 
 WEBHOOK = "destination.tls"

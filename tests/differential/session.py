@@ -20,7 +20,7 @@ from aiohttp import (
 )
 from yarl import URL
 
-from processor.config.sections import DestinationSettings
+from processor.config.destination.endpoint import DestinationSettings
 from processor.errors import TransportError
 from processor.model import Answer, Request, Response
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from processor.config.sections import IdentitySettings
+from processor.config.destination.tls import IdentitySettings
 from processor.config.values.types import Seconds, Section, or_reference
 from processor.core.record.registry.schemas import SchemasPolicy
 

@@ -9,7 +9,7 @@ from typing import Any
 import trustme
 from aiohttp.abc import AbstractResolver
 
-from processor.config.sections import DestinationSettings
+from processor.config.destination.endpoint import DestinationSettings
 from processor.errors import TransportError
 from processor.model import Answer, Headers, Request, Response
 from processor.web.client import Client

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from processor.config.sections import DestinationSettings
+from processor.config.destination.endpoint import DestinationSettings
 from processor.web.client import Client
 from tests.support.endpoint import unused_port
 from tests.unit.admin.asking import post, response, send

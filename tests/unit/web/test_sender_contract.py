@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from processor.config.sections import DestinationSettings
+from processor.config.destination.endpoint import DestinationSettings
 from processor.errors import TransportError
 from processor.model import Answer, Request, Response
 from processor.traffic.attempt import Sender

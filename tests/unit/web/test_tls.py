@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from processor.config.sections import TlsSettings
+from processor.config.destination.tls import TlsSettings
 from processor.errors import ConfigError, TransportError
 from processor.web.check import probe
 from processor.web.tls import ssl_context

@@ -1,0 +1,47 @@
+"""Secrets of the destination: what in its settings proves who we are, and may be shown nobody.
+
+Promise: what a setting marks as one is one, and so is what looks like one (`core/credentials`).
+"""
+
+from collections.abc import Iterable
+
+from pydantic import SecretStr
+
+from processor.config.destination.endpoint import DestinationSettings
+from processor.core import credentials
+from processor.core.redaction import Secrets
+from processor.core.request.endpoint import Endpoint
+
+
+def texts(*secrets: SecretStr | None) -> set[str]:
+    """Those that are there and not empty."""
+    return {secret.get_secret_value() for secret in secrets if secret and secret.get_secret_value()}
+
+
+def secret_headers(destination: DestinationSettings) -> frozenset[str]:
+    """Names of headers that are secrets, in lower case: marked ones, and those that look so."""
+    marked = {name.lower() for name in destination.secret_headers}
+    looks = {
+        name.lower()
+        for name, value in destination.headers.items()
+        if credentials.is_secret_header(name, value.get_secret_value())
+    }
+    return frozenset(marked | looks)
+
+
+def secret_texts(destination: DestinationSettings) -> set[str]:
+    """What of it is secret by itself, but for its URL."""
+    found, secret = texts(destination.tls.key_password), secret_headers(destination)
+    for name, header in destination.headers.items():
+        if name.lower() in secret:
+            found.update(credentials.parts(header.get_secret_value()))
+    return found
+
+
+def secrets_of(destination: DestinationSettings, others: Iterable[str]) -> Secrets:
+    """All together, and what is secret elsewhere."""
+    known, url = {*secret_texts(destination), *others}, destination.url
+    said = destination.url_is_secret
+    if not (credentials.is_secret_url(url) if said is None else said):
+        return Secrets(known)
+    return Secrets({*known, *credentials.parts_of_url(url)}, hidden_origin=str(Endpoint(url).origin))
