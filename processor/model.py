@@ -259,7 +259,9 @@ class Signal(StrEnum):
 
     DELIVERED = "delivered"
     REFUSED = "refused"
-    """It works, and does not want this event, or any: a wrong token, a wrong path."""
+    """It works, and does not want this event, or any: a wrong path, something it may not do."""
+    CREDENTIALS = "credentials"
+    """It does not know us, or we have nothing to prove who we are: no event's fault."""
     UNREACHABLE = "unreachable"
     """No connection: name, address, TLS, certificate. Nothing of the event was sent."""
     NO_ANSWER = "no_answer"

@@ -72,7 +72,8 @@ class Status:
         """Whether we are proven to be in the group, its topics can be read, dead letters be written, and
         no stop is under way.
 
-        A dead endpoint only counts where `circuit.unready` says so, a partition that cannot be read where
+        A dead endpoint only counts where `circuit.unready` says so, one that does not know us in any case, a
+        partition that cannot be read where
         `kafka.unready` does. Events that are held are told, and count until the first one is delivered: so
         a roll-out with a wrong token, or to a wrong topic, ends there.
         """
@@ -83,6 +84,7 @@ class Status:
             "dead_letters": self.producer.fault() or "ok",
             "draining": "stopping" if self.is_draining else "ok",
             "endpoint": "ok",
+            "credentials": _UNKNOWN if self.admission.is_unknown() else "ok",
             "events": self.dispatch.withheld.said(self.now()) or "ok",
         }
         if (blocked := self.dispatch.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
@@ -139,6 +141,7 @@ class Status:
             is_member=self.group.fault() is None,
             ready=self.readiness().ok,
             circuit=self.admission.circuit().state(),
+            is_unknown=self.admission.is_unknown(),
             dead_letter_budget=self.admission.budget_left(),
             endpoint_pause=self.admission.pause(now),
             lease=self.admission.lease(now),
@@ -146,6 +149,7 @@ class Status:
         )
 
 
+_UNKNOWN = "the endpoint does not take them, nor any event: see the log for its answer"
 _WAIT_TO_BE_SENT = (Stage.RETRY, Stage.DUE, Stage.WITHHELD, Stage.ELSEWHERE)
 
 

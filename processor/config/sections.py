@@ -99,6 +99,13 @@ class RetrySettings(Section):
         description="Answers worth another attempt; all others are final.",
         json_schema_extra={"default": [408, 425, 429, "5xx"]},
     )
+    credential_statuses: Statuses = Field(
+        default=RetryPolicy().credential_statuses,
+        description="Answers that refuse us and no event: a wrong or expired token. Events wait, and become "
+        "no dead letters, until the endpoint takes us again. They come before `retried_statuses`; those of "
+        "`dead_letter.always` are none, nor is an answer to an event that says itself who sends.",
+        json_schema_extra={"default": [401, 407]},
+    )
     max_attempts: Limit = Field(
         None, description="Attempts per event before it is a dead letter; null: no limit."
     )

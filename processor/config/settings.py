@@ -203,7 +203,10 @@ class Settings(BaseModel):
         return None if limit is None else RatePolicy(limit, burst or max(1, round(limit / 10)))
 
     def retry_policy(self) -> RetryPolicy:
-        return RetryPolicy(**self.retry.model_dump(), rate_limit_hints=self.delivery.rate_limit_hints)
+        said = self.retry.model_dump()
+        # What is always to be a dead letter holds nothing.
+        said["credential_statuses"] -= {int(each) for each in self.dead_letter.unpaid() if each.isdecimal()}
+        return RetryPolicy(**said, rate_limit_hints=self.delivery.rate_limit_hints)
 
     def request_policy(self) -> RequestPolicy:
         destination = self.destination
@@ -217,6 +220,7 @@ class Settings(BaseModel):
             own_headers=frozenset()
             if destination.allowed_hosts_get_secrets
             else secret_headers(self.destination),
+            proof_headers=secret_headers(destination) | {"authorization"},
             templates=self._template_policy() or None,
         )
 

@@ -2,7 +2,7 @@
 
 Promise: only a delivered status is delivered; redirects are not followed and never count as delivered;
 a record that may not be retried any more is given up, whatever `Retry-After` says; an attempt that
-was no fault of the record is not held against it.
+was no fault of the record is not held against it, and one that was refused for who we are never is.
 
 Attempts are counted in this process alone: a count kept in the commit metadata would take room from
 the finished offsets there. What has to survive a rebalance is bounded by the record's own timestamp
@@ -13,6 +13,7 @@ same number of attempts may be over in minutes or in an hour.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -25,6 +26,11 @@ from processor.model import Answer, Quota, Response, Signal
 
 _DELIVERED = Signal.DELIVERED
 _UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "http2_only", "tls"))
+_NO_CREDENTIALS = ("credentials", "client_certificate")
+_NO_CERTIFICATE = re.compile(
+    rb"\s*<html>\s*<head><title>400 (No required SSL certificate was sent|The SSL certificate error)</title>"
+)
+"""nginx completes the handshake with whoever shows no good certificate, and says so afterwards."""
 _PUSHED_BACK = {429: Signal.THROTTLED, 503: Signal.UNAVAILABLE}
 """What asks for fewer requests, or may; these may say for how long (`Retry-After`)."""
 _MAX_EXPONENT = 64
@@ -48,6 +54,8 @@ class RetryPolicy:
     max_retry_after: float = 300.0
     rate_limit_hints: bool = True
     """Whether header fields that say what is left of a quota are read."""
+    credential_statuses: frozenset[int] = frozenset((401, 407))
+    """Answers that refuse us, whatever we send: they come before `retried_statuses`."""
 
 
 class Reason(StrEnum):
@@ -103,22 +111,36 @@ class Reading(NamedTuple):
 
 
 _ACCEPTED = Reading(_DELIVERED)
+_UNKNOWN = Reading(Signal.CREDENTIALS)
+_SILENT = Reading(Signal.NO_ANSWER)
+_UNANSWERED = {
+    **dict.fromkeys(_UNREACHABLE, Reading(Signal.UNREACHABLE)),
+    **dict.fromkeys(_NO_CREDENTIALS, _UNKNOWN),
+}
 
 
 def read(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
     """What `answer` says; `now` is the time as a timestamp, for `Retry-After` dates."""
     if isinstance(answer, TransportError):
-        return Reading(Signal.UNREACHABLE if answer.reason in _UNREACHABLE else Signal.NO_ANSWER)
+        return _UNANSWERED.get(answer.reason, _SILENT)
     if answer.status in policy.delivered_statuses:
         if answer.quota_fields:
             return Reading(_DELIVERED, None, _quota(policy, answer, now))
         return _ACCEPTED
+    if answer.status in policy.credential_statuses or _lacks_certificate(answer):
+        return _UNKNOWN
     if answer.status not in policy.retried_statuses:
         return Reading(Signal.REFUSED)
     if answer.status not in _PUSHED_BACK:
         return Reading(Signal.SERVER_ERROR)
     left = _quota(policy, answer, now) if answer.quota_fields else None
     return Reading(_PUSHED_BACK[answer.status], _pause(policy, answer, left, now), left)
+
+
+def of_its_own(reading: Reading, answer: Answer) -> Reading:
+    """The same of an event that chose its receiver, or what proves who sends: it answers for that itself."""
+    is_refused = reading.sign is Signal.CREDENTIALS and isinstance(answer, Response)
+    return Reading(Signal.REFUSED) if is_refused else reading
 
 
 def judge(policy: RetryPolicy, answer: Answer, reading: Reading, effort: Effort, *, chance: float) -> Verdict:
@@ -142,6 +164,10 @@ def _pause(policy: RetryPolicy, answer: Response, left: Quota | None, now: float
 
 def _quota(policy: RetryPolicy, answer: Response, now: float) -> Quota | None:
     return quota(answer.quota_fields, now) if policy.rate_limit_hints else None
+
+
+def _lacks_certificate(answer: Response) -> bool:
+    return answer.status == 400 and _NO_CERTIFICATE.match(answer.body) is not None
 
 
 def _is_exhausted(policy: RetryPolicy, effort: Effort, after: float) -> bool:

@@ -132,6 +132,7 @@ MEMBER = GaugeDefinition(Part.SCRAPE, "member", "1 while our membership in the g
 DEAD_LETTER_BUDGET = GaugeDefinition(Part.SCRAPE, "dead_letter_budget", "Failures of one kind that may become dead letters before an event is delivered.")
 ENDPOINT_PAUSE_SECONDS = GaugeDefinition(Part.SCRAPE, "endpoint_pause_seconds", "For how long the endpoint asked to be left alone (Retry-After).")
 LEASE_SECONDS = GaugeDefinition(Part.SCRAPE, "lease_seconds", "For how long our membership in the group is proven; at 0 nothing is sent.")
+CREDENTIALS_REFUSED = GaugeDefinition(Part.SCRAPE, "credentials_refused", "1 while the endpoint does not take what proves who we are: nothing is delivered, nothing becomes a dead letter for that.")
 WITHHELD_RECORDS = GaugeDefinition(Part.SCRAPE, "withheld_records", "Records that wait because too many would be dead letters, by what is wrong with them.", ("reason",))
 PAUSED_PARTITIONS = GaugeDefinition(Part.SCRAPE, "paused_partitions", "Partitions of which nothing is taken for now.", ("reason",))
 LAG_RECORDS = GaugeDefinition(Part.SCRAPE, "lag_records", "Records between the position and the end.", ("topic", "partition"))

@@ -47,6 +47,7 @@ class Snapshot(NamedTuple):
     is_member: bool
     ready: bool
     circuit: State
+    is_unknown: bool
     dead_letter_budget: int | None
     endpoint_pause: float
     lease: float
@@ -99,6 +100,7 @@ class PartitionStatuses(Collector):
             (definitions.DEAD_LETTER_BUDGET, math.inf if budget is None else budget),
             (definitions.ENDPOINT_PAUSE_SECONDS, snapshot.endpoint_pause),
             (definitions.LEASE_SECONDS, snapshot.lease),
+            (definitions.CREDENTIALS_REFUSED, int(snapshot.is_unknown)),
         ):
             family = gauges(definition)
             family.add_metric([self._destination], value)

@@ -124,6 +124,8 @@ class Run(Struct, eq=False, gc=False):
     attempt: Attempt | None = None
     request: Request | None = None
     is_foreign: bool = False
+    brings_proof: bool = False
+    """Whether its event says itself what proves who sends."""
     first_attempt: float | None = None
     last_attempt: float | None = None
     sent_at: float = -math.inf
@@ -143,10 +145,15 @@ class Run(Struct, eq=False, gc=False):
         if self.attempts == 0:
             self.started_at, self.first_attempt, self.downtime = at, wall, downtime
 
-    def answered(self, now: float, wall: float, downtime: float, *, is_spared: bool) -> Effort:
-        """It was answered; what has been spent on it since. `is_spared`: not held against it."""
+    def answered(
+        self, now: float, wall: float, downtime: float, *, is_spared: bool, is_counted: bool = True
+    ) -> Effort:
+        """It was answered; what has been spent on it since.
+
+        `is_spared`: not held against it; not `is_counted`: no more than the time that it takes is.
+        """
         self.attempts += 1
-        self.counted += not is_spared
+        self.counted += is_counted and not is_spared
         elapsed = now - self.started_at - (downtime - self.downtime)
         age = known(record_age(self.record.timestamp, wall))
         return Effort(self.attempts, self.counted, elapsed, age, is_spared, self.is_foreign)

@@ -6,7 +6,8 @@ Promises:
 - an attempt at a host that an event names is that host's alone: its door lets it leave and hears of it;
 - a slot is held from when a request leaves to its answer, and by nothing else;
 - while the endpoint as a whole is down no attempt is held against a record, and no refusal becomes
-  a dead letter that is not paid for;
+  a dead letter that is not paid for; an answer that refuses us is no record's, but of one that chose its
+  receiver or said itself who sends;
 - what becomes of a run is told once, as one fact, to whom was named at the beginning; nothing is asked of
   this room before that has returned.
 
@@ -20,20 +21,20 @@ from processor.clock import Clock
 from processor.core import dead_letter, retry
 from processor.core.age import age
 from processor.core.dead_letter import Failure
-from processor.core.pace.admission import Admission, Outcome
+from processor.core.pace.admission import Admission, Outcome, Permit
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import Circuit, State
 from processor.core.pace.hosts import Hosts
 from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.request.transform import Prepared
-from processor.core.retry import Again, Reading, RetryPolicy
+from processor.core.retry import Again, Effort, Reading, RetryPolicy
 from processor.errors import EventError
 from processor.model import Answer, Request, Response, Signal
 from processor.telemetry.facts import Facts
 from processor.traffic.attempt import Attempt, End, Failed, Run, Sender, Settled, Withheld, nothing
 from processor.traffic.preparation import Skipped
 
-_TAKEN = Signal.DELIVERED
+_TAKEN, _UNKNOWN = Signal.DELIVERED, Signal.CREDENTIALS
 """Looking a member up in its class is dear where it is done for every request."""
 _DELIVERED, _SKIPPED = Settled(is_delivered=True), Settled(is_delivered=False)
 _NEVER_SPARED = 0.0
@@ -115,14 +116,10 @@ class Delivery:
             )
         else:
             chance = self._chance()
-            if run.is_foreign:
-                self._hosts.failed(run.host(), answer)
+            reading = self._who_is_meant(run, reading, answer)
             admission.ended(permit, _outcome(run, reading), now, chance)
-            run.delivered_before = admission.delivered()
             # Asked behind that: by this very answer the endpoint may be found to be down.
-            is_spared = admission.is_down(permit, reading.sign, now) and not run.is_foreign
-            downtime = _NEVER_SPARED if run.is_foreign else self._circuit.downtime(now)
-            effort = run.answered(now, wall, downtime, is_spared=is_spared)
+            effort = self._effort(run, permit, admission, reading, now, wall)
             verdict = retry.judge(self._policy, answer, reading, effort, chance=chance)
             if isinstance(verdict, Again):
                 self._facts.retried(run.tried(), answer, verdict.after)
@@ -136,6 +133,21 @@ class Delivery:
         if run.is_foreign or self._circuit.state() is not self._circuit_was:
             self._tell_how_it_stands(run, admission.circuit(), answer)
         self._ended(run, end)
+
+    def _who_is_meant(self, run: Run, reading: Reading, answer: Answer) -> Reading:
+        if run.is_foreign:
+            self._hosts.failed(run.host(), answer)
+        return retry.of_its_own(reading, answer) if run.is_foreign or run.brings_proof else reading
+
+    def _effort(
+        self, run: Run, permit: Permit, admission: Admission, reading: Reading, now: float, wall: float
+    ) -> Effort:
+        is_down = admission.is_down(permit, reading.sign, run.delivered_before, now)
+        is_unknown = reading.sign is _UNKNOWN
+        run.delivered_before = admission.delivered()
+        downtime = _NEVER_SPARED if run.is_foreign else self._circuit.downtime(now)
+        is_spared = is_down and (is_unknown or not run.is_foreign)
+        return run.answered(now, wall, downtime, is_spared=is_spared, is_counted=not is_unknown)
 
     def _tell_how_it_stands(self, run: Run, circuit: Circuit, answer: Answer) -> None:
         if not run.is_foreign:
@@ -151,8 +163,8 @@ class Delivery:
         match result:
             case Request():
                 run.request = result
-            case Prepared(request, dropped_headers, is_foreign):
-                run.request, run.is_foreign = request, is_foreign
+            case Prepared(request, dropped_headers, is_foreign, brings_proof):
+                run.request, run.is_foreign, run.brings_proof = request, is_foreign, brings_proof
                 if is_foreign:
                     self.give_back(run)  # what becomes of it there costs nothing
                 if dropped_headers:

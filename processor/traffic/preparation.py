@@ -143,11 +143,11 @@ class Preparation:
             return error
         if isinstance(made, Skipped):
             return made
-        request, dropped, is_foreign = made
+        request, dropped, is_foreign, brings_proof = made
         if content.before:
             data = (request.body or b"").removeprefix(BYTE_ORDER_MARK)
             request = request._replace(body=b"%b%b}" % (content.before, data or b"null"))
-        return Prepared(request, dropped + content.dropped, is_foreign)
+        return Prepared(request, dropped + content.dropped, is_foreign, brings_proof)
 
     def _prepare_content(self, content: Content, record: Record, reading: Reading) -> Prepared | Skipped:
         """The request for what a record says, or why it is left out. Raises EventError."""

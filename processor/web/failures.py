@@ -13,6 +13,11 @@ from processor.web.answers.heads import HTTP2_ONLY
 from processor.web.guard import RefusedError
 
 _LONGEST_MESSAGE = 200
+_OF_OURS = re.compile(
+    r"alert (certificate (required|expired|revoked|unknown)|bad certificate|unsupported certificate"
+    r"|unknown ca|access denied)"
+)
+"""Alerts that the other side sends of the certificate that it was shown, or was not."""
 _WORDS = re.compile(r"\[SSL\] (.+) \(_ssl\.c:\d+\)")
 
 
@@ -23,10 +28,8 @@ def unreachable(error: Exception, host: str) -> TransportError:
             return failure("blocked", f"{host} leads to {error.strerror}")
         case ssl.SSLCertVerificationError():
             return failure("certificate", f"{host} has no valid certificate: {error.verify_message}")
-        case ssl.SSLError() if "no application protocol" in _alert(error):
-            return failure("http2_only", f"{host} {HTTP2_ONLY}")
         case ssl.SSLError():
-            return failure("tls", f"no TLS with {host}: {_alert(error)}")
+            return _without_tls(_alert(error), host)
         case socket.gaierror() | UnicodeError():
             return failure("dns", f"{host} cannot be looked up: {_strerror(error)}")
         case TimeoutError():
@@ -34,6 +37,14 @@ def unreachable(error: Exception, host: str) -> TransportError:
         case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
             return failure("tls", f"{host} ended the connection during the TLS handshake")
     return failure("connect", f"no connection to {host}: {_strerror(error)}")
+
+
+def _without_tls(alert: str, host: str) -> TransportError:
+    if "no application protocol" in alert:
+        return failure("http2_only", f"{host} {HTTP2_ONLY}")
+    if _OF_OURS.search(alert):
+        return failure("client_certificate", f"{host} does not take our certificate: {alert}")
+    return failure("tls", f"no TLS with {host}: {alert}")
 
 
 def malformed(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The endpoint: well, slow, flaky, down, or deaf to our token; and what a process sees of it.
+"""The endpoint: well, slow, flaky, down, or unwilling to know us; and what a process sees of it.
 
 A request may do its work although its answer never comes back, and a request that was given up may
 still arrive.
@@ -33,6 +33,7 @@ class Weather(Enum):
     GONE = "connections refused"
     BROKEN = "every failure there is"
     FORBIDDEN = "403 for all"
+    STRANGE = "401 for all"
 
 
 class Outcome(NamedTuple):
@@ -109,7 +110,7 @@ class Endpoint:
         if self.weather is not Weather.WELL:
             return self._bad_weather(wall)
         if item.kind is Kind.REFUSED:
-            return Response(self._random.choice((400, 401, 404, 410, 422)), None, b"no"), False
+            return Response(self._random.choice((400, 404, 410, 422)), None, b"no"), False
         if item.kind is Kind.REDIRECTED:
             return Response(self._random.choice((301, 302, 307, 308)), None, b""), False
         if item.kind is Kind.CURSED:
@@ -129,7 +130,9 @@ class Endpoint:
             case Weather.GONE:
                 return TransportError("connect", "refused"), False
             case Weather.FORBIDDEN:
-                return Response(403, None, b"wrong token"), False
+                return Response(403, None, b"not for you"), False
+            case Weather.STRANGE:
+                return Response(401, None, b"wrong token"), False
             case _:
                 return self._any_failure(wall)
 

@@ -33,7 +33,7 @@ from tests.simulation.shape import Shape
 from tests.simulation.topic import REFUSALS, UNUSABLE, Item, Kind, Log
 
 LARGEST_RECORD = 600
-REFUSED_STATUSES = frozenset((400, 401, 403, 404, 410, 422, 301, 302, 307, 308))
+REFUSED_STATUSES = frozenset((400, 403, 404, 410, 422, 301, 302, 307, 308))
 
 Lane = tuple[Partition, bytes | None]
 

@@ -173,6 +173,12 @@ def _taken_for_refused(policy: RetryPolicy, answer: Answer, now: float) -> Readi
     return Reading(Signal.REFUSED) if reading.sign in (Signal.THROTTLED, Signal.UNAVAILABLE) else reading
 
 
+def _we_are_the_events(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
+    """A token that has expired is held against the events."""
+    reading = _READ(policy, answer, now)
+    return Reading(Signal.REFUSED) if reading.sign is Signal.CREDENTIALS else reading
+
+
 def _silence_is_delivered(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
     """A server that is busy has done the work, most times."""
     is_late = isinstance(answer, TransportError) and answer.reason == "answer_timeout"
@@ -451,6 +457,7 @@ BUGS = (
     Bug("hosts have no share but each its own", "imagined", ((Hosts, "has_room", _always_room),)),
     Bug("what waits for a host is forgotten", "imagined", ((Elsewhere, "take", _in_one_queue),)),
     Bug("a refusal by a limit is a failure of the event", "common", ((retry, "read", _taken_for_refused),)),
+    Bug("a refusal of us is one of the event", "0.1.0", ((retry, "read", _we_are_the_events),)),
     Bug("a circuit opens by a steady share of 503", "0.1.0", ((circuit, "_SILENCE", 0.0),)),
     Bug("no answer in time counts as delivered", "common", ((retry, "read", _silence_is_delivered),)),
     Bug("intake is never held", "Lenses, Knative", ((Flow, "held", _never_held),)),

@@ -90,6 +90,7 @@ def snapshot(**more: Any) -> Snapshot:
         is_member=False,
         ready=False,
         circuit=State.CLOSED,
+        is_unknown=False,
         dead_letter_budget=None,
         endpoint_pause=0.0,
         lease=0.0,

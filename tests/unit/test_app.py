@@ -108,6 +108,28 @@ async def test_an_event_that_is_refused_without_a_dead_letter_topic_turns_readin
         await running
 
 
+async def test_an_endpoint_that_does_not_know_us_turns_readiness_red_until_it_does(
+    broker: EmbeddedBroker,
+) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
+    producer.produce("events", "{}")
+    assert producer.flush(PATIENCE) == 0
+    status = 401
+    async with Endpoint(lambda _: Reply(status)) as endpoint:
+        app, stop = App(settings(broker, endpoint.url)), asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(app.run(stop))
+        await endpoint.received(1)
+        async with asyncio.timeout(PATIENCE):
+            while app.status.readiness().checks["credentials"] == "ok":
+                await asyncio.sleep(0.05)
+            assert not app.status.readiness().ok
+            status = 200
+            while not app.status.readiness().ok:
+                await asyncio.sleep(0.05)
+        stop.set_result(None)
+        await running
+
+
 @pytest.mark.parametrize("counts", [True, False])
 async def test_a_partition_that_cannot_be_read_is_shown_and_turns_readiness_red_where_that_is_asked(
     broker: EmbeddedBroker, counts: bool

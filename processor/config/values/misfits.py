@@ -1,5 +1,7 @@
 """Misfits: settings of several sections that cannot be together, each told with both of them."""
 
+from itertools import combinations
+
 from processor.config.kafka import KafkaSettings
 from processor.config.sections import DeliverySettings, RetrySettings
 
@@ -17,9 +19,11 @@ def misfits(delivery: DeliverySettings, kafka: KafkaSettings) -> list[str]:
 
 
 def contradictions(retry: RetrySettings) -> list[str]:
-    """What is said twice of a status; where only deliveries are told, they count before the default."""
-    both = sorted(retry.delivered_statuses & retry.retried_statuses)
-    if not both or "retried_statuses" not in retry.model_fields_set:
-        return []
-    named = ", ".join(map(str, both[:5])) + (" and others" if len(both) > 5 else "")
-    return [f"retry.delivered_statuses and retry.retried_statuses both name {named}: leave it out of one"]
+    """What is said twice of a status; against a default what is said counts."""
+    found, said = [], retry.model_fields_set
+    for one, other in combinations(("delivered_statuses", "credential_statuses", "retried_statuses"), 2):
+        both = sorted(getattr(retry, one) & getattr(retry, other))
+        if both and other in said and (one in said or one == "delivered_statuses"):
+            named = ", ".join(map(str, both[:5])) + (" and others" if len(both) > 5 else "")
+            found.append(f"retry.{one} and retry.{other} both name {named}: leave it out of one")
+    return found

@@ -7,6 +7,7 @@ Promises:
 - what the endpoint says is left of a quota is a ceiling, and no more;
 - nothing leaves while the endpoint asked for a pause (`Retry-After`), nothing but probes while the
   circuit is open, nothing faster than the rate, and nothing at all once the lease is over;
+- where the endpoint does not know us no event is to blame, and it is left alone but for probes;
 - a failure tells of the endpoint only if nothing else was delivered since the same record failed
   before: else it tells of the record, and moves neither circuit nor limit.
 
@@ -86,7 +87,9 @@ class Admission:
         self._in_flight = 0
         self._delivered = 0
         self._unpaid_since = (0, 0)
-        """How many refusals were not paid for, since so many deliveries had been made."""
+        """How many refusals were not paid for, or were of us, since so many deliveries had been made."""
+        self._is_unknown = False
+        """Whether we were refused last, and not an event."""
         self._paused_until = -math.inf
         self._lease_until = math.inf
 
@@ -150,11 +153,7 @@ class Admission:
             return False
         if self._budget.pay(Fault.REFUSED):
             return True
-        count, delivered = self._unpaid_since
-        count = count + 1 if delivered == self._delivered else 1
-        self._unpaid_since = count, self._delivered
-        if count >= self._minimum:
-            self._circuit.refused(now, chance)
+        self._refused(Signal.REFUSED, now, chance)
         return False
 
     def afford_unusable(self) -> bool:
@@ -210,15 +209,19 @@ class Admission:
             wakes_at = max(wakes_at, now + left)
         return wakes_at if wakes_at > now else None
 
-    def is_down(self, permit: Permit, sign: Signal, now: float) -> bool:
+    def is_down(self, permit: Permit, sign: Signal, delivered_before: int | None, now: float) -> bool:
         """Whether a request that left so, and failed with `sign`, may have failed because all fail.
 
-        It was not reached, it is down, or nothing was delivered meanwhile and other records fail too.
+        It was not reached, it is down, or nothing was delivered meanwhile and other records fail too. Where
+        it does not know us, nothing was delivered since the same record failed before (`delivered_before`, as
+        in `Outcome`).
         """
         if self._circuit.is_overdue(now):
             return False
         if sign is Signal.UNREACHABLE or self._circuit.state() is State.OPEN:
             return True
+        if sign is Signal.CREDENTIALS:
+            return delivered_before in (None, self._delivered)
         return permit.delivered == self._delivered and self._circuit.is_doubted()
 
     def delivered(self) -> int:
@@ -228,6 +231,14 @@ class Admission:
     def circuit(self) -> Circuit:
         """The circuit, to be asked."""
         return self._circuit
+
+    def is_unknown(self) -> bool:
+        """Whether the endpoint does not know us, as far as can be told: it is down for that, or nothing has
+        been delivered yet.
+        """
+        if self._circuit.state() is not State.CLOSED:
+            return self._circuit.reason() is Signal.CREDENTIALS
+        return self._is_unknown and not self._delivered
 
     def learnt_rate(self) -> float | None:
         """Requests a second that the endpoint was found to take; None: it pushes nothing back."""
@@ -268,11 +279,25 @@ class Admission:
                 self._circuit.probed(sign, now, chance)
             return
         self._paused_until = max(self._paused_until, now + outcome.pause)
+        if not permit.is_probe and (says_load or sign not in _LOAD):
+            self._concurrency.ended(now, permit.at, says_load)
+        self._told_of_the_endpoint(permit, outcome, now, chance)
+
+    def _told_of_the_endpoint(self, permit: Permit, outcome: Outcome, now: float, chance: float) -> None:
+        sign = outcome.sign
+        self._is_unknown = sign is Signal.CREDENTIALS
         if permit.is_probe:
             self._circuit.probed(sign, now, chance)
             return
-        if says_load or sign not in _LOAD:
-            self._concurrency.ended(now, permit.at, says_load)
         if outcome.pause:
             self._circuit.asked_to_pause(outcome.pause)
         self._circuit.told(sign, outcome.record, permit.at, now, chance)
+        if self._is_unknown:
+            self._refused(sign, now, chance)
+
+    def _refused(self, reason: Signal, now: float, chance: float) -> None:
+        count, delivered = self._unpaid_since
+        count = count + 1 if delivered == self._delivered else 1
+        self._unpaid_since = count, self._delivered
+        if count >= self._minimum:
+            self._circuit.refused(reason, now, chance)

@@ -1,6 +1,6 @@
 """Whether the endpoint as a whole answers; when it does not, the topic is the queue.
 
-    CLOSED ── too many failures, or a refusal that cannot be paid ──▶ OPEN
+    CLOSED ── too many failures, a refusal that cannot be paid, or one of us ──▶ OPEN
     OPEN ── one probe at a time, at growing intervals; it succeeded ──▶ HALF_OPEN
     HALF_OPEN ── each success lets two more leave; `minimum` of them ──▶ CLOSED
     HALF_OPEN ── too many failures ──▶ OPEN
@@ -25,7 +25,7 @@ from enum import StrEnum
 from processor.model import Signal
 
 _BUCKETS = 10
-_OUTAGE = (Signal.UNREACHABLE, Signal.NO_ANSWER, Signal.SERVER_ERROR, Signal.UNAVAILABLE)
+_OUTAGE = (Signal.CREDENTIALS, Signal.UNREACHABLE, Signal.NO_ANSWER, Signal.SERVER_ERROR, Signal.UNAVAILABLE)
 _SILENCE = 0.2
 """What is pushed back (429, 503) is an outage once nothing else came for that share of the window: an
 endpoint that limits its rate pushes back most of what is too much, and takes the rest."""
@@ -148,10 +148,10 @@ class Circuit:
             self._failed_probes += 1
             self._probe_later(now, chance)
 
-    def refused(self, now: float, chance: float) -> None:
-        """The endpoint refuses nearly everything."""
+    def refused(self, reason: Signal, now: float, chance: float) -> None:
+        """The endpoint refuses nearly everything, or us: it opens also where it is not enabled."""
         if self._state is not _OPEN:
-            self._open(Signal.REFUSED, now, chance)
+            self._open(reason, now, chance)
 
     # Questions
 

@@ -92,18 +92,22 @@ class RequestPolicy:
     """Names of headers that are made for each attempt: an event's are dropped, configured ones refused."""
     own_headers: frozenset[str] = frozenset()
     """Names of configured headers that no host gets that an event names, in lower case."""
+    proof_headers: frozenset[str] = frozenset(("authorization",))
+    """Names of headers that prove who sends, in lower case: an event that says one answers for it itself."""
     templates: TemplatePolicy | None = None
 
 
 class Prepared(NamedTuple):
     """A request, and how many headers of the event were dropped: the connection's, and those that we make.
 
-    `is_foreign`: the event names another origin than the configured one, an allowed one.
+    `is_foreign`: the event names another origin than the configured one, an allowed one. `brings_proof`: it
+    says what proves who sends.
     """
 
     request: Request
     dropped_headers: int
     is_foreign: bool
+    brings_proof: bool = False
 
 
 class Transform:
@@ -126,6 +130,7 @@ class Transform:
             if name not in {"host", *policy.own_headers}
         }
         self._plain_foreign_headers = tuple(self._foreign_headers.values())
+        self._proof = policy.proof_headers
         self._plain_method = policy.method.value if policy.method.has_body else None
         self._has_envelope = policy.envelope is Envelope.RUDDERSTACK
 
@@ -160,7 +165,7 @@ class Transform:
         elif pairs := query.parameters(event):
             url = query.joined(url, pairs)
         request = Request(self._method.value, url, self._headers_with(asked, is_foreign=is_foreign), body)
-        return Prepared(request, dropped, is_foreign)
+        return Prepared(request, dropped, is_foreign, self._brings_proof(asked))
 
     def _asked(self, event: Event, said: Headers) -> tuple[Mapping[str, tuple[str, str]], int, str]:
         """What the event and its record ask for: headers, how many of them are dropped, and the URL."""
@@ -181,7 +186,10 @@ class Transform:
         if content_type is not None:
             headers["content-type"] = ("Content-Type", content_type)
         request = Request(self._method.value, self._endpoint.url, tuple(headers.values()), body)
-        return Prepared(request, dropped, False)
+        return Prepared(request, dropped, False, self._brings_proof(told))
+
+    def _brings_proof(self, asked: Mapping[str, tuple[str, str]]) -> bool:
+        return bool(asked) and not self._proof.isdisjoint(asked)
 
     def _body(self, event: Event) -> bytes:
         return _without_envelope(event) if self._has_envelope else event.whole

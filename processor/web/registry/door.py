@@ -37,7 +37,9 @@ MOST_AGAIN = 8
 MOST_UNANSWERED = 20_000
 """Of so many it is remembered that they were not."""
 _ACCEPT = "application/vnd.schemaregistry.v1+json, application/json"
-_UNREACHABLE = frozenset(("connect", "dns", "tls", "certificate", "connect_timeout", "http2_only", "blocked"))
+_UNREACHABLE = frozenset(
+    ("connect", "dns", "tls", "certificate", "client_certificate", "connect_timeout", "http2_only", "blocked")
+)
 _MALFORMED = frozenset(("malformed", "too_large"))
 
 Decoder = TypeVar("Decoder")

@@ -145,6 +145,7 @@ LATE = 'lag_seconds{topic="events",partition="0"}'
 COMMITTED = 'committed_offset{topic="events",partition="0"}'
 CLOSED = 'circuit_state{state="closed"}'
 OPEN = 'circuit_state{state="open"}'
+STRANGER = "credentials_refused"
 HALF_OPEN = 'circuit_state{state="half_open"}'
 
 REST: Mapping[str, Values | float] = {

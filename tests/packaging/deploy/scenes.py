@@ -18,6 +18,7 @@ from tests.packaging.deploy.scene import (
     OPEN_SINCE,
     REST,
     STALLED,
+    STRANGER,
     TIMELESS,
     UNDECODED,
     UNREADABLE,
@@ -55,6 +56,7 @@ LATE_EVENTS = alert("LagSecondsHigh", "warning", **CRM)
 NO_PROGRESS = alert("NoProgress", "critical", **CRM)
 STUCK = alert("PartitionStuck", "warning", **CRM, **FIRST)
 TORN = alert("PartitionUnreadable", "critical", **CRM, **FIRST)
+UNKNOWN_TO_IT = alert("CredentialsRefused", "critical", **CRM)
 HELD = alert("EventsHeld", "warning", **CRM)
 SCHEMAS = alert("SchemaRegistryFailing", "critical", **CRM)
 HELD_BACK = alert("TransactionOpen", "warning", **CRM, **FIRST)
@@ -349,6 +351,17 @@ MOVING = [
         ],
         {4: (), 6: [ENDPOINT_DOWN], 60: [ENDPOINT_DOWN]},
         says=["EndpointDown"],
+    ),
+    Scene(
+        "an endpoint that does not take our token for an hour, which is told once",
+        [Process(but={**outage(20, 80), STRANGER: steps((0, 0), (20, 1), (80, 0))}), ERP],
+        {21: (), 23: [UNKNOWN_TO_IT], 40: [UNKNOWN_TO_IT, LATE_EVENTS], 79: [UNKNOWN_TO_IT, LATE_EVENTS], 81: [LATE_EVENTS]},
+    ),
+    Scene(
+        "an endpoint that does not take our token, in words",
+        [Process(but={STRANGER: 1, OPEN: 1, CLOSED: 0}), ERP],
+        {1: (), 3: [UNKNOWN_TO_IT], 8: [UNKNOWN_TO_IT]},
+        says=["CredentialsRefused"],
     ),
     Scene(
         "events come and none is settled",

@@ -178,6 +178,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "delivery.tombstones": ("dead_letter", "dead_letter"),
     "retry.delivered_statuses": ("200, 204", frozenset((200, 204))),
     "retry.retried_statuses": ("404,4XX", frozenset(range(400, 500))),
+    "retry.credential_statuses": ("511", frozenset((511,))),
     "retry.max_attempts": ("3", 3),
     "retry.max_elapsed": ("60", 60.0),
     "retry.max_age": ("86400", 86400.0),
@@ -474,6 +475,17 @@ def test_something_has_to_count_as_delivered(text: str) -> None:
     found = problem(environ=env(RETRY__DELIVERED_STATUSES=text))
     assert found.path == "retry.delivered_statuses"
     assert "nothing would ever be delivered: write 2xx" in found.message
+
+
+def test_of_two_meanings_of_a_status_what_is_said_counts_and_both_said_are_refused(write: Write) -> None:
+    quiet = loading.load(write("retry: {retried_statuses: [401, 5xx]}"), env())
+    assert 401 in quiet.retry_policy().credential_statuses
+    found = problem(write("retry: {retried_statuses: [401, 5xx], credential_statuses: [401, 403]}"))
+    assert "retry.credential_statuses and retry.retried_statuses both name 401" in found.message
+    found = problem(write("retry: {credential_statuses: [2xx]}"))
+    assert "both name 200, 201, 202, 203, 204 and others" in found.message
+    always = loading.load(write("dead_letter: {always: [401]}"), env())
+    assert always.retry_policy().credential_statuses == {407}
 
 
 def test_a_status_is_delivered_or_retried(write: Write) -> None:
@@ -1674,7 +1686,11 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
     )
     assert settings.lease_policy() == LeasePolicy(settings.kafka.session_timeout)
     assert settings.retry_policy() == RetryPolicy(
-        frozenset((200, 204)), frozenset(range(400, 500)), 3, 60.0, 86400.0, 0.1, 9.0, 7.0, False
+        frozenset((200, 204)),
+        frozenset(range(400, 500)),
+        *(3, 60.0, 86400.0, 0.1, 9.0, 7.0, False),
+        # 511 is in `dead_letter.always` too, by its class.
+        frozenset(),
     )
     assert settings.request_policy() == RequestPolicy(
         "http://h.example:81/x?y=1",
@@ -1682,6 +1698,7 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         (("Authorization", SECRET), ("X-N", "1")),
         frozenset(("a.example", "b.example:8443")),
         Envelope.NONE,
+        proof_headers=frozenset(("authorization", "x-m", "x-n")),
         templates=TemplatePolicy(
             "/users/{{ event.userId }}",
             {"a": "{{ record.topic }}"},

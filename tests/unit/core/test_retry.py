@@ -15,11 +15,13 @@ from processor.core.retry import (
     Again,
     Effort,
     Never,
+    Reading,
     Reason,
     RetryPolicy,
     Verdict,
     backoff,
     judge,
+    of_its_own,
     read,
     seconds_from,
 )
@@ -76,7 +78,7 @@ def test_what_may_pass_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [*range(100, 104), *range(300, 309), 400, 401, 403, 404, 410, 422, 600, 999, 0]
+    "status", [*range(100, 104), *range(300, 309), 400, 402, 403, 404, 410, 422, 600, 999, 0]
 )
 def test_redirects_and_refusals_are_final(status: int) -> None:
     assert verdict(response(status, "5")) == Never(Reason.REFUSED)
@@ -161,12 +163,53 @@ def test_an_address_that_may_not_be_spoken_to_ends_an_event_that_chose_it_and_no
 # What an answer tells of the endpoint
 
 
+NGINX = b"<html>\r\n<head><title>400 %b</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>"
+CERTIFICATES = [b"No required SSL certificate was sent", b"The SSL certificate error"]
+
+
+@pytest.mark.parametrize("words", CERTIFICATES)
+def test_a_400_for_want_of_a_certificate_is_a_refusal_of_us(words: bytes) -> None:
+    assert read(POLICY, response(400, body=NGINX % words), NOW).sign is Signal.CREDENTIALS
+
+
+@pytest.mark.parametrize("words", CERTIFICATES)
+def test_one_that_only_repeats_such_words_of_an_event_is_none(words: bytes) -> None:
+    repeated = b'{"error": "cannot use \'%b\'"}' % (NGINX % words)
+    assert read(POLICY, response(400, body=repeated), NOW).sign is Signal.REFUSED
+    assert read(POLICY, response(403, body=NGINX % words), NOW).sign is Signal.REFUSED
+
+
+def test_a_refusal_of_us_is_tried_again_whatever_the_number_of_attempts_and_ends_by_time_alone() -> None:
+    policy = replace(POLICY, max_attempts=1, max_elapsed=60.0)
+    assert verdict(response(401), policy, Effort(9, 0, 59.0)) == Again(0.0)
+    assert verdict(response(401), policy, Effort(9, 0, 61.0)) == Never(Reason.RETRIES_EXHAUSTED)
+    assert verdict(response(401), policy, Effort(9, 0, 61.0, is_spared=True)) == Again(0.0)
+
+
+def test_which_answers_refuse_us_is_said_and_comes_before_what_is_tried_again() -> None:
+    policy = replace(POLICY, credential_statuses=frozenset({403, 503}))
+    signs = [read(policy, response(status), NOW).sign for status in (401, 403, 503)]
+    assert signs == [Signal.REFUSED, Signal.CREDENTIALS, Signal.CREDENTIALS]
+
+
+def test_an_event_that_says_who_sends_answers_for_it_but_not_for_a_token_that_is_lacking() -> None:
+    assert of_its_own(Reading(Signal.CREDENTIALS), response(401)).sign is Signal.REFUSED
+    lacking = TransportError("credentials", "")
+    assert of_its_own(Reading(Signal.CREDENTIALS), lacking).sign is Signal.CREDENTIALS
+    assert of_its_own(Reading(Signal.NO_ANSWER), response(408)).sign is Signal.NO_ANSWER
+
+
 @pytest.mark.parametrize(
     ("answer", "sign"),
     [
         (response(204), Signal.DELIVERED),
         (response(302), Signal.REFUSED),
-        (response(401), Signal.REFUSED),
+        (response(401), Signal.CREDENTIALS),
+        (response(407), Signal.CREDENTIALS),
+        (response(403), Signal.REFUSED),
+        (response(400), Signal.REFUSED),
+        (TransportError("credentials", ""), Signal.CREDENTIALS),
+        (TransportError("client_certificate", ""), Signal.CREDENTIALS),
         (response(408), Signal.SERVER_ERROR),
         (response(500), Signal.SERVER_ERROR),
         (response(429), Signal.THROTTLED),

@@ -145,10 +145,10 @@ def test_a_refusal_that_becomes_no_dead_letter_is_seen_as_held() -> None:
     looking = Looking(admission=AdmissionPolicy(concurrency, budget=BudgetPolicy(1, 1)))
     for offset in (1, 2):
         looking.house.deliver(record(offset))
-        looking.house.sender.answer(401)
+        looking.house.sender.answer(403)
     dead, held = looking.entries()
     assert (dead.outcome, dead.offset) == (Happening.DEAD_LETTERED, 1)
-    assert (held.outcome, held.offset, held.status, held.attempts) == (Happening.HELD, 2, 401, 1)
+    assert (held.outcome, held.offset, held.status, held.attempts) == (Happening.HELD, 2, 403, 1)
 
 
 def test_of_a_flood_only_what_is_shown_is_looked_into(clock: VirtualClock) -> None:

@@ -556,10 +556,10 @@ def test_a_refusal_while_the_endpoint_is_down_becomes_no_dead_letter() -> None:
 def test_an_endpoint_that_refuses_everything_gets_no_more_dead_letters_than_its_credit() -> None:
     house = House(admission=AdmissionPolicy(ConcurrencyPolicy(50, adaptive=False), budget=BudgetPolicy(5, 1)))
     start(house, 50)
-    answer_all(house, 401)
+    answer_all(house, 403)
     for _ in range(600):
         house.clock.advance(1.0)
-        answer_all(house, 401)
+        answer_all(house, 403)
     assert len(house.letters.letters) == 5
     for _ in range(100):
         house.clock.advance(1.0)
@@ -567,6 +567,50 @@ def test_an_endpoint_that_refuses_everything_gets_no_more_dead_letters_than_its_
     assert len(house.letters.letters) == 5
     assert len(house.flow.settled_records) == 50
     assert house.count("circuit_changes_total", state="open", reason="refused") == 1
+
+
+def test_an_endpoint_that_does_not_know_us_gets_no_dead_letter_and_all_once_it_does() -> None:
+    house = House(
+        retry=RetryPolicy(max_attempts=1),
+        admission=AdmissionPolicy(ConcurrencyPolicy(50, adaptive=False), budget=BudgetPolicy(5, 1)),
+    )
+    start(house, 50)
+    answer_all(house, 401)
+    for _ in range(600):
+        house.clock.advance(1.0)
+        answer_all(house, 401)
+    assert house.letters.letters == []
+    assert house.count("circuit_changes_total", state="open", reason="credentials") == 1
+    for _ in range(100):
+        house.clock.advance(1.0)
+        answer_all(house, 200)
+    assert house.letters.letters == []
+    assert len(house.flow.settled_records) == 50
+
+
+def test_a_record_that_alone_is_refused_for_who_we_are_ends_when_its_time_is_up(house: House) -> None:
+    house.deliver(record(0, value=b'{"is":"strange"}'))
+    began, others = house.clock.time(), 0
+    while not house.letters.letters:
+        while house.sender.open:
+            is_strange = house.sender.open[0].request.body != b"{}"
+            house.sender.answer(Response(401 if is_strange else 200, None, b""))
+        others += 1
+        house.deliver(record(others))
+        house.clock.advance(30.0)
+    assert house.header("error.code") == "retries_exhausted"
+    assert 10_700 <= house.clock.time() - began <= 10_900
+
+
+@pytest.mark.parametrize(
+    "value", [b'{"header":{"Authorization":"Bearer mine"}}', b'{"fullPath":"https://other.example/x"}']
+)
+def test_an_event_that_says_itself_who_sends_or_to_whom_is_a_dead_letter_at_401(
+    house: House, value: bytes
+) -> None:
+    house.deliver(record(value=value))
+    house.sender.answer(Response(401, None, b""))
+    assert house.header("error.code") == "refused"
 
 
 def test_every_second_probe_is_a_new_record() -> None:

@@ -217,7 +217,7 @@ class TestAnEndpoint:
             async with opened(url, tls={"ca_file": ca_file}) as client:
                 answer = error(await send(client, post(url)))
             await refusing
-        assert answer.reason == "tls"
+        assert answer.reason == "client_certificate"
         assert "certificate required" in answer.message
 
     async def test_that_speaks_only_old_tls_gets_nothing(self, authority: trustme.CA, ca_file: Path) -> None:

@@ -73,10 +73,11 @@ class Templated(Transform):
         headers = self._headers_with(asked, is_foreign=is_foreign)
         if self._plain_method is not None:
             request = Request(self._plain_method, url, headers, self._sent(event, scope))
-            return Prepared(request, dropped, is_foreign)
+            return Prepared(request, dropped, is_foreign, self._brings_proof(asked))
         if self._query is None and (pairs := query.parameters(event)):
             url = query.joined(url, pairs)
-        return Prepared(Request(self._method.value, url, headers, None), dropped, is_foreign)
+        request = Request(self._method.value, url, headers, None)
+        return Prepared(request, dropped, is_foreign, self._brings_proof(asked))
 
     def carry_in(self, body: bytes, content_type: str | None, scope: Scope, said: Headers = ()) -> Prepared:
         """The request for bytes that are no event, unless the body is written. Raises EventError."""
@@ -88,9 +89,10 @@ class Templated(Transform):
             headers.pop("content-type", None)
             if content_type is not None:
                 headers["content-type"] = ("Content-Type", content_type)
-        headers = {**headers, **self._filled_headers(scope, is_foreign=False), **told}
+        asked = {**self._filled_headers(scope, is_foreign=False), **told}
         url = self._address(self._endpoint.url, scope)
-        return Prepared(Request(self._method.value, url, tuple(headers.values()), body), dropped, False)
+        request = Request(self._method.value, url, tuple({**headers, **asked}.values()), body)
+        return Prepared(request, dropped, False, self._brings_proof(asked))
 
     def _segments(self, path: str | None, faults: list[str]) -> Iterator[str | Text]:
         for segment in _split(path or ""):

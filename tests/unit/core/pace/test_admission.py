@@ -211,11 +211,11 @@ def test_a_failure_among_others_with_no_delivery_meanwhile_may_be_the_endpoints(
     admission = Admission(AdmissionPolicy(static(10)))
     first, second, third = (admission.started(NOW) for _ in range(3))
     admission.ended(first, outcome(Signal.SERVER_ERROR, 1), NOW, 1.0)
-    assert not admission.is_down(first, Signal.SERVER_ERROR, NOW)
+    assert not admission.is_down(first, Signal.SERVER_ERROR, None, NOW)
     admission.ended(second, outcome(Signal.SERVER_ERROR, 2), NOW, 1.0)
-    assert admission.is_down(second, Signal.SERVER_ERROR, NOW)
+    assert admission.is_down(second, Signal.SERVER_ERROR, None, NOW)
     admission.ended(third, outcome(Signal.DELIVERED, 3), NOW, 1.0)
-    assert not admission.is_down(second, Signal.SERVER_ERROR, NOW)
+    assert not admission.is_down(second, Signal.SERVER_ERROR, None, NOW)
 
 
 def test_while_the_circuit_is_open_every_failure_may_be_the_endpoints() -> None:
@@ -223,23 +223,66 @@ def test_while_the_circuit_is_open_every_failure_may_be_the_endpoints() -> None:
     early = admission.started(NOW)
     answer(admission, Signal.DELIVERED, *[Signal.NO_ANSWER] * 9)
     assert admission.circuit().state() is State.OPEN
-    assert admission.is_down(early, Signal.SERVER_ERROR, NOW)
+    assert admission.is_down(early, Signal.SERVER_ERROR, None, NOW)
     assert not admission.afford(NOW, 1.0)
 
 
 def test_an_endpoint_that_was_not_reached_is_never_the_records_fault() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
-    assert admission.is_down(admission.started(NOW), Signal.UNREACHABLE, NOW)
+    assert admission.is_down(admission.started(NOW), Signal.UNREACHABLE, None, NOW)
+
+
+def test_where_it_does_not_know_us_no_record_is_to_blame_until_others_are_delivered() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    permit = admission.started(NOW)
+    answer(admission, Signal.DELIVERED)
+    assert admission.is_down(permit, Signal.CREDENTIALS, None, NOW)
+    assert admission.is_down(permit, Signal.CREDENTIALS, admission.delivered(), NOW)
+    assert not admission.is_down(permit, Signal.CREDENTIALS, admission.delivered() - 1, NOW)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_one_that_does_not_know_us_is_left_alone_but_for_probes(enabled: bool) -> None:
+    admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(enabled=enabled)))
+    answer(admission, *[Signal.DELIVERED] * 30)
+    answer(admission, *[Signal.CREDENTIALS] * 9)
+    assert not admission.is_unknown()
+    answer(admission, Signal.CREDENTIALS)
+    assert (admission.circuit().state(), admission.circuit().reason()) == (State.OPEN, Signal.CREDENTIALS)
+    assert admission.is_unknown()
+    assert admission.budget_left() == BudgetPolicy().credit
+    answer(admission, Signal.DELIVERED, at=NOW + 1.0)
+    assert admission.circuit().state() is State.HALF_OPEN
+
+
+def test_before_anything_is_delivered_one_refusal_of_us_tells_that_it_does_not_know_us() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    assert not admission.is_unknown()
+    answer(admission, Signal.CREDENTIALS)
+    assert admission.is_unknown()
+    answer(admission, Signal.REFUSED)
+    assert not admission.is_unknown()
+    answer(admission, Signal.CREDENTIALS, Signal.DELIVERED, Signal.CREDENTIALS)
+    assert not admission.is_unknown()
+
+
+def test_a_record_that_alone_is_refused_for_who_we_are_leaves_the_circuit_as_it_is() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    for _ in range(100):
+        failed = admission.started(NOW)
+        admission.ended(failed, outcome(Signal.CREDENTIALS, 1, admission.delivered() - 1), NOW, 1.0)
+        answer(admission, Signal.DELIVERED)
+    assert admission.circuit().state() is State.CLOSED
 
 
 def test_an_outage_beyond_its_longest_is_the_records_fault_again() -> None:
     admission = Admission(AdmissionPolicy(static(10), CircuitPolicy(max_outage=60.0)))
     answer(admission, *[Signal.NO_ANSWER] * 10)
     permit = admission.started(NOW + 60.0)
-    assert admission.is_down(permit, Signal.NO_ANSWER, NOW + 60.0)
+    assert admission.is_down(permit, Signal.NO_ANSWER, None, NOW + 60.0)
     assert not admission.afford(NOW + 60.0, 1.0)
-    assert not admission.is_down(permit, Signal.NO_ANSWER, NOW + 60.1)
-    assert not admission.is_down(permit, Signal.UNREACHABLE, NOW + 60.1)
+    assert not admission.is_down(permit, Signal.NO_ANSWER, None, NOW + 60.1)
+    assert not admission.is_down(permit, Signal.UNREACHABLE, None, NOW + 60.1)
     assert admission.afford(NOW + 60.1, 1.0)
     assert admission.circuit().downtime(NOW + 600.0) == 60.0
 

@@ -275,7 +275,7 @@ def test_while_it_is_open_answers_to_what_left_before_change_nothing() -> None:
 
 def test_refusals_that_cannot_be_paid_open_it_and_only_a_delivery_closes_it() -> None:
     circuit = Circuit(POLICY)
-    circuit.refused(NOW, 1.0)
+    circuit.refused(Signal.REFUSED, NOW, 1.0)
     assert (circuit.state(), circuit.reason()) == (State.OPEN, Signal.REFUSED)
     probe(circuit, Signal.REFUSED)
     assert circuit.state() is State.OPEN
@@ -289,8 +289,17 @@ def test_refusals_that_cannot_be_paid_open_it_and_only_a_delivery_closes_it() ->
 
 def test_refusals_while_it_is_open_change_neither_reason_nor_time() -> None:
     circuit = opened()
-    circuit.refused(NOW + 0.9, 1.0)
+    circuit.refused(Signal.REFUSED, NOW + 0.9, 1.0)
     assert (circuit.reason(), circuit.wakes_at()) == (Signal.SERVER_ERROR, NOW + 1.0)
+
+
+def test_once_it_knows_us_again_whatever_else_it_says_of_an_event_it_works() -> None:
+    circuit = Circuit(POLICY)
+    circuit.refused(Signal.CREDENTIALS, NOW, 1.0)
+    probe(circuit, Signal.CREDENTIALS)
+    assert (circuit.state(), circuit.reason()) == (State.OPEN, Signal.CREDENTIALS)
+    probe(circuit, Signal.REFUSED)
+    assert circuit.state() is State.HALF_OPEN
 
 
 def test_a_probe_answered_after_it_was_opened_for_another_reason_changes_nothing() -> None:
@@ -304,7 +313,7 @@ def test_switched_off_it_opens_for_refusals_only() -> None:
     circuit = Circuit(CircuitPolicy(enabled=False))
     tell(circuit, *[Signal.UNREACHABLE] * 1000)
     assert circuit.state() is State.CLOSED
-    circuit.refused(NOW, 1.0)
+    circuit.refused(Signal.REFUSED, NOW, 1.0)
     at = probe(circuit, Signal.DELIVERED)
     tell(circuit, *[Signal.DELIVERED] * 9, at=at)
     assert circuit.state() is State.CLOSED

@@ -688,6 +688,25 @@ def test_whatever_bytes_stand_in_a_member_it_is_sent_or_refused(
     assert isinstance(request, Request) or request.code in CODES
 
 
+@pytest.mark.parametrize(
+    ("asked", "said", "brings"),
+    [
+        ({"AUTHORIZATION": "Bearer mine"}, (), True),
+        ({"X-Key": "mine"}, (), True),
+        ({"X-Other": "1"}, (), False),
+        ({}, (("authorization", "Bearer mine"),), True),
+        ({}, (("x-other", "1"),), False),
+    ],
+)
+def test_an_event_or_record_that_says_what_proves_who_sends_is_known_by_it(
+    asked: dict[str, str], said: Headers, brings: bool
+) -> None:
+    proofs = frozenset(("authorization", "x-key"))
+    made = Transform(RequestPolicy(URL, headers=(("X-Key", "ours"),), proof_headers=proofs))
+    assert made.prepare(event(header=asked), said).brings_proof is brings
+    assert made.carry(b"", None, said).brings_proof is (brings and bool(said))
+
+
 @settings(max_examples=examples(300))
 @given(events, st.sampled_from(Method), st.booleans())
 def test_what_is_passed_on_unchanged_would_be_prepared_the_same(
