@@ -33,6 +33,7 @@ FLOORS = {
     "status": 6,
     "framed": 6,
     "app": 7,
+    "letters": 8,
     "workers": 8,
     "demo": 8,
     "cli": 9,
@@ -150,6 +151,8 @@ COVERED_BY = {
     "templates": "loading",
     "importing": "rudderstack",
     "mapping": "rudderstack",
+    "stored": "sample",
+    "positions": "letters",
 }
 """Modules that are tested under another noun."""
 

@@ -215,8 +215,9 @@ def test_every_line_of_the_guarantees_names_tests_that_exist() -> None:
 
 def test_every_command_and_flag_is_mentioned() -> None:
     command = typer.main.get_command(app)
-    assert {"run", "check", "preview", "init", "import", "demo", "version"} == set(command.commands)  # type: ignore[attr-defined]
-    for name, sub in command.commands.items():  # type: ignore[attr-defined]
+    commands = command.commands  # type: ignore[attr-defined]
+    assert {"run", "check", "preview", "init", "import", "letters", "demo", "version"} == set(commands)
+    for name, sub in commands.items():
         assert name == "version" or re.search(rf"\b{name}\b", EVERYTHING)
         for option in sub.params:
             assert name == "preview" or any(flag in EVERYTHING for flag in option.opts), option.opts

@@ -1,4 +1,4 @@
-"""The commands: run, check, preview, init, import, demo, version.
+"""The commands: run, check, preview, init, import, letters, demo, version.
 
 What a command needs is imported when it runs, so that `version` and `--help` answer at once.
 """
@@ -16,6 +16,7 @@ import typer
 from processor import __version__, startup
 from processor.cli.importing import imports
 from processor.cli.init import init
+from processor.cli.letters import letters
 from processor.cli.preview import preview
 from processor.cli.verdict import ConfigFile, refuse, settings_of
 
@@ -133,6 +134,7 @@ def check(
 app.command()(preview)
 app.command()(init)
 app.add_typer(imports, name="import")
+app.add_typer(letters, name="letters")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from processor.config.kafka import KafkaSettings
 from processor.core.progress.start import policy_of
 from processor.errors import FatalError
-from processor.kafka.checks import sample as module
+from processor.kafka.checks import stored as module
 from processor.kafka.checks.sample import At, sample
 from processor.model import Partition, Record
 from tests.broker.batches import Raw, produce
