@@ -17,7 +17,7 @@ from processor.core import dead_letter
 from processor.core.age import age as record_age
 from processor.core.age import known
 from processor.core.dead_letter import Failure
-from processor.core.pace.admission import Admission, Permit
+from processor.core.pace.admission import Admission, Earlier, Permit
 from processor.core.pace.budget import Fault
 from processor.core.request.endpoint import origin_of
 from processor.core.retry import Again, Effort, Reason
@@ -113,7 +113,8 @@ class Run(Struct, eq=False, gc=False):
     stage: Stage = Stage.NEW
     attempts: int = 0
     counted: int = 0
-    delivered_before: int | None = None
+    failed_before: Earlier | None = None
+    """When it failed last, and how many deliveries had been made by then."""
     paid: Fault | None = None
     """What its dead letter was paid as, which is written or may have to be."""
     letter: Letter | None = None

@@ -21,7 +21,7 @@ from processor.clock import Clock
 from processor.core import dead_letter, retry
 from processor.core.age import age
 from processor.core.dead_letter import Failure
-from processor.core.pace.admission import Admission, Outcome, Permit
+from processor.core.pace.admission import Admission, Earlier, Outcome, Permit
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import Circuit, State
 from processor.core.pace.hosts import Hosts
@@ -142,9 +142,9 @@ class Delivery:
     def _effort(
         self, run: Run, permit: Permit, admission: Admission, reading: Reading, now: float, wall: float
     ) -> Effort:
-        is_down = admission.is_down(permit, reading.sign, run.delivered_before, now)
+        is_down = admission.is_down(permit, reading.sign, run.failed_before, now)
         is_unknown = reading.sign is _UNKNOWN
-        run.delivered_before = admission.delivered()
+        run.failed_before = Earlier(now, admission.delivered())
         downtime = _NEVER_SPARED if run.is_foreign else self._circuit.downtime(now)
         is_spared = is_down and (is_unknown or not run.is_foreign)
         return run.answered(now, wall, downtime, is_spared=is_spared, is_counted=not is_unknown)
@@ -198,7 +198,7 @@ class Delivery:
 
 def _outcome(run: Run, reading: Reading) -> Outcome:
     record = run.record.partition, run.record.offset
-    return Outcome(record, reading.sign, run.delivered_before, reading.pause or 0.0, reading.quota)
+    return Outcome(record, reading.sign, run.failed_before, reading.pause or 0.0, reading.quota)
 
 
 def _status(answer: Answer) -> int | None:

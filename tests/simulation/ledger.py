@@ -33,6 +33,8 @@ from tests.simulation.shape import Shape
 from tests.simulation.topic import REFUSALS, UNUSABLE, Item, Kind, Log
 
 LARGEST_RECORD = 600
+ALONE = 2
+"""Times `minimum` failures in a row: one that fails alone for so long is to blame."""
 REFUSED_STATUSES = frozenset((400, 403, 404, 410, 422, 301, 302, 307, 308))
 
 Lane = tuple[Partition, bytes | None]
@@ -221,6 +223,8 @@ class Account:
         self.refused: set[str] = set()
         self.failing: set[str] = set()
         """Good records that became dead letters, and all that failed, since something was delivered last."""
+        self.failed_last, self.alone = "", 0
+        """Which failed last, and how often in a row it did."""
         self.waiting: Callable[[], tuple[int, int]] = _none
         self.in_flight: Callable[[], int] = self._under_way
         self.in_flight_elsewhere: Callable[[], int] = self._under_way_elsewhere
@@ -489,6 +493,8 @@ class Account:
             self._proves(item)
         elif item.kind is not Kind.ELSEWHERE and result not in REFUSED_STATUSES:
             self.failing.add(item.name)
+            self.alone = self.alone + 1 if self.failed_last == item.name else 1
+            self.failed_last = item.name
 
     def gave_up(self, item: Item) -> None:
         """The process called the request off."""
@@ -564,6 +570,7 @@ class Account:
             and policy.admission.circuit.enabled
             and self._is_patient()
             and len(self.failing) > 1
+            and self.alone < ALONE * policy.admission.circuit.minimum
         ):
             history.count("buried by an outage")
             if history.demands.circuit:

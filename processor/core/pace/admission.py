@@ -9,7 +9,8 @@ Promises:
   circuit is open, nothing faster than the rate, and nothing at all once the lease is over;
 - where the endpoint does not know us no event is to blame, and it is left alone but for probes;
 - a failure tells of the endpoint only if nothing else was delivered since the same record failed
-  before: else it tells of the record, and moves neither circuit nor limit.
+  before: else it tells of the record, and moves neither circuit nor limit. Where what was delivered had
+  left before, the circuit hears of it all the same: the endpoint may have gone down in between.
 
 Times are monotonic seconds, `chance` a number from 0 to 1.
 """
@@ -51,23 +52,29 @@ class AdmissionPolicy:
 
 
 class Permit(Struct, frozen=True, gc=False):
-    """What a request left with: when, whether as a probe, and how many deliveries had been made by then."""
+    """What a request left with: when, and whether as a probe."""
 
     at: float
     is_probe: bool
+
+
+class Earlier(NamedTuple):
+    """When a record failed before, in monotonic seconds, and how many deliveries had been made by then."""
+
+    at: float
     delivered: int
 
 
 class Outcome(NamedTuple):
     """What an attempt of `record` came to; `pause` is what a `Retry-After` asked for, in seconds.
 
-    `delivered_before`: how many deliveries had been made when the record failed last; None: it did
-    not fail before.
+    `failed_before`: when the record failed last, and how many deliveries had been made by then; None: it
+    did not fail before.
     """
 
     record: Hashable
     sign: Signal
-    delivered_before: int | None
+    failed_before: Earlier | None
     pause: float
     quota: Quota | None = None
 
@@ -86,6 +93,8 @@ class Admission:
         self._minimum = policy.circuit.minimum
         self._in_flight = 0
         self._delivered = 0
+        self._worked_at = -math.inf
+        """When the latest request left that was delivered."""
         self._unpaid_since = (0, 0)
         """How many refusals were not paid for, or were of us, since so many deliveries had been made."""
         self._is_unknown = False
@@ -105,7 +114,7 @@ class Admission:
             self._pacing.started(now)
         if self._allowance.is_known:
             self._allowance.started(now)
-        return Permit(now, self._circuit.started(), self._delivered)
+        return Permit(now, self._circuit.started())
 
     def accepted(self, permit: Permit, now: float, quota: Quota | None = None) -> None:
         """It was answered, and delivered; `quota`: what is said to be left."""
@@ -116,6 +125,8 @@ class Admission:
             return
         self._in_flight -= 1
         self._delivered += 1
+        if permit.at > self._worked_at:
+            self._worked_at = permit.at
         self._budget.delivered()
         self._concurrency.ended(now, permit.at, False)
         if self._pacing.is_awake:
@@ -209,20 +220,20 @@ class Admission:
             wakes_at = max(wakes_at, now + left)
         return wakes_at if wakes_at > now else None
 
-    def is_down(self, permit: Permit, sign: Signal, delivered_before: int | None, now: float) -> bool:
+    def is_down(self, permit: Permit, sign: Signal, failed_before: Earlier | None, now: float) -> bool:
         """Whether a request that left so, and failed with `sign`, may have failed because all fail.
 
-        It was not reached, it is down, or nothing was delivered meanwhile and other records fail too. Where
-        it does not know us, nothing was delivered since the same record failed before (`delivered_before`, as
-        in `Outcome`).
+        It was not reached, it is down, or nothing was delivered that left later and other records fail too.
+        Where it does not know us, nothing was delivered since the same record failed before (`failed_before`,
+        as in `Outcome`).
         """
         if self._circuit.is_overdue(now):
             return False
         if sign is Signal.UNREACHABLE or self._circuit.state() is State.OPEN:
             return True
         if sign is Signal.CREDENTIALS:
-            return delivered_before in (None, self._delivered)
-        return permit.delivered == self._delivered and self._circuit.is_doubted()
+            return failed_before is None or self._worked_at <= failed_before.at
+        return permit.at >= self._worked_at and self._circuit.is_doubted()
 
     def delivered(self) -> int:
         """How many deliveries were made."""
@@ -273,10 +284,13 @@ class Admission:
             self._pacing.ended(now, permit.at, pushed_back=is_pushed_back, pause=outcome.pause)
         if sign is Signal.DELIVERED:
             self._delivered += 1
+            self._worked_at = max(self._worked_at, permit.at)
             self._budget.delivered()
-        elif outcome.delivered_before not in (None, self._delivered):
+        elif outcome.failed_before is not None and outcome.failed_before.delivered != self._delivered:
             if permit.is_probe:
                 self._circuit.probed(sign, now, chance)
+            elif self._worked_at <= outcome.failed_before.at:
+                self._circuit.told(sign, outcome.record, permit.at, now, chance)
             return
         self._paused_until = max(self._paused_until, now + outcome.pause)
         if not permit.is_probe and (says_load or sign not in _LOAD):

@@ -17,7 +17,7 @@ from random import Random
 from statistics import fmean
 from typing import Any, NamedTuple, Protocol
 
-from processor.core.pace.admission import Admission, AdmissionPolicy, Outcome, Permit
+from processor.core.pace.admission import Admission, AdmissionPolicy, Earlier, Outcome, Permit
 from processor.core.pace.circuit import State
 from processor.core.pace.pacing import PacingPolicy
 from processor.core.pace.quota_fields import SOON
@@ -160,7 +160,7 @@ class Event:
     """One of the backlog."""
 
     attempts: int = 0
-    delivered_before: int | None = None
+    failed_before: Earlier | None = None
 
 
 class Ours:
@@ -190,9 +190,9 @@ class Ours:
     ) -> None:
         left = left if self._hints and left and left.reset > SOON else None
         pause = pause or (min(300.0, left.reset) if left and not left.remaining else 0.0)
-        outcome = Outcome(id(record), signal, record.delivered_before, pause, left)
+        outcome = Outcome(id(record), signal, record.failed_before, pause, left)
         self.admission.ended(permit, outcome, now, self._random.random())
-        record.delivered_before = self.admission.delivered()
+        record.failed_before = Earlier(now, self.admission.delivered())
         self._look()
 
     def openings(self) -> int:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.pace.admission import Admission, AdmissionPolicy, Outcome, Permit
+from processor.core.pace.admission import Admission, AdmissionPolicy, Earlier, Outcome, Permit
 from processor.core.pace.budget import BudgetPolicy, Fault
 from processor.core.pace.circuit import CircuitPolicy, State
 from processor.core.pace.concurrency import ConcurrencyPolicy
@@ -18,7 +18,11 @@ def static(limit: int) -> ConcurrencyPolicy:
     return ConcurrencyPolicy(limit, adaptive=False)
 
 
-def outcome(sign: Signal, record: object = 1, before: int | None = None, pause: float = 0.0) -> Outcome:
+LONG_AGO = Earlier(NOW - 1.0, -1)
+"""Something has been delivered since then."""
+
+
+def outcome(sign: Signal, record: object = 1, before: Earlier | None = None, pause: float = 0.0) -> Outcome:
     return Outcome(record, sign, before, pause)
 
 
@@ -103,7 +107,7 @@ def test_while_the_circuit_is_open_only_probes_leave() -> None:
     answer(admission, *[Signal.NO_ANSWER] * 10)
     assert admission.circuit().state() is State.OPEN
     assert (admission.room(NOW), admission.wakes_at(NOW), admission.room(NOW + 1.0)) == (0, NOW + 1.0, 1)
-    assert admission.started(NOW + 1.0) == Permit(NOW + 1.0, True, 0)
+    assert admission.started(NOW + 1.0) == Permit(NOW + 1.0, True)
     assert admission.room(NOW + 1.0) == 0
 
 
@@ -134,17 +138,16 @@ def test_a_probe_that_fails_again_while_nothing_else_went_through_is_told_as_one
     admission = Admission(AdmissionPolicy(static(10)))
     answer(admission, Signal.DELIVERED, *[Signal.NO_ANSWER] * 9)
     permit = admission.started(NOW + 1.0)
-    admission.ended(permit, outcome(Signal.NO_ANSWER, 3, before=0), NOW + 1.0, 1.0)
+    admission.ended(permit, outcome(Signal.NO_ANSWER, 3, before=LONG_AGO), NOW + 1.0, 1.0)
     assert admission.circuit().failed_probes() == 1
 
 
 def test_a_record_that_fails_again_while_others_are_delivered_tells_nothing_of_the_endpoint() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
     for _ in range(50):
-        before = admission.delivered()
         answer(admission, Signal.DELIVERED)
         for record in range(10):
-            failed = outcome(Signal.SERVER_ERROR, record, before, pause=60.0)
+            failed = outcome(Signal.SERVER_ERROR, record, LONG_AGO, pause=60.0)
             admission.ended(admission.started(NOW), failed, NOW, 1.0)
     assert (admission.circuit().state(), admission.pause(NOW)) == (State.CLOSED, 0.0)
 
@@ -152,7 +155,7 @@ def test_a_record_that_fails_again_while_others_are_delivered_tells_nothing_of_t
 def test_a_record_that_fails_again_while_nothing_is_delivered_tells_of_the_endpoint() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
     for record in range(10):
-        failed = outcome(Signal.SERVER_ERROR, record % 2, before=0, pause=60.0)
+        failed = outcome(Signal.SERVER_ERROR, record % 2, before=Earlier(NOW, 0), pause=60.0)
         admission.ended(admission.started(NOW), failed, NOW, 1.0)
     assert (admission.circuit().state(), admission.pause(NOW)) == (State.OPEN, 60.0)
 
@@ -218,6 +221,21 @@ def test_a_failure_among_others_with_no_delivery_meanwhile_may_be_the_endpoints(
     assert not admission.is_down(second, Signal.SERVER_ERROR, None, NOW)
 
 
+def test_a_delivery_of_what_left_before_says_nothing_of_what_fails_later() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    early = admission.started(NOW)
+    for record in (1, 2):
+        admission.ended(admission.started(NOW + 1.0), outcome(Signal.SERVER_ERROR, record), NOW + 1.0, 1.0)
+    admission.accepted(early, NOW + 2.0)
+    again = [admission.started(NOW + 3.0) for _ in range(2)]
+    for record, permit in enumerate(again, 1):
+        failed = outcome(Signal.SERVER_ERROR, record, Earlier(NOW + 1.0, 0))
+        admission.ended(permit, failed, NOW + 3.0, 1.0)
+    assert admission.is_down(again[1], Signal.SERVER_ERROR, None, NOW + 3.0)
+    admission.accepted(admission.started(NOW + 3.1), NOW + 4.0)
+    assert not admission.is_down(again[1], Signal.SERVER_ERROR, None, NOW + 4.0)
+
+
 def test_while_the_circuit_is_open_every_failure_may_be_the_endpoints() -> None:
     admission = Admission(AdmissionPolicy(static(20)))
     early = admission.started(NOW)
@@ -237,8 +255,8 @@ def test_where_it_does_not_know_us_no_record_is_to_blame_until_others_are_delive
     permit = admission.started(NOW)
     answer(admission, Signal.DELIVERED)
     assert admission.is_down(permit, Signal.CREDENTIALS, None, NOW)
-    assert admission.is_down(permit, Signal.CREDENTIALS, admission.delivered(), NOW)
-    assert not admission.is_down(permit, Signal.CREDENTIALS, admission.delivered() - 1, NOW)
+    assert admission.is_down(permit, Signal.CREDENTIALS, Earlier(NOW, 0), NOW)
+    assert not admission.is_down(permit, Signal.CREDENTIALS, Earlier(NOW - 0.1, 0), NOW)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -270,7 +288,7 @@ def test_a_record_that_alone_is_refused_for_who_we_are_leaves_the_circuit_as_it_
     admission = Admission(AdmissionPolicy(static(10)))
     for _ in range(100):
         failed = admission.started(NOW)
-        admission.ended(failed, outcome(Signal.CREDENTIALS, 1, admission.delivered() - 1), NOW, 1.0)
+        admission.ended(failed, outcome(Signal.CREDENTIALS, 1, LONG_AGO), NOW, 1.0)
         answer(admission, Signal.DELIVERED)
     assert admission.circuit().state() is State.CLOSED
 
