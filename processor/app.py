@@ -80,6 +80,7 @@ class App:
         write_debug(settings.kafka, settings.dead_letter)
         self._settings = settings
         self._decode = decode_by(settings.schema_file_policy())
+        self._attempt_headers = settings.attempt_headers()
         self._metrics = ProcessMetrics(settings.destination.name)
         self._log_lines = LogLines()
         self._admission = Admission(settings.admission_policy())
@@ -214,6 +215,7 @@ class App:
                 admission=self._admission,
                 hosts=Hosts(settings.hosts_policy()),
                 facts=self._facts,
+                attempt_headers=self._attempt_headers,
             ),
         )
 

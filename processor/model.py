@@ -6,8 +6,9 @@ this process; `timestamp` times are seconds since 1970 UTC.
 A `Record` is made and looked into for every event, hence a `Struct`: that is much cheaper.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -204,7 +205,7 @@ class Request(NamedTuple):
     """One HTTP request: `url` whole with its query, header names as they go out, body as bytes.
 
     `headers` are those of all its attempts, one and the same object for requests that have the same;
-    `attempt_headers` those of this one alone.
+    `attempt_headers` those of this one alone. `id`: by which its event says that it is known, if it does.
     """
 
     method: str
@@ -212,11 +213,18 @@ class Request(NamedTuple):
     headers: Headers
     body: bytes | None
     attempt_headers: Headers = ()
+    id: str | None = None
 
     def __repr__(self) -> str:
         """Nothing of what may be secret: the URL may be, and headers are."""
         names = [name for name, _ in (*self.headers, *self.attempt_headers)]
         return f"Request({self.method}, {names}, {len(self.body or b'')} bytes)"
+
+
+request_of: Callable[[tuple[str, str, Headers, bytes | None, Headers, str | None]], Request] = partial(
+    tuple.__new__, Request
+)
+"""A request of its fields, for where every event makes one: its class takes nearly twice as long."""
 
 
 class Response(NamedTuple):

@@ -67,6 +67,7 @@ DOORS = {
     "uvloop": {"cli"},
     "google": {"core.record.protobuf", "formats.protos"},
     "grpc_tools": {"formats.protoc"},
+    "cryptography": {"core.request.signing"},
 }
 
 UNDECIDED = {
@@ -118,6 +119,9 @@ COVERED_BY = {
     "assembly": "pipeline",
     "attempt": "delivery",
     "attempt_headers": "delivery",
+    "ed25519": "keys",
+    "signature": "signing",
+    "signing_faults": "signing",
     "content": "reading",
     "format": "decoder",
     "connect": "debezium",

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import confluent_kafka
 import pytest
@@ -164,6 +165,30 @@ def test_every_configuration_shown_is_valid_and_sends_what_stands_beside_it(
             assert isinstance(made, Request | Prepared)
             request = made if isinstance(made, Request) else made.request
             assert request.body == (body or event).encode()
+
+
+def test_the_receiver_shown_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
+    page = PAGES[docs.FOLDER / "signatures.md"]
+    settings, code = re.findall(r"```(?:yaml|python)\n(.*?)```", page, re.DOTALL)
+    receiver: dict[str, Any] = {}
+    exec(code, receiver)
+    secrets = ["whsec_" + "A" * 32, "whsec_" + "B" * 32]
+    for name, secret in zip(("new", "old"), secrets, strict=True):
+        (tmp_path / f"webhook-{name}").write_text(secret, encoding="utf-8")
+    file = tmp_path / "settings.yaml"
+    rest, _, _ = example().partition("destination:")
+    file.write_text(rest + settings.replace("/run/secrets", str(tmp_path)), encoding="utf-8")
+    stands = {"topic": "events", "offset": 7, "value_base64": "e30="}
+    done = asked("preview", "-c", str(file), "--records", "--at", "1764252000", text=json.dumps(stands))
+    headers = {name.lower(): value for name, value in json.loads(done.stdout)["headers"].items()}
+
+    def is_ours(body: bytes, secret: str, now: float) -> object:
+        return receiver["is_ours"](headers, body, secret, lambda: now)
+
+    assert all(is_ours(b"{}", secret, 1764252299) for secret in secrets)
+    assert not is_ours(b"{} ", secrets[0], 1764252000)
+    assert not is_ours(b"{}", "whsec_" + "C" * 32, 1764252000)
+    assert not is_ours(b"{}", secrets[0], 1764252301)
 
 
 def test_a_cloudevent_goes_out_as_the_page_of_requests_shows_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,7 @@ _ATTRIBUTES = (
     "warn  there are CloudEvents in binary mode: record.value: cloudevent sends their attributes too, and "
     "not the values alone"
 )
+_SECONDS = re.compile(r"[0-9]{1,11}(\.[0-9]{1,9})?")
 LONGEST_EVENT = 64 * 1024 * 1024
 """Bytes of a line that `preview` takes for an event."""
 
@@ -63,9 +65,10 @@ def preview(
         str | None,
         typer.Option(
             "--at",
-            metavar="OFFSET|TIME",
-            help="The first ones from this offset of each partition on, or from this time on "
-            "(2026-11-27T00:00:00Z, 2h, earliest); without it the newest.",
+            metavar="OFFSET|TIME|SECONDS",
+            help="With --from: the first ones from this offset of each partition on, or from this time on "
+            "(2026-11-27T00:00:00Z, 2h, earliest); without it the newest. Without --from: requests as they "
+            "would leave at this time, in seconds since 1970; without it now.",
         ),
     ] = None,
 ) -> None:
@@ -74,14 +77,14 @@ def preview(
     For every line of EVENTS one JSON line: the request (method, url, headers, body; body_base64 where the
     body is no UTF-8), or the error for which the event would become a dead letter, or why it would be
     skipped. Empty lines are passed over. With --from the same for records of a topic, each with its
-    partition and offset.
+    partition and offset. Ids are made of those: an event that is no record has none.
     """
     from processor.cli.previewing import Previewing
     from processor.errors import ConfigError
 
     settings = settings_of(file, with_libraries=topic is not None)
     try:
-        previewing = Previewing(settings)
+        previewing = Previewing(settings, None if topic is not None or at is None else _leaving_at(at))
     except ConfigError as error:
         refuse(error, settings.secrets)
     with previewing:
@@ -136,6 +139,14 @@ def _sampled(settings: Settings, topic: str, count: int, at: str | None) -> list
         place = "it is empty" if at is None else f"it holds nothing from {at} on"
         typer.echo(f"warn  topic {topic}: nothing to show, {place}", err=True)
     return found
+
+
+def _leaving_at(at: str) -> float:
+    """When requests leave, as a timestamp."""
+    if _SECONDS.fullmatch(at):
+        return float(at)
+    message = f"{at[:40]!r} is no time in seconds since 1970, as 1764252000 is; an offset needs --from TOPIC"
+    raise typer.BadParameter(message, param_hint="--at")
 
 
 def _place(at: str | None) -> int | StartPolicy | None:

@@ -1,15 +1,18 @@
 """What `preview` shows of a record: the request that it would become, or why it would become none.
 
-Promise: the record is prepared by what `run` prepares it with, schemas of a registry included; a schema that
-the registry does not know refuses it at once, as it would after `schema_registry.missing_after`.
+Promises: the record is prepared by what `run` prepares it with, schemas of a registry included; a schema that
+the registry does not know refuses it at once, as it would after `schema_registry.missing_after`. The request
+is shown as it would leave at one moment, as a first attempt.
 """
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Self
 
 from processor.cli.verdict import decode_of
+from processor.core.request.transform import Prepared
 from processor.errors import EventError
 from processor.model import Record, Request
 from processor.traffic.preparation import Held, Later, Preparation, Preparing, Result, Skipped
@@ -22,10 +25,17 @@ if TYPE_CHECKING:
     from processor.framed.rooms import Framed
 
 
+FIRST = 1
+"""Which attempt is shown."""
+
+
 class Previewing:
     """Shows records, one after the other. Raises ConfigError."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, at: float | None = None) -> None:
+        """`at`: the timestamp at which requests leave; None: the present moment of each."""
+        self._attempt_headers = settings.attempt_headers()
+        self._at = at
         self._plain = Preparation(
             settings.request_policy(), settings.filter_policy(), settings.record_policy(), decode_of(settings)
         )
@@ -57,8 +67,18 @@ class Previewing:
         if self._runner is None:
             result = self._preparing.prepare(record, _never)
             assert not isinstance(result, Later)
-            return shown(result)
-        return shown(self._runner.run(self._prepared(record)))
+            return shown(self._leaving(record, result))
+        return shown(self._leaving(record, self._runner.run(self._prepared(record))))
+
+    def _leaving(self, record: Record, result: Result) -> Result:
+        """The same as it leaves: with what an attempt says anew."""
+        if self._attempt_headers is None or not isinstance(result, Request | Prepared):
+            return result
+        is_foreign = isinstance(result, Prepared) and result.is_foreign
+        request = result if isinstance(result, Request) else result.request
+        at = time.time() if self._at is None else self._at
+        made = self._attempt_headers.make(request, record, at, FIRST, is_foreign=is_foreign)
+        return request._replace(attempt_headers=made)
 
     async def _prepared(self, record: Record) -> Result:
         assert self._runner is not None
@@ -83,7 +103,8 @@ def shown(result: Result) -> dict[str, Any]:
         case Held(reason):
             return {"held": reason}
     request = result if isinstance(result, Request) else result.request
-    shown = {"method": request.method, "url": request.url, "headers": dict(request.headers)}
+    headers = dict((*request.headers, *request.attempt_headers))
+    shown = {"method": request.method, "url": request.url, "headers": headers}
     try:
         return {**shown, "body": None if request.body is None else request.body.decode()}
     except UnicodeDecodeError:

@@ -14,6 +14,8 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from processor.config.destination.signature import NULL_IS_OFF
+from processor.config.destination.signing_faults import faults as faults_of_signing
 from processor.config.kafka import letters_read_again
 from processor.config.problems import fields, names, nearest, problem_of, variable
 from processor.config.record import faults
@@ -31,7 +33,7 @@ from processor.errors import ConfigError, Problem
 __all__ = ["fields", "load", "merged", "read_yaml", "variable"]
 
 FILE_SUFFIX = "_FILE"
-URL, HEADERS = "destination.url", "destination.headers"
+URL, HEADERS, SIGNING = "destination.url", "destination.headers", "destination.signature.secrets"
 
 Raw = dict[str, Any]
 
@@ -85,7 +87,7 @@ def _files(references: References) -> dict[str, Path]:
         for place in (name, variable(name) + FILE_SUFFIX):
             if place in references.files:
                 found[name] = references.files[place]
-    return found
+    return found | {place: file for place, file in references.files.items() if place.startswith(SIGNING)}
 
 
 def read_yaml(file: Path) -> Raw:
@@ -130,6 +132,7 @@ def _said(
     if isinstance(destination, dict):
         _mark_secrets(destination, variables, mounted)
         _resolve_headers(destination, references)
+        _resolve_signature(destination.get("signature"), variable(SIGNING) in variables, references)
     for section in ("kafka", "dead_letter"):
         _resolve_options(said.get(section), f"{section}.client", references)
     return said
@@ -210,6 +213,22 @@ def _resolve_headers(destination: Raw, references: References) -> None:
     _mark_headers(destination, elsewhere)
 
 
+def _resolve_signature(signature: Any, is_elsewhere: bool, references: References) -> None:
+    """Its secrets, of which each may stand elsewhere; what a variable holds is taken as it is."""
+    said = signature.get("secrets") if isinstance(signature, dict) else None
+    listed = [said] if isinstance(said, dict) else items(said)
+    if not isinstance(listed, list):
+        return
+    signature["secrets"] = [
+        SecretStr(references.resolve(each, f"{SIGNING}.{number}"))
+        if isinstance(each, dict)
+        else SecretStr(each)
+        if is_elsewhere and isinstance(each, str)
+        else each
+        for number, each in enumerate(listed)
+    ]
+
+
 def _mark_headers(destination: Raw, names: Iterable[str]) -> None:
     said = items(destination.get("secret_headers") or [])
     if isinstance(said, list):
@@ -240,10 +259,10 @@ def _without_empty(said: Raw, section: type[BaseModel]) -> Raw:
     for name, value in said.items():
         field = section.model_fields.get(name)
         kind = field and field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
+        if field is not None and isinstance(kind, type) and issubclass(kind, Section):
             if isinstance(value, dict):
                 kept[name] = _without_empty(value, kind)
-            elif value is not None:
+            elif value is not None or NULL_IS_OFF in field.metadata:
                 kept[name] = value
         elif value is not None or get_origin(kind) not in (list, dict, frozenset):
             kept[name] = value
@@ -259,6 +278,7 @@ def _misfits(settings: Settings) -> list[str]:
         *contradictions(settings.retry),
         *faults(settings.record, settings.cloudevents, settings.destination, settings.filter),
         *misfits_of(settings.destination),
+        *faults_of_signing(settings.destination),
         *faults_of_registry(settings.schema_registry, is_used=settings.uses_registry),
     ]
 

@@ -46,8 +46,8 @@ _OUT_OF_RANGE = ("greater_than", "greater_than_equal", "less_than", "less_than_e
 
 def fields(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Every setting by its dotted name, sections left out, in the order of the reference."""
-    for name, field in section.model_fields.items():
-        kind = field.annotation
+    for attribute, field in section.model_fields.items():
+        name, kind = field.alias or attribute, field.annotation
         if isinstance(kind, type) and issubclass(kind, Section):
             yield from fields(kind, f"{prefix}{name}.")
         else:

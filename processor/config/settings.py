@@ -7,8 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from processor import __version__
+from processor.config.destination import signing
 from processor.config.destination.endpoint import DestinationSettings
 from processor.config.destination.secrets import secret_headers, secrets_of, texts
+from processor.config.destination.signing_faults import warnings as warnings_of_signing
 from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
 from processor.config.operators import AdminSettings, LiveSettings, LogSettings
 from processor.config.record import (
@@ -41,11 +43,13 @@ from processor.core.progress.lease import LeasePolicy
 from processor.core.record.format import FormatPolicy, SchemaFilePolicy
 from processor.core.record.reading import RecordPolicy, Value
 from processor.core.redaction import Secrets
+from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import FilterPolicy
+from processor.core.request.signing.secrets import SigningSecrets
 from processor.core.request.templates.policy import Body, TemplatePolicy
 from processor.core.request.transform import Envelope, RequestPolicy
-from processor.core.retry import RetryPolicy
+from processor.core.retry import CONFLICT, RetryPolicy
 
 PREFIX = "WEBHOOK_PROCESSOR__"
 """How the environment variables of settings begin."""
@@ -121,6 +125,7 @@ class Settings(BaseModel):
         ] + [
             *meaningless(self.record, self.debezium, self.cloudevents, self.destination),
             *texts_compared(self.filter.when),
+            *warnings_of_signing(self.destination),
             *meaningless_of_registry(self.schema_registry, is_used=self.uses_registry),
         ]
 
@@ -206,6 +211,8 @@ class Settings(BaseModel):
         said = self.retry.model_dump()
         # What is always to be a dead letter holds nothing.
         said["credential_statuses"] -= {int(each) for each in self.dead_letter.unpaid() if each.isdecimal()}
+        if signing.has_idempotency_key(self.destination):  # an earlier attempt may still be worked on
+            said["retried_statuses"] |= {CONFLICT}
         return RetryPolicy(**said, rate_limit_hints=self.delivery.rate_limit_hints)
 
     def request_policy(self) -> RequestPolicy:
@@ -221,8 +228,19 @@ class Settings(BaseModel):
             if destination.allowed_hosts_get_secrets
             else secret_headers(self.destination),
             proof_headers=secret_headers(destination) | {"authorization"},
+            reserved_headers=frozenset(name for name, _ in signing.made_headers(destination)),
             templates=self._template_policy() or None,
+            id_member=signing.id_member(destination),
         )
+
+    def attempt_headers(self) -> AttemptHeaders | None:
+        """Who makes what each attempt says anew. Raises UnusableSecretError."""
+        return signing.attempt_headers(self.destination, self.signing_secrets)
+
+    @cached_property
+    def signing_secrets(self) -> SigningSecrets | None:
+        """The secrets that sign: one object, which is told of others while the process runs."""
+        return signing.signing_secrets(self.destination, self.secrets)
 
     def _template_policy(self) -> TemplatePolicy:
         """What is filled in from events."""
@@ -264,6 +282,7 @@ class Settings(BaseModel):
             self.secrets,
             may_reduce=self.dead_letter.when_unwritable == "without_value",
             keeps_time=self.dead_letter.timestamp == "record",
+            ids=signing.ids(self.destination),
         )
 
     def disclosure_policy(self) -> DisclosurePolicy:

@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from processor.core.redaction import Secrets
+from processor.core.request.signing.ids import CARRIED, Ids, carried
 from processor.errors import EventError
 from processor.model import DeadLetter, Record, RecordHeaders, Request, Response
 
@@ -72,6 +73,8 @@ class DeadLetterPolicy:
     """Whether a letter that can never be written may go without the value, or with a key of ours."""
     keeps_time: bool = True
     """Whether a letter has the record's timestamp, or that of when it is written."""
+    ids: Ids | None = None
+    """By what receivers know events; None: by nothing of ours, and an id that a record brings is kept."""
 
 
 class Form(NamedTuple):
@@ -218,6 +221,7 @@ def _ours(
 ) -> Iterable[tuple[str, str | None]]:
     """What Kafka Connect has no headers for."""
     yield OURS + "error.code", _cut(failure.code, NAME_BYTES)
+    yield CARRIED, _id(policy, record, failure)
     if not form.has_value and record.value is not None:
         yield OURS + "value.size", str(len(record.value))
         yield OURS + "value.sha256", sha256(record.value).hexdigest()
@@ -227,6 +231,14 @@ def _ours(
     if form.detail >= Detail.FULL:
         for name, text, limit in _long(policy, failure):
             yield OURS + name, _cut(policy.secrets.excerpt(text, limit), limit)
+
+
+def _id(policy: DeadLetterPolicy, record: Record, failure: Failure) -> str | None:
+    """By what a receiver knows it, whenever and from wherever it is sent again."""
+    if policy.ids is None:
+        return carried(record)
+    request = failure.request
+    return policy.ids.of_letter(record, request and request.id, is_request=request is not None)
 
 
 def _short(policy: DeadLetterPolicy, record: Record, failure: Failure) -> Iterable[tuple[str, str | None]]:

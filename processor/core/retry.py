@@ -31,6 +31,8 @@ _NO_CERTIFICATE = re.compile(
     rb"\s*<html>\s*<head><title>400 (No required SSL certificate was sent|The SSL certificate error)</title>"
 )
 """nginx completes the handshake with whoever shows no good certificate, and says so afterwards."""
+CONFLICT = 409
+"""Where it is tried again, an earlier attempt is still worked on: what it asks for is of that event alone."""
 _PUSHED_BACK = {429: Signal.THROTTLED, 503: Signal.UNAVAILABLE}
 """What asks for fewer requests, or may; these may say for how long (`Retry-After`)."""
 _MAX_EXPONENT = 64
@@ -103,11 +105,13 @@ class Reading(NamedTuple):
     """An answer, read once: what it says of the endpoint, and for how long that asks to be left alone.
 
     `pause` is seconds, as far as the policy follows them; None: it does not ask. `quota`: what is left.
+    `wait`: the same of what asks to leave this event alone, and no other.
     """
 
     sign: Signal
     pause: float | None = None
     quota: Quota | None = None
+    wait: float | None = None
 
 
 _ACCEPTED = Reading(_DELIVERED)
@@ -132,7 +136,8 @@ def read(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
     if answer.status not in policy.retried_statuses:
         return Reading(Signal.REFUSED)
     if answer.status not in _PUSHED_BACK:
-        return Reading(Signal.SERVER_ERROR)
+        wait = _pause(policy, answer, None, now) if answer.status == CONFLICT else None
+        return Reading(Signal.SERVER_ERROR, wait=wait)
     left = _quota(policy, answer, now) if answer.quota_fields else None
     return Reading(_PUSHED_BACK[answer.status], _pause(policy, answer, left, now), left)
 
@@ -149,7 +154,8 @@ def judge(policy: RetryPolicy, answer: Answer, reading: Reading, effort: Effort,
         return Never(Reason.REFUSED)
     if effort.is_foreign and isinstance(answer, TransportError) and answer.reason == "blocked":
         return Never(Reason.ENDPOINT_NOT_ALLOWED)
-    after = _wait(policy, effort.attempts, chance, reading.pause)
+    pause = reading.wait if reading.pause is None else reading.pause
+    after = _wait(policy, effort.attempts, chance, pause)
     if not effort.is_spared and _is_exhausted(policy, effort, after):
         return Never(Reason.RETRIES_EXHAUSTED)
     return Again(after)

@@ -29,7 +29,7 @@ from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.request.transform import Prepared
 from processor.core.retry import Again, Effort, Reading, RetryPolicy
 from processor.errors import EventError
-from processor.model import Answer, Request, Response, Signal
+from processor.model import Answer, Request, Response, Signal, request_of
 from processor.telemetry.facts import Facts
 from processor.traffic.attempt import Attempt, End, Failed, Run, Sender, Settled, Withheld, nothing
 from processor.traffic.preparation import Skipped
@@ -80,9 +80,10 @@ class Delivery:
         attempt = run.attempt = Attempt(admission, admission.started(now), (run,))
         run.sent(now, wall, downtime)
         made = self._attempt_headers
-        if made is not None and (made.is_for_all_hosts or not run.is_foreign):
+        if made is not None:
+            headers = made.make(request, run.record, wall, run.attempts + 1, is_foreign=run.is_foreign)
             # The run keeps the request without them: they are told nobody, and the next attempt has others.
-            request = request._replace(attempt_headers=made.make(request, run.record, wall))
+            request = request_of((request.method, request.url, request.headers, request.body, headers, None))
         attempt.cancel = self._sender.send(request, partial(self._answered, attempt))
 
     def withdraw(self, run: Run) -> None:

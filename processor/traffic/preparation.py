@@ -8,15 +8,16 @@ Promises:
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from processor.core.record.content import Content, LeftOut
 from processor.core.record.looks import looks_like
 from processor.core.record.metadata import MEMBERS
 from processor.core.record.reading import BYTE_ORDER_MARK, Reading, RecordPolicy, Value, reading
 from processor.core.request.endpoint import Origin
-from processor.core.request.events import Event, parse
+from processor.core.request.events import Event, parse, text_of
 from processor.core.request.filters import DEFAULT, FilterPolicy, Selection, keeps_back
+from processor.core.request.signing.ids import is_usable
 from processor.core.request.templates.scope import Scope, Vocabulary
 from processor.core.request.templates.templated import Templated
 from processor.core.request.transform import Prepared, RequestPolicy, Transform
@@ -55,6 +56,9 @@ Result = Request | Prepared | Skipped | EventError | Held
 """What becomes of a record; a plain Request is one that is passed on as it is."""
 
 
+Made = TypeVar("Made", Request, Prepared, Request | Prepared, Prepared | Skipped)
+
+
 class Preparing(Protocol):
     """Who prepares."""
 
@@ -85,6 +89,7 @@ class Preparation:
         self._transform = self._templated or Transform(request)
         self._selection = Selection.by(filters, self._vocabulary)
         self._has_scope = self._templated is not None or self._selection is not None
+        self._id_member = request.id_member
         self._integrations = filters.integrations
         self._skip_tombstones = filters.skip_tombstones
 
@@ -107,9 +112,10 @@ class Preparation:
         try:
             if keeps_back(self._integrations, event):
                 return Skipped("integrations")
-            if self._has_scope and (made := self._prepare_in(event, record)) is not None:
-                return made
-            return self._transform.unchanged(event) or self._transform.prepare(event)
+            if self._has_scope and (shaped := self._prepare_in(event, record)) is not None:
+                return shaped if self._id_member is None else _known(shaped, event, self._id_member)
+            made = self._transform.unchanged(event) or self._transform.prepare(event)
+            return made if self._id_member is None else _known(made, event, self._id_member)
         except EventError as error:
             return error
 
@@ -156,7 +162,8 @@ class Preparation:
             if keeps_back(self._integrations, event):
                 return Skipped("integrations")
             made = self._prepare_in(event, record, content.headers) if self._has_scope else None
-            return made or self._transform.prepare(event, content.headers)
+            made = made or self._transform.prepare(event, content.headers)
+            return made if self._id_member is None else _known(made, event, self._id_member)
         if not self._has_scope:
             return self._transform.carry(content.body, content.content_type, content.headers)
         scope = Scope(lambda: reading.document(record), record, self._vocabulary)
@@ -165,6 +172,18 @@ class Preparation:
         if self._templated is None:
             return self._transform.carry(content.body, content.content_type, content.headers)
         return self._templated.carry_in(content.body, content.content_type, scope, content.headers)
+
+
+def _known(made: Made, event: Event, member: str) -> Made:
+    """The same, with the id that the event says in that member, if it can be one."""
+    if isinstance(made, Skipped):
+        return made
+    said = text_of(event.members.get(member))
+    if said is None or not is_usable(said):
+        return made
+    if isinstance(made, Request):
+        return made._replace(id=said)
+    return made._replace(request=made.request._replace(id=said))
 
 
 def _parsed(value: bytes | None) -> Event:

@@ -32,16 +32,16 @@ class RequestWriter:
 
     def write(self, request: Request, target: str) -> bytes:
         """The bytes of `request`, asked for at `target`, its path and query. Raises ValueError."""
-        method, _, headers, body, attempt_headers = request
+        method, _, headers, body, attempt_headers, _ = request
         if headers is not self._headers or target != self._target or method != self._method:
             self._begin(method, target, headers)
-        head = self._head
-        if attempt_headers:
-            head += "".join(map(_field, attempt_headers)).encode()
         if body is None and method == "GET":
-            return b"%b\r\n" % head
+            return b"%b%b\r\n" % (self._head, _fields(attempt_headers))
         body = body or b""
-        return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+        if attempt_headers:
+            own = _fields(attempt_headers)
+            return b"%b%bContent-Length: %d\r\n\r\n%b" % (self._head, own, len(body), body)
+        return b"%bContent-Length: %d\r\n\r\n%b" % (self._head, len(body), body)
 
     def _begin(self, method: str, target: str, headers: Headers) -> None:
         if headers is not self._headers:
@@ -54,6 +54,16 @@ class RequestWriter:
             raise ValueError("its method or its URL has a character that it may not have")
         self._head = f"{method} {target} HTTP/1.1\r\n{self._fields}".encode()
         self._method, self._target, self._headers = method, target, headers
+
+
+def _fields(headers: Headers) -> bytes:
+    """Those of one attempt: what is printable holds nothing that ends a line, and is not searched."""
+    text = ""
+    for header in headers:
+        name, value = header
+        is_plain = value.isprintable() and _is_sendable(name)
+        text += f"{name}: {value}\r\n" if is_plain else _field(header)
+    return text.encode()
 
 
 def _field(header: tuple[str, str]) -> str:

@@ -196,7 +196,8 @@ WAYS = {
     "the way": Way(),
     "... somebody looks at all": Way(Filter()),
     "... for what never comes": Way(Filter.of("all", "", "no such thing")),
-    **{f"... {each.title}": Way(scenario=each) for each in chosen(["S10", "S11", "S12", "S13"])},
+    "... without an id": Way(scenario=Scenario("", "", settings={"destination": {"id": None}})),
+    **{f"... {each.title}": Way(scenario=each) for each in chosen(["S10", "S11", "S12", "S13", "S14"])},
 }
 
 

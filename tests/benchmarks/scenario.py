@@ -97,6 +97,18 @@ ALL = (
         settings={"filter": {"when": "event.properties.number % 10 == 0"}},
         every=10,
     ),
+    Scenario(
+        "S14",
+        "signed by Standard Webhooks, v1",
+        settings={
+            "destination": {
+                "signature": {
+                    "scheme": "standard_webhooks",
+                    "secrets": ["whsec_ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM="],
+                }
+            }
+        },
+    ),
 )
 
 

@@ -63,6 +63,12 @@ def test_what_templates_and_filters_make_of_a_backlog_is_measured_by_the_record(
     assert 1 < run.cpu_us < 5_000
 
 
+def test_signed_requests_are_measured_beside_those_that_are_not(bench: Bench) -> None:
+    run = bench.run(scenario("S14"), Ours())
+    assert run.verdict == (0, 0, 0)
+    assert 5 < run.cpu_us < 5_000
+
+
 @pytest.mark.parametrize("name", ["S10", "S11"])
 def test_a_backlog_in_another_format_is_decoded_and_delivered(bench: Bench, name: str) -> None:
     run = bench.run(scenario(name), Ours())

@@ -7,6 +7,7 @@ import sys
 import tarfile
 import tomllib
 from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = {
     re.split("[^A-Za-z0-9-]", each)[0].lower(): each
-    for each in (*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["formats"])
+    for each in chain(
+        PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()
+    )
 }
 """Requirements by the names of distributions."""
 DOCUMENTED = {"msgspec", "typer"}

@@ -297,11 +297,10 @@ class FakeAttemptHeaders:
 
     names = frozenset(("x-attempt",))
 
-    def __init__(self, *, is_for_all_hosts: bool = False) -> None:
-        self.is_for_all_hosts = is_for_all_hosts
+    def __init__(self) -> None:
         self._attempts = count(1)
 
-    def make(self, request: Request, record: Record, at: float) -> Headers:
+    def make(self, request: Request, record: Record, at: float, attempt: int, *, is_foreign: bool) -> Headers:
         """Its number, the offset of its record, and the time."""
         assert not request.attempt_headers
         return (("X-Attempt", f"{next(self._attempts)} of {record.offset} at {at:.0f}"),)

@@ -9,17 +9,19 @@ from urllib.request import urlopen
 
 import confluent_kafka
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from processor.app import App
 from processor.config import loading
 from processor.config.settings import Settings
 from processor.errors import ConfigError, FatalError
+from processor.kafka.checks.sample import sample
 from processor.kafka.embedded import EmbeddedBroker
 from processor.traffic.attempt import Run
 from processor.traffic.preparation import Held
 from tests.support.apache_kafka import Broker
 from tests.support.builders import SECOND, record
-from tests.support.endpoint import Endpoint, Reply
+from tests.support.endpoint import Arrival, Endpoint, Reply
 from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -76,6 +78,57 @@ async def test_it_delivers_until_it_is_stopped_and_its_pages_answer_meanwhile(br
         stop.set_result(None)
         await running
     assert len(endpoint.requests) == 50
+
+
+NEW, OLD = ("whsec_" + letter * 32 for letter in "AB")
+
+
+def conflicting(arrival: Arrival) -> Reply:
+    """An endpoint that is still busy with an earlier attempt, and then refuses the event."""
+    if arrival.header("webhook-attempt") == "1":
+        return Reply(409, (("Retry-After", "0"),)) if b"first" in arrival.body else Reply()
+    return Reply(400)
+
+
+async def test_an_event_keeps_its_id_through_everything_and_is_signed_by_the_secrets_of_the_moment(
+    broker: EmbeddedBroker,
+) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap_servers})
+    more = {
+        "DESTINATION__SIGNATURE__SCHEME": "standard_webhooks",
+        "DESTINATION__SIGNATURE__SECRETS": OLD,
+        "DESTINATION__ATTEMPT_HEADER": "webhook-attempt",
+        "DESTINATION__IDEMPOTENCY_KEY__FORMAT": "bare",
+        "RETRY__INITIAL_BACKOFF": "0.01",
+    }
+    async with Endpoint(conflicting) as endpoint:
+        said = settings(broker, endpoint.url, **more)
+        app, stop = App(said), asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(app.run(stop))
+        producer.produce("events", '{"n":"first"}')
+        assert producer.flush(PATIENCE) == 0
+        await endpoint.received(2)
+        async with asyncio.timeout(PATIENCE):
+            while not (letters := await asyncio.to_thread(sample, said.kafka, "events.dlq", 1, 0, 0.0)):
+                await asyncio.sleep(0.05)
+        (letter,) = letters
+        assert said.signing_secrets is not None
+        said.signing_secrets.replace([NEW, OLD])
+        producer.produce("events", '{"n":"again"}', headers=list(letter.headers or ()))
+        assert producer.flush(PATIENCE) == 0
+        arrivals = await endpoint.received(3)
+        stop.set_result(None)
+        await running
+    (sent_id,) = {arrival.header("webhook-id") for arrival in arrivals}
+    assert sent_id is not None
+    assert dict(letter.headers or ())["__webhook_processor.id"] == sent_id.encode()
+    assert [arrival.header("webhook-attempt") for arrival in arrivals] == ["1", "2", "1"]
+    assert {arrival.header("idempotency-key") for arrival in arrivals} == {sent_id}
+    for arrival in arrivals:
+        Webhook(OLD).verify(arrival.body, dict(arrival.headers))
+    Webhook(NEW).verify(arrivals[-1].body, dict(arrivals[-1].headers))
+    with pytest.raises(WebhookVerificationError):
+        Webhook(NEW).verify(arrivals[0].body, dict(arrivals[0].headers))
 
 
 async def test_an_admin_port_that_is_taken_is_named_and_everything_is_closed_again(

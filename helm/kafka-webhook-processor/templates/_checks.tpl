@@ -101,6 +101,17 @@ extraEnv.{{ .name }} is a secret and would stand in the Deployment; put it into 
 {{- end }}
 {{- end }}
 {{- end }}
+{{- $signing := dig "destination" "signature" "secrets" nil $.d.settings }}
+{{- range ternary $signing (list $signing) (kindIs "slice" $signing) }}
+{{- if and . (not (kindIs "map" .)) }}
+config.destination.signature.secrets holds a secret and would stand in a ConfigMap; put it into a Secret, name that in secrets.files.NAME: {secret: …, key: …} and write {from_file: /etc/webhook-processor/secrets/files/NAME}
+{{- end }}
+{{- end }}
+{{- range $.d.extraEnv }}
+{{- if and .value (eq .name "WEBHOOK_PROCESSOR__DESTINATION__SIGNATURE__SECRETS") }}
+extraEnv.{{ .name }} is a secret and would stand in the Deployment; put it into a Secret and name that in secrets.env.{{ .name }}
+{{- end }}
+{{- end }}
 {{- range $section := list "kafka" "dead_letter" }}
 {{- range $option, $value := dig $section "client" dict $.d.settings }}
 {{- if and (regexMatch `password|passphrase|secret|token|jaas|key.pem` $option) (not (hasSuffix ".url" $option)) (not (kindIs "map" $value)) }}
@@ -170,6 +181,10 @@ extraEnv.{{ $env.name }} holds {{ $option }}, a secret, and would stand in the D
 {{- $value := $.settings -}}
 {{- range splitList "." . -}}{{- $value = ternary (get ($value | default dict) .) nil (kindIs "map" $value) -}}{{- end -}}
 {{- if kindIs "map" $value -}}{{- $found = append $found (dict "path" . "value" $value) -}}{{- end -}}
+{{- end -}}
+{{- $signing := dig "destination" "signature" "secrets" nil $.settings -}}
+{{- range ternary $signing (list $signing) (kindIs "slice" $signing) -}}
+{{- if kindIs "map" . -}}{{- $found = append $found (dict "path" "destination.signature.secrets" "value" .) -}}{{- end -}}
 {{- end -}}
 {{- range $place := list (list "destination" "headers") (list "kafka" "client") (list "dead_letter" "client") -}}
 {{- range $name, $value := dig (first $place) (last $place) dict $.settings -}}

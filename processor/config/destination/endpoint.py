@@ -8,6 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from processor.config.destination.signature import (
+    NULL_IS_OFF,
+    HeaderName,
+    IdempotencyKeySettings,
+    IdSettings,
+    SignatureSettings,
+)
 from processor.config.destination.tls import TlsSettings
 from processor.config.values.choices import AnyMethod
 from processor.config.values.static_headers import faults
@@ -146,6 +153,22 @@ class DestinationSettings(Section):
         default_factory=list,
         description="Headers of records that requests get too: names, or beginnings such as `x-*`, in any "
         "case. They win over `headers` and an event's own.",
+    )
+
+    id: Annotated[IdSettings, NULL_IS_OFF] = Field(
+        default_factory=IdSettings, description="By what receivers know an event; null: by nothing of ours."
+    )
+    idempotency_key: IdempotencyKeySettings = Field(
+        default_factory=IdempotencyKeySettings.off,
+        description="The same for endpoints that keep what they answered to a key.",
+    )
+    attempt_header: HeaderName | None = Field(
+        None,
+        description="A header with the number of the attempt, such as `webhook-attempt`: 1, and one more "
+        "with each retry by this process. null: none.",
+    )
+    signature: SignatureSettings = Field(
+        default_factory=SignatureSettings, description="How requests are signed."
     )
 
     @field_validator("url")

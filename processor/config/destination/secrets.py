@@ -11,6 +11,7 @@ from processor.config.destination.endpoint import DestinationSettings
 from processor.core import credentials
 from processor.core.redaction import Secrets
 from processor.core.request.endpoint import Endpoint
+from processor.core.request.signing import keys
 
 
 def texts(*secrets: SecretStr | None) -> set[str]:
@@ -29,9 +30,17 @@ def secret_headers(destination: DestinationSettings) -> frozenset[str]:
     return frozenset(marked | looks)
 
 
+def signing_texts(destination: DestinationSettings) -> list[str]:
+    """The secrets that sign, in their order."""
+    said = (secret.get_secret_value() for secret in destination.signature.secrets)
+    return [each for text in said for each in keys.each_of(text)]
+
+
 def secret_texts(destination: DestinationSettings) -> set[str]:
     """What of it is secret by itself, but for its URL."""
     found, secret = texts(destination.tls.key_password), secret_headers(destination)
+    for text in signing_texts(destination):
+        found |= keys.parts(text)
     for name, header in destination.headers.items():
         if name.lower() in secret:
             found.update(credentials.parts(header.get_secret_value()))

@@ -52,6 +52,11 @@ def belongs_to_connection(name: str) -> bool:
     return len(name) <= LONGEST_NAME and as_read(name) in FRAMING
 
 
+def encodes(name: str) -> bool:
+    """Whether a header says how the body is packed, which is ours to say: an event knows nothing of it."""
+    return len(name) <= LONGEST_NAME and as_read(name) == "content-encoding"
+
+
 def as_read(name: str) -> str:
     """A header's name as it is read by those who know letters and digits alone."""
     return _PUNCTUATION.sub("-", name.lower())

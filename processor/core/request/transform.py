@@ -35,12 +35,13 @@ from processor.core.request.headers import (
     as_read,
     belongs_to_connection,
     checked,
+    encodes,
     is_short,
     too_many,
 )
 from processor.core.request.templates.policy import TemplatePolicy
 from processor.errors import EventError
-from processor.model import Headers, Request
+from processor.model import Headers, Request, request_of
 
 ENVELOPE = ("header", "fullPath", "appendPath")
 """Members that say how to send the event; they are not part of what is sent."""
@@ -95,6 +96,8 @@ class RequestPolicy:
     proof_headers: frozenset[str] = frozenset(("authorization",))
     """Names of headers that prove who sends, in lower case: an event that says one answers for it itself."""
     templates: TemplatePolicy | None = None
+    id_member: str | None = None
+    """Which member of an event says by what it is known; None: none does."""
 
 
 class Prepared(NamedTuple):
@@ -144,13 +147,17 @@ class Transform:
         if self._plain_method is None:
             return None
         if not self._has_envelope:
-            return Request(self._plain_method, self._endpoint.url, self._plain_headers, event.whole)
+            return request_of(
+                (self._plain_method, self._endpoint.url, self._plain_headers, event.whole, (), None)
+            )
         if event.has_nulls() or not event.members.keys().isdisjoint(_SPECIAL):
             return None
         integrations = event.members.get("integrations")
         if integrations is not None and _may_name_a_path(integrations):
             return None
-        return Request(self._plain_method, self._endpoint.url, self._plain_headers, event.value)
+        return request_of(
+            (self._plain_method, self._endpoint.url, self._plain_headers, event.value, (), None)
+        )
 
     def prepare(self, event: Event, said: Headers = ()) -> Prepared:
         """The request for `event`, whose record says these headers; they win over all others.
@@ -212,7 +219,9 @@ class Transform:
         if len(raw) > MOST_JSON:
             raise too_many()
         own = decode(raw)
-        asked = [(name, value) for name, value in own.items() if not self._is_ours(name)]
+        asked = [
+            (name, value) for name, value in own.items() if not self._is_ours(name) and not encodes(name)
+        ]
         if len(asked) > MOST_HEADERS:
             raise too_many()
         return checked((name, _header_text(value)) for name, value in asked), len(own) - len(asked)

@@ -362,6 +362,27 @@ def test_a_header_that_is_marked_is_refused_and_not_repeated() -> None:
     assert "hunter2" not in problem
 
 
+SIGNING = "config.destination.signature.secrets"
+
+
+@pytest.mark.parametrize("said", ["hunter2", ["hunter2"], [{"from_file": "/x"}, "hunter2"]])
+def test_what_signs_is_refused_in_clear_and_not_repeated(said: object) -> None:
+    (problem,) = problems(layered(MINIMAL, at(f"{CRM}{SIGNING}", said)))
+    assert f"{SIGNING} holds a secret and would stand in a ConfigMap" in problem
+    assert "hunter2" not in problem
+
+
+def test_what_signs_is_mounted_as_a_whole_folder_so_that_it_changes() -> None:
+    names = ("new", "old")
+    files = [{"from_file": f"/etc/webhook-processor/secrets/files/{name}"} for name in names]
+    values = layered(MINIMAL, at(f"{CRM}{SIGNING}", files))
+    assert [f"add secrets.files.{name}" in told for name, told in zip(names, problems(values), strict=True)]
+    mounted = {name: {"secret": "signing", "key": name} for name in names}
+    objects = rendered(layered(values, at(f"{CRM}secrets.files", mounted)))
+    (pod,) = (each["spec"]["template"]["spec"] for each in objects if each["kind"] == "Deployment")
+    assert not [mount for mount in pod["containers"][0]["volumeMounts"] if "subPath" in mount]
+
+
 SECRET_URLS = (
     "https://hooks.slack.com/services/T0/B0/hunter",
     "https://tenant.webhook.office.com/webhookb2/hunter",
@@ -416,6 +437,11 @@ def test_the_chart_judges_by_the_patterns_of_the_application() -> None:
     [
         ("DESTINATION__HEADERS", '{"X-Auth": "hunter2", "X-Ok": "a"}', "secrets.headers.X-Auth"),
         ("KAFKA__CLIENT", '{"ssl.key.pem": "hunter2"}', "secrets.env.WEBHOOK_PROCESSOR__KAFKA__CLIENT"),
+        (
+            "DESTINATION__SIGNATURE__SECRETS",
+            "hunter2",
+            "secrets.env.WEBHOOK_PROCESSOR__DESTINATION__SIGNATURE__SECRETS",
+        ),
         ("DEAD_LETTER__CLIENT", "ssl.keystore.password: hunter2", "WEBHOOK_PROCESSOR__DEAD_LETTER__CLIENT"),
     ],
 )

@@ -42,6 +42,8 @@ from processor.web.tls import ssl_context
 
 HERE = Path(__file__)
 SECRET = "hunter2-correct-horse"
+SYMMETRIC, PRIVATE = ("whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY", "whsk_" + "A" * 43)
+"""Secrets of signatures: 24 bytes, and a seed of 32."""
 MINIMAL = {
     "KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9092",
     "KAFKA__GROUP_ID": "group",
@@ -121,6 +123,23 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.tls.key_password": (SECRET, SecretStr(SECRET)),
     "destination.tls.server_name": ("h.example", "h.example"),
     "destination.forward_headers": ("traceparent,x-*", ["traceparent", "x-*"]),
+    "destination.id.from": ("header:ce_id", "header:ce_id"),
+    "destination.id.header": ("X-Event-Id", "X-Event-Id"),
+    "destination.idempotency_key.header": ("Idempotency-Key", "Idempotency-Key"),
+    "destination.idempotency_key.format": ("quoted", "quoted"),
+    "destination.attempt_header": ("webhook-attempt", "webhook-attempt"),
+    "destination.signature.scheme": ("standard_webhooks", "standard_webhooks"),
+    "destination.signature.secrets": (f"{SYMMETRIC}, {SYMMETRIC}", [SecretStr(SYMMETRIC)] * 2),
+    "destination.signature.header": ("X-Signed", "X-Signed"),
+    "destination.signature.components": ("@method,content-digest", ["@method", "content-digest"]),
+    "destination.signature.key_id": ("k1", ["k1"]),
+    "destination.signature.algorithm": ("ed25519", "ed25519"),
+    "destination.signature.algorithm_parameter": ("false", False),
+    "destination.signature.content_digest": ("sha-512", "sha-512"),
+    "destination.signature.label": ("mine", "mine"),
+    "destination.signature.expires_after": ("300", 300),
+    "destination.signature.nonce": ("true", True),
+    "destination.signature.tag": ("webhook", "webhook"),
     "filter.integrations": ("all", "all"),
     "filter.types": ("track,identify", ["track", "identify"]),
     "filter.events": ("Order Completed, Other", {"allow": ["Order Completed", "Other"]}),
@@ -205,7 +224,12 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
 }
 """A text for every setting, and the value that it means: another one than the default."""
 
-EXCLUDED = ("schema_registry.token", "schema_registry.username", "schema_registry.password")
+EXCLUDED = (
+    "schema_registry.token",
+    "schema_registry.username",
+    "schema_registry.password",
+    *(name for name in EXAMPLES if re.search("signature.(?!scheme|secrets)", name)),
+)
 """What cannot be together with other examples."""
 
 OAUTH = tuple(f"schema_registry.oauth.{each}" for each in ("token_url", "client_id", "client_secret"))
@@ -222,6 +246,12 @@ def beside(name: str) -> dict[str, str]:
     elif name.startswith("schema_registry.oauth."):
         needed = OAUTH
     others = {each: EXAMPLES[each][0] for each in needed if each != name}
+    if name.startswith("destination.signature."):
+        is_message = name.rpartition(".")[2] not in ("scheme", "secrets", "header")
+        scheme = "http_message_signatures" if is_message else "github"
+        secret = PRIVATE if name.endswith(".algorithm") else SYMMETRIC
+        both = {"destination.signature.scheme": scheme, "destination.signature.secrets": secret}
+        others |= {each: text for each, text in both.items() if each != name}
     if name.startswith("record.") and name not in ("record.value", "record.unwrap"):
         is_avro = name in ("record.decimals", "record.times", "record.unions")
         others |= {"record.value": "avro" if is_avro else "protobuf", "record.schema_file": str(HERE)}
@@ -252,7 +282,7 @@ def value(settings: Settings, name: str) -> Any:
     """What a dotted setting holds."""
     found: Any = settings
     for part in name.split("."):
-        found = getattr(found, part)
+        found = getattr(found, "source" if part == "from" else part)
     return found
 
 
@@ -1543,7 +1573,8 @@ def test_policies_have_the_same_defaults_as_the_settings() -> None:
     assert settings.retry_policy() == RetryPolicy()
     assert settings.flow_policy() == FlowPolicy(destination="webhook")
     assert settings.admission_policy() == AdmissionPolicy()
-    assert settings.request_policy() == RequestPolicy("https://h.example/hook")
+    made = frozenset(("webhook-id",))
+    assert settings.request_policy() == RequestPolicy("https://h.example/hook", reserved_headers=made)
     assert settings.filter_policy() == FilterPolicy()
     assert settings.lease_policy() == LeasePolicy()
     assert PipelinePolicy(delivery.commit_interval, delivery.drain_timeout) == PipelinePolicy()
@@ -1699,6 +1730,12 @@ def test_what_the_operator_says_arrives_in_the_policies() -> None:
         frozenset(("a.example", "b.example:8443")),
         Envelope.NONE,
         proof_headers=frozenset(("authorization", "x-m", "x-n")),
+        reserved_headers=frozenset(
+            (
+                *("X-Event-Id", "Idempotency-Key", "webhook-attempt"),
+                *("webhook-id", "webhook-timestamp", "webhook-signature"),
+            )
+        ),
         templates=TemplatePolicy(
             "/users/{{ event.userId }}",
             {"a": "{{ record.topic }}"},

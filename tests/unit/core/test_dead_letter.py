@@ -22,6 +22,7 @@ from processor.core.dead_letter import (
     write_down,
 )
 from processor.core.redaction import Secrets
+from processor.core.request.signing.ids import CARRIED, Ids
 from processor.errors import EventError
 from processor.model import Partition, Record, RecordHeaders
 from tests.support.builders import FIRST, record, request, response
@@ -145,6 +146,24 @@ def test_the_newest_message_of_a_letter_that_failed_again_stands_in_a_header_of_
     told = written(FAILURE._replace(message="the endpoint answered 422"), headed(first.headers))
     assert told["__webhook_processor.error.message"] == "refused: the endpoint answered 422"
     assert told["__connect.errors.exception.message"] == "refused: the endpoint answered 400"
+
+
+@pytest.mark.parametrize("form", [*map(Form, Detail), Form(Detail.COORDINATES, has_value=False)])
+def test_a_letter_carries_the_id_of_its_event_through_every_failure(form: Form) -> None:
+    policy = replace(POLICY, ids=Ids(), may_reduce=True)
+    first = write_down(policy, SUBJECT, FAILURE, form)
+    said = dict(first.headers)[CARRIED]
+    assert said == b"events-0-7-1600000000123"
+    for later in (policy, POLICY, replace(POLICY, ids=Ids("ce_id", are_said=True))):
+        again = write_down(later, headed(first.headers), FAILURE, form)
+        assert [value for name, value in again.headers if name == CARRIED] == [said]
+
+
+def test_a_letter_carries_the_id_that_the_event_said_and_none_that_it_may_say_yet() -> None:
+    policy = replace(POLICY, ids=Ids(are_said=True))
+    sent = request("https://h.example/base")._replace(id="m-1")
+    assert dict(write_down(policy, SUBJECT, FAILURE._replace(request=sent)).headers)[CARRIED] == b"m-1"
+    assert CARRIED not in dict(write_down(policy, SUBJECT, FAILURE._replace(request=None)).headers)
 
 
 def test_what_another_connector_wrote_is_kept_byte_for_byte() -> None:

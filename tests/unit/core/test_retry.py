@@ -395,8 +395,17 @@ def test_a_refusal_that_says_nothing_is_left_asks_for_a_pause_until_there_is(
 
 def test_what_is_delivered_says_what_is_left() -> None:
     answer = Response(200, None, b"", told(5, 40))
-    assert read(POLICY, answer, NOW) == (Signal.DELIVERED, None, Quota(5, 40.0))
+    assert read(POLICY, answer, NOW) == Reading(Signal.DELIVERED, None, Quota(5, 40.0))
     assert read(replace(POLICY, rate_limit_hints=False), answer, NOW).quota is None
+
+
+def test_a_conflict_that_is_tried_again_asks_to_leave_this_event_alone_and_no_other() -> None:
+    assert verdict(response(409, "7")) == Never(Reason.REFUSED)
+    policy = replace(POLICY, retried_statuses=POLICY.retried_statuses | {409})
+    reading = read(policy, Response(409, "7", b""), NOW)
+    assert (reading.sign, reading.pause, reading.wait) == (Signal.SERVER_ERROR, None, 7.0)
+    assert verdict(response(409, "7"), policy) == Again(7.0)
+    assert read(policy, Response(500, "7", b""), NOW).wait is None
 
 
 dates = st.lists(

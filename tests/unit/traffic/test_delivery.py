@@ -15,12 +15,13 @@ from processor.core.pace.rate import RatePolicy
 from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
-from processor.core.request.attempt_headers import AttemptHeaders
+from processor.core.request.attempt_headers import AttemptHeaders, Composed, Leaving
 from processor.core.request.filters import DEFAULT, ConsentPolicy, FilterPolicy
+from processor.core.request.signing.ids import Ids
 from processor.core.request.transform import RequestPolicy
 from processor.core.retry import Effort, RetryPolicy
 from processor.errors import TransportError, WriteError
-from processor.model import Assigned, Position, Record, Response
+from processor.model import Assigned, Headers, Position, Record, Response
 from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
 from processor.telemetry.log_lines import LogLines
@@ -447,12 +448,34 @@ def test_without_anybody_who_makes_headers_an_attempt_is_what_the_record_became(
     assert said(house) == [[]]
 
 
+class Proof:
+    """What proves who we are; `is_for_all_hosts`: to everybody."""
+
+    def __init__(self, *, is_for_all_hosts: bool) -> None:
+        self.is_for_all_hosts = is_for_all_hosts
+
+    def make(self, leaving: Leaving) -> Headers:
+        """The number of the attempt, and what was made before."""
+        return (("X-Proof", f"{leaving.attempt} {leaving.made[0][1]}"),)
+
+
 @pytest.mark.parametrize("is_for_all_hosts", [True, False])
 def test_a_host_that_an_event_names_gets_nothing_that_proves_who_we_are(is_for_all_hosts: bool) -> None:
-    house = House(attempt_headers=FakeAttemptHeaders(is_for_all_hosts=is_for_all_hosts))
+    made = Composed(Ids(), "webhook-id", [Proof(is_for_all_hosts=is_for_all_hosts)])
+    house = House(attempt_headers=made)
     house.deliver(record(value=ELSEWHERE), record(1))
-    had = {sent.url.partition("/in")[0]: bool(sent.attempt_headers) for sent in house.sender.sent}
-    assert had == {"https://h.example/base": True, "https://other.example": is_for_all_hosts}
+    had = {sent.url.partition("/in")[0]: sent.attempt_headers for sent in house.sender.sent}
+    assert had["https://h.example/base"] == (("webhook-id", "events-0-1-0"), ("X-Proof", "1 events-0-1-0"))
+    proof = (("X-Proof", "1 events-0-0-0"),) if is_for_all_hosts else ()
+    assert had["https://other.example"] == (("webhook-id", "events-0-0-0"), *proof)
+
+
+def test_a_retry_has_the_same_id_and_the_next_number() -> None:
+    house = House(attempt_headers=Composed(Ids(), "webhook-id", [Proof(is_for_all_hosts=True)]))
+    house.deliver(record(7))
+    house.sender.answer(503)
+    house.clock.advance(1.0)
+    assert said(house) == [["events-0-7-0", f"{number} events-0-7-0"] for number in (1, 2)]
 
 
 # The endpoint as a whole

@@ -1,16 +1,21 @@
 """What everybody who prepares promises to who asks: the fake one, now and later, and the real one alike."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from processor.core.request.transform import RequestPolicy
+from processor.core.record.reading import RecordPolicy, Unwrap
+from processor.core.request.filters import FilterPolicy
+from processor.core.request.templates.policy import TemplatePolicy
+from processor.core.request.transform import Method, Prepared, RequestPolicy
 from processor.errors import EventError
-from processor.model import Record
-from processor.traffic.preparation import Held, Later, Preparation, Preparing, Result, Skipped
-from tests.support.builders import record
+from processor.model import Record, Request
+from processor.traffic.preparation import PLAIN, Held, Later, Preparation, Preparing, Result, Skipped
+from tests.support.builders import prepared, record
 from tests.support.fakes import FakePreparation, VirtualClock
 
+URL = "https://h.example/base"
 VALUES = [b"{}", b'{"a":1}', b'{"fullPath":"https://evil.example"}', b'{"integrations":{"Webhook":false}}']
 
 
@@ -76,3 +81,45 @@ def test_what_is_called_off_is_never_answered_and_others_are(rig: Rig) -> None:
         first.call_off()
     rig.answer()
     assert [of.offset for of, _ in rig.told] == ([1] if isinstance(second, Later) else [])
+
+
+ENVELOPED = b'{"schema":null,"payload":{"messageId":"m-1","a":1}}'
+SAID = b'{"messageId":"m-1","a":1}'
+WAYS: dict[str, tuple[bytes, RequestPolicy, RecordPolicy]] = {
+    "as it stands": (SAID, RequestPolicy(URL, id_member="messageId"), PLAIN),
+    "with a part taken out": (SAID[:-1] + b',"b":null}', RequestPolicy(URL, id_member="messageId"), PLAIN),
+    "as a query": (SAID, RequestPolicy(URL, Method.GET, id_member="messageId"), PLAIN),
+    "by templates": (
+        SAID,
+        RequestPolicy(URL, templates=TemplatePolicy(path="/{{ event.a }}"), id_member="messageId"),
+        PLAIN,
+    ),
+    "out of an envelope": (
+        ENVELOPED,
+        RequestPolicy(URL, id_member="messageId"),
+        RecordPolicy(unwrap=Unwrap.CONNECT),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_id_that_an_event_says_goes_with_its_request_and_one_that_cannot_be_does_not(way: str) -> None:
+    value, request, policy = WAYS[way]
+    asked, silent = (
+        Preparation(request, record=policy),
+        Preparation(replace(request, id_member=None), record=policy),
+    )
+    for said, found in ((b"m-1", "m-1"), (b"m.1", None), (b"", None)):
+        made, plain = (prepared(each, value.replace(b"m-1", said)) for each in (asked, silent))
+        assert isinstance(made, Request | Prepared)
+        known = made if isinstance(made, Request) else made.request
+        assert known.id == found
+        without = known._replace(id=None)
+        assert plain == (without if isinstance(made, Request) else made._replace(request=without))
+
+
+def test_what_is_left_out_has_no_id() -> None:
+    filters = FilterPolicy(when="event.a == 2")
+    asked = Preparation(RequestPolicy(URL, id_member="messageId"), filters)
+    assert prepared(asked, SAID) == Skipped("filter")
+    assert prepared(asked, SAID.replace(b"1}", b"2}")) != Skipped("filter")

@@ -228,6 +228,13 @@ def test_every_dropped_header_is_counted() -> None:
     assert transform().prepare(event(header={"Host": "a", "host": "b", "TE": "c"})).dropped_headers == 3
 
 
+@pytest.mark.parametrize("name", ["Content-Encoding", "content_encoding"])
+def test_an_event_does_not_say_how_its_body_is_packed(name: str) -> None:
+    prepared = transform().prepare(event(header={name: "gzip", "X-A": "b"}))
+    assert prepared.dropped_headers == 1
+    assert prepared.request.headers[2:] == (("X-A", "b"),)
+
+
 RESERVED = frozenset(("webhook-signature", "Webhook-Timestamp"))
 
 
