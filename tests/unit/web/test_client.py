@@ -23,7 +23,7 @@ from tests.support.endpoint import (
     unused_port,
 )
 from tests.support.patience import PATIENCE
-from tests.unit.admin.asking import SECONDS, ask, error, hanging, opened, post, response, send
+from tests.unit.admin.asking import SECONDS, ask, ask_in_time, error, hanging, opened, post, response, send
 from tests.unit.web.dialling import Names
 
 pytestmark = pytest.mark.slow
@@ -345,7 +345,7 @@ class TestAnAnswer:
             await reader.read()
 
         async with RawServer(behave) as server:
-            assert await ask(server, request_timeout=SECONDS) == Response(200, None, b"sa")
+            assert await ask_in_time(server) == Response(200, None, b"sa")
 
     async def test_that_never_ends_is_cut_and_its_connection_closed(self) -> None:
         closed = asyncio.Event()
@@ -411,7 +411,7 @@ class TestNoAnswer:
 
     async def test_from_a_server_that_says_nothing(self) -> None:
         async with RawServer(silent) as server:
-            answer = error(await ask(server, request_timeout=SECONDS))
+            answer = error(await ask_in_time(server))
         assert answer.reason == "answer_timeout"
         assert answer.message == f"no answer from {HOST}:{server.port} in time"
 
@@ -429,7 +429,7 @@ class TestNoAnswer:
                 await asyncio.sleep(0.005)
 
         async with RawServer(behave) as server:
-            assert error(await ask(server, request_timeout=SECONDS)).reason == "answer_timeout"
+            assert error(await ask_in_time(server)).reason == "answer_timeout"
 
     async def test_in_a_tls_handshake_that_hangs(self) -> None:
         async with RawServer(silent) as server:
