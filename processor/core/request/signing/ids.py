@@ -54,8 +54,9 @@ class Ids:
             return found
         if said is not None:
             return said
-        prefix = self._prefixes.get(record.partition)
-        if prefix is None:
+        try:
+            prefix = self._prefixes[record.partition]
+        except KeyError:
             prefix = self._prefixes[record.partition] = _prefix(record.partition)
         if not prefix:
             return None

@@ -7,8 +7,9 @@ no way to sign. Id, number of the attempt and digest are among them, since they 
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from hashlib import new
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256, sha512
 from typing import Final
 
 from processor.core.request.attempt_headers import Leaving
@@ -31,6 +32,7 @@ DERIVED: Final = (
 )
 """Components that are no header (2.2)."""
 NAMES: Final = ("Signature-Input", "Signature")
+_HASHES = {Digest.SHA_256: sha256, Digest.SHA_512: sha512}
 _DEFAULT_PORTS = {"https": ":443", "http": ":80"}
 _TO_ESCAPE = re.compile(r'(["\\])')
 
@@ -76,7 +78,7 @@ class MessageSignatures:
 
 def content_digest(digest: Digest, body: bytes) -> str:
     """The value of `Content-Digest`."""
-    made = new(digest.replace("-", ""), body, usedforsecurity=True).digest()
+    made = _HASHES[digest](body).digest()
     return f"{digest}=:{b64encode(made).decode()}:"
 
 
@@ -111,30 +113,39 @@ def _values(request: Request, made: Headers) -> dict[str, str]:
     found = {name.lower(): value.strip() for name, value in (*request.headers, *made)}
     if request.body is not None or request.method != "GET":
         found[LENGTH] = str(len(request.body or b""))
-    return {**found, **dict(_derived(request, found.get("host")))}
+    found.update(_derived(request.method, request.url, found.get("host")))
+    return found
 
 
-def _derived(request: Request, host: str | None) -> Iterator[tuple[str, str]]:
-    """What is no header; who is asked stands in `Host`, where that is another than in the URL."""
-    scheme, _, authority = origin_of(request.url).partition("://")
-    target = request.url[len(f"{scheme}://{authority}") :]
+@lru_cache(maxsize=64)
+def _derived(method: str, url: str, host: str | None) -> Mapping[str, str]:
+    """What is no header; who is asked stands in `Host`, where that is another than in the URL.
+
+    Remembered: most requests ask for the same.
+    """
+    scheme, _, authority = origin_of(url).partition("://")
+    target = url[len(f"{scheme}://{authority}") :]
     if host is not None:
         authority = host.lower().removesuffix(_DEFAULT_PORTS[scheme])
     path, mark, query = target.partition("?")
-    yield "@method", request.method
-    yield "@target-uri", f"{scheme}://{authority}{target}"
-    yield "@authority", authority
-    yield "@scheme", scheme
-    yield "@request-target", target
-    yield "@path", path
-    yield "@query", f"?{query}" if mark else "?"
+    return {
+        "@method": method,
+        "@target-uri": f"{scheme}://{authority}{target}",
+        "@authority": authority,
+        "@scheme": scheme,
+        "@request-target": target,
+        "@path": path,
+        "@query": f"?{query}" if mark else "?",
+    }
 
 
+@lru_cache(maxsize=256)
 def _quoted(text: str) -> str:
-    """A string of a structured field (RFC 8941, 3.3.3)."""
+    """A string of a structured field (RFC 8941, 3.3.3). Remembered: nearly all are said in the settings."""
     return '"' + _TO_ESCAPE.sub(r"\\\1", text) + '"'
 
 
+@lru_cache(maxsize=64)
 def _numbered(label: str, number: int) -> str:
     """The labels of several: `sig1`, `sig2`, …"""
     found = re.fullmatch(r"(.*?)([0-9]*)", label)
