@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import time
 from collections.abc import Callable
@@ -40,6 +41,8 @@ from processor.traffic.group import Group
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
 from processor.traffic.preparation import Preparation, Preparing
 from processor.web.client import Client
+from processor.web.credentials.door import Credentials
+from processor.web.credentials.signing import watched
 
 MEASURE_SECONDS = 10.0
 """How often the ends of the partitions are asked for, and whether their topics are still the same."""
@@ -126,6 +129,8 @@ class App:
         self._traffic = self._build_traffic(loop)
         await self._client.open(self._facts)
         rooms.push_async_callback(self._client.close)
+        await self._credentials.open(self._facts)
+        rooms.push_async_callback(self._credentials.close)
         if self._framed is not None:
             await self._framed.open(self._facts)
             rooms.push_async_callback(self._framed.close)
@@ -191,6 +196,20 @@ class App:
             preparing = self._framed.preparing(self._preparation, loop, random.random)
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
         self._facts = Broadcast(self._metrics, self._log_lines, self._live)
+        self._credentials = Credentials(
+            settings.destination,
+            self._client,
+            files=settings.files,
+            secrets=settings.secrets,
+            may_send=self._is_leased,
+            wall_clock=time.time,
+            chance=random.random,
+            environ=os.environ,
+        )
+        if (signing := settings.signing_secrets) is not None:
+            texts = [each.get_secret_value() for each in settings.destination.signature.secrets]
+            for secret, told in watched(texts, settings.files, signing):
+                self._credentials.watch(secret, told)
         return assemble(
             Policies(
                 retry=settings.retry_policy(),
@@ -201,7 +220,7 @@ class App:
             ),
             World(
                 source=self._consumer,
-                sender=self._client,
+                sender=self._credentials.sender,
                 dead_letters=self._producer,
                 clock=loop,
                 wall_clock=time.time,

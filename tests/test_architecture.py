@@ -67,7 +67,7 @@ DOORS = {
     "uvloop": {"cli"},
     "google": {"core.record.protobuf", "formats.protos"},
     "grpc_tools": {"formats.protoc"},
-    "cryptography": {"core.request.signing"},
+    "cryptography": {"core.request.signing", "core.services.keys"},
 }
 
 UNDECIDED = {
@@ -147,6 +147,12 @@ COVERED_BY = {
     "misfits": "loading",
     "identity": "door",
     "oauth": "door",
+    "aws": "door",
+    "granting": "door",
+    "renewed": "door",
+    "files": "door",
+    "proofs": "door",
+    "auth_faults": "auth",
     "rooms": "previewing",
     "service": "door",
     "stderr": "writer",

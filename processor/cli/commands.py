@@ -96,8 +96,8 @@ def check(
         bool,
         typer.Option(
             "--connect",
-            help="Also try the brokers, topics, rights, group, endpoint and schema registry; no event is "
-            "read or sent.",
+            help="Also try the brokers, topics, rights, group, endpoint, token endpoint and schema "
+            "registry; no event is read or sent.",
         ),
     ] = False,
     schema: Annotated[
@@ -214,6 +214,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     from processor.kafka.checks.check import probe as probe_kafka
     from processor.model import Finding
     from processor.web.check import probe as probe_endpoint
+    from processor.web.credentials.check import find as find_credentials
 
     yield from probe_kafka(settings.kafka, settings.dead_letter, settings.destination.name)
     what = "endpoint " + str(Transform(settings.request_policy()).origin)
@@ -223,5 +224,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             what, False, str(error), is_away=error.reason in ("connect", "connect_timeout", "dns", "reset")
         )
+    if settings.destination.auth.is_fetched():
+        yield find_credentials(settings.destination.auth, settings.secrets, os.environ)
     if settings.uses_registry:
         yield find(settings)

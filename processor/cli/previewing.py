@@ -16,6 +16,7 @@ from processor.core.request.transform import Prepared
 from processor.errors import EventError
 from processor.model import Record, Request
 from processor.traffic.preparation import Held, Later, Preparation, Preparing, Result, Skipped
+from processor.web.credentials.proofs import shown as authorised
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,6 +37,7 @@ class Previewing:
         """`at`: the timestamp at which requests leave; None: the present moment of each."""
         self._attempt_headers = settings.attempt_headers()
         self._at = at
+        self._destination = settings.destination
         self._plain = Preparation(
             settings.request_policy(), settings.filter_policy(), settings.record_policy(), decode_of(settings)
         )
@@ -71,14 +73,19 @@ class Previewing:
         return shown(self._leaving(record, self._runner.run(self._prepared(record))))
 
     def _leaving(self, record: Record, result: Result) -> Result:
-        """The same as it leaves: with what an attempt says anew."""
-        if self._attempt_headers is None or not isinstance(result, Request | Prepared):
+        """The same as it leaves: with what an attempt says anew, and what proves who we are, masked."""
+        if not isinstance(result, Request | Prepared):
             return result
         is_foreign = isinstance(result, Prepared) and result.is_foreign
         request = result if isinstance(result, Request) else result.request
         at = time.time() if self._at is None else self._at
-        made = self._attempt_headers.make(request, record, at, FIRST, is_foreign=is_foreign)
-        return request._replace(attempt_headers=made)
+        if self._attempt_headers is not None:
+            made = self._attempt_headers.make(request, record, at, FIRST, is_foreign=is_foreign)
+            request = request._replace(attempt_headers=made)
+        auth = self._destination.auth
+        if auth.type == "none" or (is_foreign and not self._destination.allowed_hosts_get_secrets):
+            return request
+        return authorised(auth, request, at)
 
     async def _prepared(self, record: Record) -> Result:
         assert self._runner is not None

@@ -14,6 +14,7 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from processor.config.destination.auth_faults import faults as faults_of_auth
 from processor.config.destination.signature import NULL_IS_OFF
 from processor.config.destination.signing_faults import faults as faults_of_signing
 from processor.config.kafka import letters_read_again
@@ -87,7 +88,8 @@ def _files(references: References) -> dict[str, Path]:
         for place in (name, variable(name) + FILE_SUFFIX):
             if place in references.files:
                 found[name] = references.files[place]
-    return found | {place: file for place, file in references.files.items() if place.startswith(SIGNING)}
+    others = (f"{HEADERS}.", SIGNING)
+    return found | {place: file for place, file in references.files.items() if place.startswith(others)}
 
 
 def read_yaml(file: Path) -> Raw:
@@ -257,7 +259,7 @@ def _without_empty(said: Raw, section: type[BaseModel]) -> Raw:
     """A section, list or mapping whose lines are all commented out reads as null, and means nothing."""
     kept = {}
     for name, value in said.items():
-        field = section.model_fields.get(name)
+        field = section.model_fields.get(name)  # by an alias it is a word, which is kept
         kind = field and field.annotation
         if field is not None and isinstance(kind, type) and issubclass(kind, Section):
             if isinstance(value, dict):
@@ -279,6 +281,9 @@ def _misfits(settings: Settings) -> list[str]:
         *faults(settings.record, settings.cloudevents, settings.destination, settings.filter),
         *misfits_of(settings.destination),
         *faults_of_signing(settings.destination),
+        *faults_of_auth(
+            settings.destination.auth, settings.destination.headers, settings.destination.forward_headers
+        ),
         *faults_of_registry(settings.schema_registry, is_used=settings.uses_registry),
     ]
 

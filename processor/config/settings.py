@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from processor import __version__
 from processor.config.destination import signing
+from processor.config.destination.auth import header_names, reserved_headers
 from processor.config.destination.endpoint import DestinationSettings
-from processor.config.destination.secrets import secret_headers, secrets_of, texts
+from processor.config.destination.secrets import secret_headers, secrets_of, stuck, texts
 from processor.config.destination.signing_faults import warnings as warnings_of_signing
 from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
 from processor.config.operators import AdminSettings, LiveSettings, LogSettings
@@ -126,6 +127,7 @@ class Settings(BaseModel):
             *meaningless(self.record, self.debezium, self.cloudevents, self.destination),
             *texts_compared(self.filter.when),
             *warnings_of_signing(self.destination),
+            *stuck(self.destination, self.files),
             *meaningless_of_registry(self.schema_registry, is_used=self.uses_registry),
         ]
 
@@ -227,8 +229,9 @@ class Settings(BaseModel):
             own_headers=frozenset()
             if destination.allowed_hosts_get_secrets
             else secret_headers(self.destination),
-            proof_headers=secret_headers(destination) | {"authorization"},
-            reserved_headers=frozenset(name for name, _ in signing.made_headers(destination)),
+            proof_headers=secret_headers(destination) | header_names(destination.auth) | {"authorization"},
+            reserved_headers=reserved_headers(destination.auth)
+            | {name for name, _ in signing.made_headers(destination)},
             templates=self._template_policy() or None,
             id_member=signing.id_member(destination),
         )

@@ -99,6 +99,24 @@ class Facts:
     def disconnected(self, why: Ending, /) -> None:
         """A connection that had been opened ended."""
 
+    def credential_fetched(self, outcome: str, until: float, /) -> None:
+        """What proves who we are was granted, until that timestamp."""
+
+    def credential_not_fetched(self, outcome: str, reason: str, /) -> None:
+        """It was not, by a word of a closed set, and a sentence."""
+
+    def credential_refused(self, status: int, /) -> None:
+        """The endpoint refused who sends."""
+
+    def credential_reloaded(self, setting: str, /) -> None:
+        """A secret or a certificate in a file was read anew."""
+
+    def credential_not_reloaded(self, setting: str, reason: str, /) -> None:
+        """What stands there now cannot be used; what was read before is."""
+
+    def certificate_read(self, which: str, since: float, until: float, /) -> None:
+        """A certificate, `client` or `authority`, is valid from and until these timestamps."""
+
     def tried_again(self) -> None:
         """A request's connection was dead already: it is sent once more, as the same attempt."""
 

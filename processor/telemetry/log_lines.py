@@ -54,6 +54,7 @@ class LogLines(Listener):
         self._failures = Repeats()
         self._unprepared = Repeats()
         self._registry = Repeats()
+        self._credentials = Repeats()
         self._client = ClientLog(now)
 
     def sum_up(self) -> None:
@@ -68,6 +69,12 @@ class LogLines(Listener):
         for result, last, times, seconds, is_over in self._registry.due(self._now()):
             event = "the schema registry failed, and does no more" if is_over else "the schema registry fails"
             log.warning(event, result=result, times=times, seconds=round(seconds), reason=last)
+
+        for outcome, last, times, seconds, is_over in self._credentials.due(self._now()):
+            event = (
+                "credentials were not granted, and are again" if is_over else "credentials are not granted"
+            )
+            log.warning(event, outcome=outcome, times=times, seconds=round(seconds), reason=last)
 
     # Of records
 
@@ -137,6 +144,26 @@ class LogLines(Listener):
     def host_changed(self, host: str, state: State, reason: Signal, answer: Answer) -> None:
         """The same of a host that events name; these are listed in the configuration, so not many."""
         _say(_HOST_LINES[state], state, reason, answer, host=host)
+
+    def credential_not_fetched(self, outcome: str, reason: str) -> None:
+        """What proves who we are was not granted; told once for each outcome, then summed up."""
+        if self._credentials.is_first(outcome, reason, self._now()):
+            log.warning(
+                "credentials are not granted: what was granted before is used as long as it is good, then "
+                "records wait",
+                outcome=outcome,
+                reason=reason,
+            )
+
+    def credential_reloaded(self, setting: str) -> None:
+        """A secret or a certificate in a file was read anew."""
+        log.info("a credential was read anew", setting=setting)
+
+    def credential_not_reloaded(self, setting: str, reason: str) -> None:
+        """What stands there now cannot be used; told once for each fault."""
+        log.warning(
+            "a credential in a file cannot be used: the one before is", setting=setting, reason=reason
+        )
 
     # Of the group
 

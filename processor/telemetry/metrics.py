@@ -85,6 +85,12 @@ class ProcessMetrics(Listener):
         self._errors = self._counter(definitions.SOURCE_ERRORS)
         self._foreign = self._counter(definitions.FOREIGN_POSITIONS)
         self._registry = self._counter(definitions.SCHEMA_REGISTRY_REQUESTS)
+        self._fetches = self._counter(definitions.CREDENTIAL_FETCHES)
+        self._refusals = self._counter(definitions.CREDENTIAL_REFUSALS)
+        self._reload_failures = self._counter(definitions.CREDENTIAL_RELOAD_FAILURES)
+        self._credential_end = gauge(definitions.CREDENTIAL_EXPIRES_AT_SECONDS, self.registry)
+        self._certificate_end = gauge(definitions.CERTIFICATE_EXPIRES_AT_SECONDS, self.registry)
+        self._certificate_begin = gauge(definitions.CERTIFICATE_VALID_FROM_SECONDS, self.registry)
         self._last_commit = gauge(definitions.LAST_COMMIT_TIMESTAMP_SECONDS, self.registry)
         self._request_seconds = self._unlocked_histogram(definitions.REQUEST_DURATION_SECONDS)
         self._connect_seconds = self._unlocked_histogram(definitions.CONNECT_DURATION_SECONDS)
@@ -108,6 +114,9 @@ class ProcessMetrics(Listener):
             self._commits.labels(self._destination, result)
         for kind in ("assigned", "revoked", "lost"):
             self._rebalances.labels(self._destination, kind)
+        for outcome in ("granted", "refused", "malformed", "unreachable"):
+            self._fetches.labels(self._destination, outcome)
+        self._credential_end.labels(self._destination)
 
     # Facts
 
@@ -231,6 +240,28 @@ class ProcessMetrics(Listener):
     def registry_failed(self, result: str, _reason: str) -> None:
         """The schema registry gave no such answer."""
         self._registry.labels(self._destination, result).inc()
+
+    def credential_fetched(self, outcome: str, until: float) -> None:
+        """What proves who we are was granted."""
+        self._fetches.labels(self._destination, outcome).inc()
+        self._credential_end.labels(self._destination).set(until)
+
+    def credential_not_fetched(self, outcome: str, _reason: str) -> None:
+        """What proves who we are was not granted."""
+        self._fetches.labels(self._destination, outcome).inc()
+
+    def credential_refused(self, _status: int) -> None:
+        """The endpoint refused who sends."""
+        self._refusals.labels(self._destination).inc()
+
+    def credential_not_reloaded(self, _setting: str, _reason: str) -> None:
+        """What stands in a file now cannot be used."""
+        self._reload_failures.labels(self._destination).inc()
+
+    def certificate_read(self, which: str, since: float, until: float) -> None:
+        """A certificate is valid from and until then."""
+        self._certificate_begin.labels(self._destination, which).set(since)
+        self._certificate_end.labels(self._destination, which).set(until)
 
     # Pages
 

@@ -8,6 +8,7 @@ byte of an answer: then at once a second time, on a new one. A connection is ren
 
 import asyncio
 import math
+import ssl
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -85,6 +86,7 @@ class Client:
         self._endpoint = Endpoint(destination.url)
         self._root = len(str(self._endpoint.origin))
         self._foreign: dict[str, _Route] = {}
+        self._retired: list[Dialer] = []
         shortest = min(destination.request_timeout, destination.keepalive_timeout)
         self._tick = min(_LONGEST_TICK, max(_SHORTEST_TICK, shortest / _TICKS))
         self._timer: asyncio.TimerHandle | None = None
@@ -93,23 +95,40 @@ class Client:
     async def open(self, facts: Facts | None = None) -> None:
         """Raises ConfigError if the TLS files cannot be loaded; connects to nothing yet."""
         self._facts = facts
-        destination = self._destination
-        resolver = self._resolver or ThreadedResolver()
+        tls = self._destination.tls
         self._loop = asyncio.get_running_loop()
-        self._dialler, self._foreign_dialler = (
-            Dialer(
-                Guard(rule(destination), resolver),
-                ssl_context(destination.tls, shows_who_we_are=shows),
-                destination.connect_timeout,
-                server_name,
-            )
-            for rule, shows, server_name in (
-                (own_rule, True, destination.tls.server_name),
-                (foreign_rule, destination.allowed_hosts_get_secrets, None),
-            )
+        self._dial_by(
+            ssl_context(tls),
+            ssl_context(tls, shows_who_we_are=self._destination.allowed_hosts_get_secrets),
         )
         self._own = self._way(URL(str(self._endpoint.origin)), self._dialler)
         self._is_open = True
+
+    def trust(self, own: ssl.SSLContext, foreign: ssl.SSLContext) -> None:
+        """Open connections by these from now on, to the configured host and to others.
+
+        Those that are open finish what is under way and are closed.
+        """
+        before = self._dialler, self._foreign_dialler
+        self._dial_by(own, foreign)
+        self._own.pool.renew(self._dialler)
+        for way in self._foreign.values():
+            way.pool.renew(self._foreign_dialler)
+        self._retired = [dialler for dialler in self._retired if not dialler.is_closed]
+        for dialler in before:
+            dialler.retire()
+            self._retired.append(dialler)
+
+    def _dial_by(self, own: ssl.SSLContext, foreign: ssl.SSLContext) -> None:
+        destination = self._destination
+        resolver = self._resolver or ThreadedResolver()
+        self._dialler, self._foreign_dialler = (
+            Dialer(Guard(rule(destination), resolver), context, destination.connect_timeout, server_name)
+            for rule, context, server_name in (
+                (own_rule, own, destination.tls.server_name),
+                (foreign_rule, foreign, None),
+            )
+        )
 
     def _way(self, origin: URL, dialler: Dialer) -> _Route:
         host = origin.host_port_subcomponent or ""
@@ -123,22 +142,31 @@ class Client:
             return 0.0
         return math.inf if age is None else age * (_LEAST_AGE + _AGES * self._chance())
 
+    def retired(self) -> int:
+        """How many diallers wait for the end of connections that they opened."""
+        return sum(not dialler.is_closed for dialler in self._retired)
+
     def connections(self) -> int:
         return sum(way.pool.opened for way in (self._own, *self._foreign.values()))
 
-    def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
-        """Send; `answered` is called once, later, on the event loop. The result cancels.
+    def send(
+        self, request: Request, answered: Callable[[Answer], None], deadline: float | None = None
+    ) -> Callable[[], None]:
+        """Send; `answered` is called once, later, on the event loop, by `deadline` in its time at the latest.
+
+        None: within `request_timeout`. The result cancels.
 
         After cancelling, `answered` is never called. Requests under way when the client is closed
         are answered with TransportError `reset`, later ones likewise.
         """
-        now = self._loop.time()
+        if deadline is None:
+            deadline = self._loop.time() + self._destination.request_timeout
         try:
             way, target = self._find(request.url)
             payload = way.writer.write(request, target)
         except (TransportError, ValueError) as error:
             return self._refuse(error, answered)
-        exchange = Exchange(payload, now + self._destination.request_timeout, answered, way.pool)
+        exchange = Exchange(payload, deadline, answered, way.pool)
         way.pool.submit(exchange)
         if self._timer is None:
             self._timer = self._loop.call_later(self._tick, self._sweep)
@@ -151,7 +179,7 @@ class Client:
             self._timer.cancel()
         for way in (self._own, *self._foreign.values()):
             await way.pool.close(_closed())
-        for dialler in (self._dialler, self._foreign_dialler):
+        for dialler in (*self._retired, self._dialler, self._foreign_dialler):
             await dialler.close()
 
     def _refuse(

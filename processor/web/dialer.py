@@ -7,7 +7,7 @@ TransportError that quotes nothing but the host.
 import asyncio
 import ssl
 from functools import partial
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from aiohttp import (
     ClientConnectionError,
@@ -31,6 +31,14 @@ _DNS_SECONDS: Final = 1
 """Each connection that is renewed shall see where the name leads now; many at once ask once."""
 
 
+class Dials(Protocol):
+    """Who opens connections."""
+
+    async def dial(self, origin: URL) -> OpenedTransport:
+        """A connection to `origin`. Raises TransportError."""
+        ...
+
+
 class Dialer:
     """Dials by the rules of one guard."""
 
@@ -52,9 +60,21 @@ class Dialer:
             ssl=context,
         )
         self._timeout = ClientTimeout(connect=connect_timeout, ceil_threshold=float("inf"))
+        self._under_way = 0
+        """Connections that are open, or being opened."""
+        self._is_retired = self.is_closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def dial(self, origin: URL) -> OpenedTransport:
         """A connection to `origin`. Raises TransportError."""
+        self._under_way += 1
+        try:
+            return await self._dialled(origin)
+        except BaseException:
+            self._one_less()
+            raise
+
+    async def _dialled(self, origin: URL) -> OpenedTransport:
         host = origin.host_port_subcomponent or ""
         try:
             loop = asyncio.get_running_loop()
@@ -70,7 +90,26 @@ class Dialer:
             if begins_http2(said):
                 raise failure("http2_only", f"{host} {HTTP2_ONLY}")
             raise failure("reset", f"{host} ended the connection, or spoke before it was asked")
-        return OpenedTransport(transport, partial(_release, connection, handler))
+        return OpenedTransport(transport, partial(self._release, connection, handler))
+
+    def retire(self) -> None:
+        """Nobody dials by it any more: close it when the last connection is."""
+        self._is_retired = True
+        self._end_if_unused()
+
+    def _release(self, connection: Connection, handler: ResponseHandler) -> None:
+        handler.connection_lost(None)
+        connection.close()
+        self._one_less()
+
+    def _one_less(self) -> None:
+        self._under_way -= 1
+        self._end_if_unused()
+
+    def _end_if_unused(self) -> None:
+        if self._is_retired and not self._under_way and not self.is_closed:
+            self.is_closed = True
+            self._closing = asyncio.get_running_loop().create_task(self.close())
 
     def forget_names(self) -> None:
         """Look all names up anew."""
@@ -78,12 +117,8 @@ class Dialer:
 
     async def close(self) -> None:
         """Dial no more; all connections have to be closed before."""
+        self.is_closed = True
         await self._connector.close()
-
-
-def _release(connection: Connection, handler: ResponseHandler) -> None:
-    handler.connection_lost(None)
-    connection.close()
 
 
 def in_words(error: Exception, host: str) -> TransportError:

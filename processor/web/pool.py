@@ -17,14 +17,15 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from yarl import URL
 
 from processor.core.pace.connections import Ending, SlowStart
 from processor.errors import TransportError
 from processor.telemetry.facts import Facts
-from processor.web.connection import Connection, OpenedTransport
+from processor.web.connection import Connection
+from processor.web.dialer import Dials
 from processor.web.exchange import Exchange
 from processor.web.failures import failure
 
@@ -61,14 +62,6 @@ class Limits(NamedTuple):
     may_send: Callable[[], bool] = always
     lifetime: Callable[[], float] = for_ever
     patience: float = 0.5
-
-
-class Dials(Protocol):
-    """Who opens connections."""
-
-    async def dial(self, origin: URL) -> OpenedTransport:
-        """A connection to `origin`. Raises TransportError."""
-        ...
 
 
 class Pool:
@@ -156,10 +149,17 @@ class Pool:
         self._slow_start.passed(now, self._answers, is_wanted=bool(self._waiting))
         self._dial()
 
-    def shrink(self) -> None:
+    def shrink(self, why: Ending = Ending.IDLE) -> None:
         """End the connections that are idle."""
         while self._idle:
-            self._idle.pop().end(why=Ending.IDLE)
+            self._idle.pop().end(why=why)
+
+    def renew(self, dialler: Dials) -> None:
+        """Open connections by this one from now on: what is open ends with what is under way on it."""
+        self._dialler = dialler
+        self.shrink(Ending.MAX_AGE)
+        for connection in self._connections:
+            connection.expires_at = -math.inf
 
     async def close(self, answer: TransportError) -> None:
         """End all connections; what is under way or waits gets `answer`."""
@@ -246,9 +246,9 @@ class Pool:
 
     async def _open(self) -> None:
         """For whoever waits then; where nobody does, the next request takes it."""
-        begun = self._loop.time()
+        begun, dialler = self._loop.time(), self._dialler
         try:
-            line = await self._dialler.dial(self._origin)
+            line = await dialler.dial(self._origin)
         except TransportError as error:
             if error.reason == "connect_timeout" and self._proven:
                 self._slow_start.overtaken(self._proven, self._loop.time())
@@ -258,7 +258,8 @@ class Pool:
         now = self._loop.time()
         self._usual_opening += _SHARE * (now - begun - self._usual_opening)
         self._facts.connected(now - begun)
-        line = line._replace(expires_at=(lifetime := self._limits.lifetime()) and now + lifetime)
+        lifetime = dialler is self._dialler and self._limits.lifetime()
+        line = line._replace(expires_at=lifetime and now + lifetime)
         connection = Connection(self._host, self, line, self._loop.time)
         self._connections.add(connection)
         if exchange := self._next(self._second_tries) or self._next(self._waiting):

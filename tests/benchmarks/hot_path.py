@@ -166,7 +166,9 @@ class Sender:
         self._answer = Response(200, None, b"")
         self.done = loop.create_future()
 
-    def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
+    def send(
+        self, request: Request, answered: Callable[[Answer], None], deadline: float | None = None
+    ) -> Callable[[], None]:
         """Answered at the next turn."""
         if not self._open:
             self._loop.call_soon(self._answer_all)
@@ -197,7 +199,9 @@ WAYS = {
     "... somebody looks at all": Way(Filter()),
     "... for what never comes": Way(Filter.of("all", "", "no such thing")),
     "... without an id": Way(scenario=Scenario("", "", settings={"destination": {"id": None}})),
-    **{f"... {each.title}": Way(scenario=each) for each in chosen(["S10", "S11", "S12", "S13", "S14"])},
+    **{
+        f"... {each.title}": Way(scenario=each) for each in chosen(["S10", "S11", "S12", "S13", "S14", "S15"])
+    },
 }
 
 
@@ -217,6 +221,7 @@ async def deliver(feed: Feed, events: int, way: Way = WAYS["the way"]) -> int:
     app, sender = App(settings(way.scenario.settings)), Sender(events // way.scenario.every, loop)
     app.__dict__.update(_client=sender, _consumer=feed)
     pipeline = app._build_traffic(loop).pipeline
+    await app._credentials.open(app._facts)
     pipeline.start()
     feed.form = way.scenario.shape.form
     looking = None if way.wanted is None else loop.create_task(look(app, way.wanted))
@@ -229,6 +234,7 @@ async def deliver(feed: Feed, events: int, way: Way = WAYS["the way"]) -> int:
     stopped = loop.create_future()
     pipeline.stop(lambda: stopped.set_result(None))
     await stopped
+    await app._credentials.close()
     return took
 
 

@@ -109,6 +109,11 @@ ALL = (
             }
         },
     ),
+    Scenario(
+        "S15",
+        "a bearer token, put on when a request leaves",
+        settings={"destination": {"auth": {"type": "bearer", "token": "benchmark." * 30}}},
+    ),
 )
 
 

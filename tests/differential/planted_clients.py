@@ -21,9 +21,9 @@ Answered = Callable[[Answer], None]
 class _Changed(Client):
     """Ours, whose answers pass through `changed`."""
 
-    def send(self, request: Request, answered: Answered) -> Callable[[], None]:
+    def send(self, request: Request, answered: Answered, deadline: float | None = None) -> Callable[[], None]:
         """As ours, but for the answer."""
-        return super().send(request, lambda answer: self.tell(answer, answered))
+        return super().send(request, lambda answer: self.tell(answer, answered), deadline)
 
     def tell(self, answer: Answer, answered: Answered) -> None:
         """Hand on the answer."""

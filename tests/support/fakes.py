@@ -323,7 +323,9 @@ class FakeSender:
         self.sent: list[Request] = []
         self.most_open = 0
 
-    def send(self, request: Request, answered: Callable[[Answer], None]) -> Callable[[], None]:
+    def send(
+        self, request: Request, answered: Callable[[Answer], None], _deadline: float | None = None
+    ) -> Callable[[], None]:
         """Wait for the test, or for the rule's answer at the clock's next run."""
         sent = Sent(request, answered)
         self.sent.append(request)

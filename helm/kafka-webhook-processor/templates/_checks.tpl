@@ -85,6 +85,14 @@ config.{{ join "." . }} is missing; set it here or in defaults
   "kafka.sasl_password" "secrets.kafkaSasl.existingSecret"
   "kafka.ssl_key_password" "secrets.kafkaTls.existingSecret and keyPasswordKey"
   "destination.tls.key_password" "secrets.destinationTls.existingSecret and keyPasswordKey"
+  "destination.auth.password" "secrets.destinationAuth.existingSecret and passwordKey"
+  "destination.auth.token" "secrets.destinationAuth.existingSecret and tokenKey"
+  "destination.auth.value" "secrets.destinationAuth.existingSecret and valueKey"
+  "destination.auth.client_secret" "secrets.destinationAuth.existingSecret and clientSecretKey"
+  "destination.auth.private_key" "secrets.destinationAuth.existingSecret and privateKeyKey"
+  "destination.auth.secret_access_key" "secrets.destinationAuth.existingSecret and secretAccessKeyKey"
+  "destination.auth.session_token" "secrets.destinationAuth.existingSecret and sessionTokenKey"
+  "destination.auth.tls.key_password" "secrets.destinationAuthTls.existingSecret and keyPasswordKey"
   "schema_registry.password" "secrets.schemaRegistry.existingSecret and passwordKey"
   "schema_registry.token" "secrets.schemaRegistry.existingSecret and tokenKey"
   "schema_registry.oauth.client_secret" "secrets.schemaRegistry.existingSecret and oauthClientSecretKey"
@@ -177,7 +185,7 @@ extraEnv.{{ $env.name }} holds {{ $option }}, a secret, and would stand in the D
 {{/* What refers to a variable or a file, as a JSON list of `path` and `value`. */}}
 {{- define "kwp.references" -}}
 {{- $found := list -}}
-{{- range list "kafka.sasl_password" "kafka.ssl_key_password" "destination.tls.key_password" "admin.token" "destination.url" "schema_registry.password" "schema_registry.token" "schema_registry.oauth.client_secret" "schema_registry.tls.key_password" -}}
+{{- range list "kafka.sasl_password" "kafka.ssl_key_password" "destination.tls.key_password" "destination.auth.username" "destination.auth.password" "destination.auth.token" "destination.auth.value" "destination.auth.client_secret" "destination.auth.private_key" "destination.auth.secret_access_key" "destination.auth.session_token" "destination.auth.client_id" "destination.auth.access_key_id" "destination.auth.tls.key_password" "admin.token" "destination.url" "schema_registry.password" "schema_registry.token" "schema_registry.oauth.client_secret" "schema_registry.tls.key_password" -}}
 {{- $value := $.settings -}}
 {{- range splitList "." . -}}{{- $value = ternary (get ($value | default dict) .) nil (kindIs "map" $value) -}}{{- end -}}
 {{- if kindIs "map" $value -}}{{- $found = append $found (dict "path" . "value" $value) -}}{{- end -}}
@@ -235,7 +243,7 @@ config.kafka.sasl_mechanism is not used with config.kafka.security_protocol {{ $
 {{- if and (or .d.secrets.kafkaTls.existingSecret $kafka.ssl_ca_file) (not (hasSuffix "ssl" $protocol)) (not (include "kwp.fromEnvironment" (dict "d" .d "variable" "WEBHOOK_PROCESSOR__KAFKA__SECURITY_PROTOCOL"))) }}
 secrets.kafkaTls and config.kafka.ssl_ca_file are not used with config.kafka.security_protocol {{ $protocol }}; set that to ssl, or sasl_ssl
 {{- end }}
-{{- range $name, $tls := dict "kafkaTls" .d.secrets.kafkaTls "destinationTls" .d.secrets.destinationTls "schemaRegistryTls" .d.secrets.schemaRegistryTls }}
+{{- range $name, $tls := dict "kafkaTls" .d.secrets.kafkaTls "destinationTls" .d.secrets.destinationTls "destinationAuthTls" .d.secrets.destinationAuthTls "schemaRegistryTls" .d.secrets.schemaRegistryTls }}
 {{- if and $tls.existingSecret (ne (empty $tls.certificateKey) (empty $tls.keyKey)) }}
 secrets.{{ $name }} needs both certificateKey and keyKey, or none of them
 {{- end }}
@@ -334,6 +342,9 @@ networkPolicy cannot see the brokers' ports in the environment; name them in net
 {{- end }}
 {{- if and (not (include "kwp.url" .d)) (not .d.networkPolicy.endpointPorts) }}
 networkPolicy cannot see the endpoint's port in the environment; name it in networkPolicy.endpointPorts
+{{- end }}
+{{- if and (eq (toString (dig "destination" "auth" "type" "" .d.settings)) "oauth2") (not (dig "destination" "auth" "token_url" "" .d.settings)) (not .d.networkPolicy.tokenPorts) }}
+networkPolicy cannot see the token endpoint's port in the environment; name it in networkPolicy.tokenPorts
 {{- end }}
 {{- if and (include "kwp.said" (dict "d" .d "at" (list "schema_registry" "url"))) (include "kwp.usesRegistry" .d) (not (dig "schema_registry" "url" "" .d.settings)) (not .d.networkPolicy.registryPorts) }}
 networkPolicy cannot see the schema registry's port in the environment; name it in networkPolicy.registryPorts

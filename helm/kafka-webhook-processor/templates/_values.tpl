@@ -59,6 +59,7 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- range $place := list
   (dict "tls" .secrets.kafkaTls "folder" "kafka" "section" (list "kafka") "prefix" "ssl_" "variable" "KAFKA__SSL_KEY_PASSWORD")
   (dict "tls" .secrets.destinationTls "folder" "destination" "section" (list "destination" "tls") "prefix" "" "variable" "DESTINATION__TLS__KEY_PASSWORD")
+  (dict "tls" .secrets.destinationAuthTls "folder" "auth" "section" (list "destination" "auth" "tls") "prefix" "" "variable" "DESTINATION__AUTH__TLS__KEY_PASSWORD")
   (dict "tls" .secrets.schemaRegistryTls "folder" "registry" "section" (list "schema_registry" "tls") "prefix" "" "variable" "SCHEMA_REGISTRY__TLS__KEY_PASSWORD") -}}
 {{- $tls := $place.tls -}}
 {{- if $tls.existingSecret -}}
@@ -70,6 +71,19 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- end -}}
 {{- if $tls.keyPasswordKey -}}
 {{- $files = append $files (dict "path" (printf "%s/key-password" $place.folder) "secret" $tls.existingSecret "item" $tls.keyPasswordKey "variable" $place.variable) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .secrets.destinationAuth -}}
+{{- if .existingSecret -}}
+{{- $secret := .existingSecret -}}
+{{- range $item, $name := dict
+  "usernameKey" "username" "passwordKey" "password" "tokenKey" "token" "valueKey" "value" "clientIdKey" "client_id"
+  "clientSecretKey" "client_secret" "privateKeyKey" "private_key" "accessKeyIdKey" "access_key_id"
+  "secretAccessKeyKey" "secret_access_key" "sessionTokenKey" "session_token" -}}
+{{- with get $.secrets.destinationAuth $item -}}
+{{- $files = append $files (dict "path" (printf "auth/%s" $name) "secret" $secret "item" . "variable" (printf "DESTINATION__AUTH__%s" (upper $name))) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -233,6 +247,20 @@ limits:
 {{- $urls := dig "schema_registry" "url" "" .settings | toString | splitList "," -}}
 {{- $urls = append $urls (dig "schema_registry" "oauth" "token_url" "" .settings | toString) -}}
 {{- include "kwp.ports" (dict "urls" (compact $urls) "default" 443) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the ports are of who gives tokens or keys for the endpoint; empty: nobody does. */}}
+{{- define "kwp.tokenPorts" -}}
+{{- $auth := dig "destination" "auth" dict .settings -}}
+{{- if .networkPolicy.tokenPorts -}}
+{{- toJson .networkPolicy.tokenPorts -}}
+{{- else if eq (toString $auth.type) "oauth2" -}}
+{{- include "kwp.ports" (dict "urls" (list (toString $auth.token_url)) "default" 443) -}}
+{{- else if eq (toString $auth.type) "aws_sigv4" -}}
+[443]
+{{- else -}}
+[]
 {{- end -}}
 {{- end -}}
 

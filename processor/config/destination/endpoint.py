@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from processor.config.destination.auth import AuthSettings
 from processor.config.destination.signature import (
     NULL_IS_OFF,
     HeaderName,
@@ -112,8 +113,8 @@ class DestinationSettings(Section):
     )
     allowed_hosts_get_secrets: bool = Field(
         False,
-        description="Whether `allowed_hosts` get what proves who we are: headers that are secrets, and the "
-        "client certificate of `tls`. Other headers they get in any case.",
+        description="Whether `allowed_hosts` get what proves who we are: `auth`, headers that are secrets, "
+        "and the client certificate of `tls`. Other headers they get in any case.",
     )
     block_private_networks: bool = Field(
         False,
@@ -148,6 +149,7 @@ class DestinationSettings(Section):
         description="After so long, a fifth more or less, a connection is renewed and the host's name looked "
         "up again: moved and added servers get their share. No request is interrupted. null: never.",
     )
+    auth: AuthSettings = Field(default_factory=AuthSettings, description="Who we are to the endpoint.")
     tls: TlsSettings = Field(default_factory=TlsSettings, description="TLS.")
     forward_headers: HeaderPatterns = Field(
         default_factory=list,

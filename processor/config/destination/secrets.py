@@ -3,11 +3,14 @@
 Promise: what a setting marks as one is one, and so is what looks like one (`core/credentials`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from pydantic import SecretStr
 
+from processor.config.destination.auth import SECRETS
 from processor.config.destination.endpoint import DestinationSettings
+from processor.config.sources.mounts import fixed, table
 from processor.core import credentials
 from processor.core.redaction import Secrets
 from processor.core.request.endpoint import Endpoint
@@ -38,7 +41,11 @@ def signing_texts(destination: DestinationSettings) -> list[str]:
 
 def secret_texts(destination: DestinationSettings) -> set[str]:
     """What of it is secret by itself, but for its URL."""
-    found, secret = texts(destination.tls.key_password), secret_headers(destination)
+    auth, secret = destination.auth, secret_headers(destination)
+    found = texts(destination.tls.key_password, auth.tls.key_password)
+    for name in SECRETS:
+        found.update(credentials.parts(auth.plain(name)) if name == "value" else {auth.plain(name)})
+    found.discard("")
     for text in signing_texts(destination):
         found |= keys.parts(text)
     for name, header in destination.headers.items():
@@ -54,3 +61,15 @@ def secrets_of(destination: DestinationSettings, others: Iterable[str]) -> Secre
     if not (credentials.is_secret_url(url) if said is None else said):
         return Secrets(known)
     return Secrets({*known, *credentials.parts_of_url(url)}, hidden_origin=str(Endpoint(url).origin))
+
+
+def stuck(destination: DestinationSettings, files: Mapping[str, Path]) -> Iterator[str]:
+    """Secrets and certificates in files that cannot change; `files` by the names of their settings."""
+    named = {name: file for name, file in files.items() if name.startswith("destination.")}
+    for name in ("ca_file", "certificate_file", "key_file"):
+        if (file := getattr(destination.tls, name)) is not None:
+            named[f"destination.tls.{name}"] = file
+    found = set(fixed(named.values(), table())) if named else set()
+    for name, file in named.items():
+        if file in found:
+            yield f"{name}: {file} is mounted by itself (subPath), so that it never changes: mount its folder"

@@ -1,5 +1,7 @@
 """TLS: whom we trust, and who we are."""
 
+from typing import Self
+
 from pydantic import Field, SecretStr
 
 from processor.config.values.types import File, Section, or_reference
@@ -14,6 +16,10 @@ class IdentitySettings(Section):
     key_password: SecretStr | None = Field(
         None, description="The password of the private key.", json_schema_extra=or_reference
     )
+
+    def locked_by(self, password: str) -> Self:
+        """The same with another password of the key."""
+        return self.model_copy(update={"key_password": SecretStr(password)})
 
 
 class TlsSettings(IdentitySettings):

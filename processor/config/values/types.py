@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any
@@ -274,6 +275,10 @@ class AsWritten:
     """Marks a setting whose text is code: braces, angle brackets and lines in it are meant."""
 
 
+class MayHaveLines:
+    """Marks a text of several lines, such as PEM."""
+
+
 class Section(BaseModel):
     """A part of the settings; names that are none of it are refused."""
 
@@ -285,8 +290,10 @@ class Section(BaseModel):
     @classmethod
     def _is_meant_as_it_stands(cls, value: Any, info: ValidationInfo) -> Any:
         """Mappings are judged member by member, where their members are known."""
-        is_code = any(isinstance(m, AsWritten) for m in cls.model_fields[info.field_name or ""].metadata)
-        if not is_code and (found := dict.fromkeys(filter(None, map(fault_of_text, _texts(value))))):
+        marks = {type(mark) for mark in cls.model_fields[info.field_name or ""].metadata}
+        judge = partial(fault_of_text, may_have_lines=MayHaveLines in marks)
+        found = dict.fromkeys(filter(None, map(judge, _texts(value))))
+        if found and AsWritten not in marks:
             raise ValueError("; ".join(found))
         if (
             value in ("", SecretStr(""))

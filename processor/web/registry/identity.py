@@ -16,8 +16,8 @@ from processor.config.services.registry import SchemaRegistrySettings
 from processor.config.sources.references import text_in, without_margins
 from processor.core import credentials
 from processor.core.redaction import Secrets
+from processor.core.services.client_auth import Client
 from processor.errors import ConfigError
-from processor.web.services.oauth import ClientCredentials
 from processor.web.tls import ssl_context
 
 SECTION = "schema_registry"
@@ -28,7 +28,7 @@ class Proof(NamedTuple):
     """What goes with a question: headers, the client that asks for a token first, TLS."""
 
     headers: Mapping[str, str]
-    client: ClientCredentials | None
+    client: Client | None
     context: ssl.SSLContext
 
 
@@ -85,12 +85,14 @@ class Identity:
         if settings.oauth.identity_pool is not None:
             yield "Confluent-Identity-Pool-Id", settings.oauth.identity_pool
 
-    def _client(self) -> ClientCredentials | None:
+    def _client(self) -> Client | None:
         oauth = self._settings.oauth
         if oauth.token_url is None or oauth.client_id is None:
             return None
         secret = self._text("oauth.client_secret")
-        return ClientCredentials(oauth.token_url, self._text("oauth.client_id"), secret, oauth.scope)
+        form = (("scope", oauth.scope),) if oauth.scope else ()
+        client_id = self._text("oauth.client_id")
+        return Client(url=oauth.token_url, client_id=client_id, secret=secret, form=form)
 
     def _text(self, name: str) -> str:
         return self._read.get(name, self._configured[name])

@@ -7,14 +7,14 @@ https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 """
 
 import asyncio
-import base64
 import ssl
+import time
+import uuid
 from collections.abc import Callable
-from typing import NamedTuple
-from urllib.parse import quote_plus
 
 from processor.core.redaction import Secrets
-from processor.core.services.token import Refused, Token, read
+from processor.core.services.client_auth import Client, question
+from processor.core.services.token import DEFAULT_LIFE, Granted, Refused, Token, read
 from processor.errors import TransportError
 from processor.web.services.service import Service
 
@@ -23,27 +23,52 @@ class TokenError(Exception):
     """No token is to be had; the message says why."""
 
 
-class ClientCredentials(NamedTuple):
-    """Who asks for a token, where, and for what."""
+def _half() -> float:
+    return 0.5
 
-    url: str
-    client_id: str
-    client_secret: str
-    scope: str | None = None
+
+async def ask(
+    service: Service,
+    client: Client,
+    context: ssl.SSLContext,
+    known: Callable[..., None],
+    member: str = "access_token",
+    default: float = DEFAULT_LIFE,
+) -> Granted | Refused:
+    """Ask for a token; `known` is told what in question and answer is secret, before it is used.
+
+    Raises TransportError, and ValueError or ImportError for a key that cannot be used.
+    """
+    headers, form, proofs = question(client, time.time(), uuid.uuid4().hex)
+    if proofs:
+        known(" login", *proofs)
+    reply = await service.ask(client.url, context, headers, form)
+    answer = read(reply.status, reply.body, member, default)
+    if isinstance(answer, Granted):
+        known("", answer.text)
+    return answer
 
 
 class Tokens:
     """Those of one client. `source` names them among the secrets."""
 
-    def __init__(self, service: Service, secrets: Secrets, source: str, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        secrets: Secrets,
+        source: str,
+        now: Callable[[], float],
+        chance: Callable[[], float] = _half,
+    ) -> None:
         self._service = service
         self._secrets = secrets
         self._source = source
         self._now = now
+        self._chance = chance
         self._token = Token()
         self._asking: asyncio.Task[str | None] | None = None
 
-    async def get(self, client: ClientCredentials, context: ssl.SSLContext) -> str:
+    async def get(self, client: Client, context: ssl.SSLContext) -> str:
         """A token that is good now. Raises TokenError."""
         if self._token.is_due(self._now()) and (self._asking is None or self._asking.done()):
             self._asking = asyncio.create_task(self._ask(client, context))
@@ -66,21 +91,17 @@ class Tokens:
             self._asking.cancel()
             await asyncio.wait((self._asking,))
 
-    async def _ask(self, client: ClientCredentials, context: ssl.SSLContext) -> str | None:
+    async def _ask(self, client: Client, context: ssl.SSLContext) -> str | None:
         """Ask; why there is none."""
         asked_at = self._now()
-        form = {"grant_type": "client_credentials", **({"scope": client.scope} if client.scope else {})}
-        login = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
-        basic = base64.b64encode(login.encode()).decode()
-        self._secrets.add(f"{self._source} login", basic)
-        headers = {"Authorization": f"Basic {basic}", "Accept": "application/json"}
         try:
-            reply = await self._service.ask(client.url, context, headers, form)
+            answer = await ask(self._service, client, context, self._learn)
         except TransportError as error:
             return error.message
-        answer = read(reply.status, reply.body)
         if isinstance(answer, Refused):
             return answer.reason
-        self._secrets.add(self._source, answer.text)
-        self._token.granted(answer, asked_at)
+        self._token.granted(answer, asked_at, self._chance())
         return None
+
+    def _learn(self, kind: str, *texts: str) -> None:
+        self._secrets.add(self._source + kind, *texts)

@@ -1,6 +1,6 @@
 """A service beside the webhook, such as a registry or a token endpoint: one question out, one answer back.
 
-Promises: an answer comes whole within `timeout`, no larger than `MOST_BYTES`, or it is a TransportError;
+Promises: an answer comes whole within `timeout`, no larger than `most_bytes`, or it is a TransportError;
 redirects are not followed, nothing is unpacked, no proxy of the environment is used, no cookie kept. The
 certificate is verified as that of the webhook. What waits in threads, such as the look-up of a name, does so
 in threads of its own: a service that cannot be looked up takes none from the webhook.
@@ -42,9 +42,10 @@ class Reply(NamedTuple):
 class Service:
     """Asks; several at once wait for their turn, which the time-out counts."""
 
-    def __init__(self, timeout: float) -> None:
-        """`timeout` in seconds, for one question."""
+    def __init__(self, timeout: float, most_bytes: int = MOST_BYTES) -> None:
+        """`timeout` in seconds, for one question; `most_bytes` of an answer."""
         self._timeout = timeout
+        self._most_bytes = most_bytes
         self._session: ClientSession | None = None
         self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="service")
 
@@ -78,8 +79,8 @@ class Service:
                 body = bytearray()
                 async for chunk in response.content.iter_any():
                     body += chunk
-                    if len(body) > MOST_BYTES:
-                        raise failure("too_large", f"{host} answers with more than {MOST_BYTES} bytes")
+                    if len(body) > self._most_bytes:
+                        raise failure("too_large", f"{host} answers with more than {self._most_bytes} bytes")
                 return Reply(response.status, response.headers.get("Content-Type", ""), bytes(body))
         except TimeoutError:
             raise failure("answer_timeout", f"no answer from {host} within {self._timeout:g} s") from None

@@ -127,6 +127,11 @@ WELL: Mapping[str, Values | float] = {
     'paused_partitions{reason="preparation"}': 0,
     'schema_registry_requests_total{result="found"}': 3,
     'schema_registry_requests_total{result="unreachable"}': 0,
+    'credential_fetches_total{outcome="granted"}': 1,
+    'credential_fetches_total{outcome="refused"}': 0,
+    "credential_reload_failures_total": 0,
+    'certificate_expires_at_seconds{which="client"}': 1_000_000_000,
+    'certificate_valid_from_seconds{which="client"}': 0,
 }
 """100 events a minute from one partition, delivered at once."""
 
@@ -146,6 +151,11 @@ COMMITTED = 'committed_offset{topic="events",partition="0"}'
 CLOSED = 'circuit_state{state="closed"}'
 OPEN = 'circuit_state{state="open"}'
 STRANGER = "credentials_refused"
+NOT_GRANTED = 'credential_fetches_total{outcome="refused"}'
+GRANTED = 'credential_fetches_total{outcome="granted"}'
+NOT_RELOADED = "credential_reload_failures_total"
+EXPIRES_AT = 'certificate_expires_at_seconds{which="client"}'
+VALID_FROM = 'certificate_valid_from_seconds{which="client"}'
 HALF_OPEN = 'circuit_state{state="half_open"}'
 
 REST: Mapping[str, Values | float] = {

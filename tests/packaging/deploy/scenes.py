@@ -9,10 +9,14 @@ from tests.packaging.deploy.scene import (
     COMMITTED,
     DEAD_LETTERED,
     DELIVERED,
+    EXPIRES_AT,
+    GRANTED,
     HALF_OPEN,
     LAG,
     LATE,
     NO_REGISTRY,
+    NOT_GRANTED,
+    NOT_RELOADED,
     ON_TIME,
     OPEN,
     OPEN_SINCE,
@@ -23,6 +27,7 @@ from tests.packaging.deploy.scene import (
     UNDECODED,
     UNREADABLE,
     UNUSABLE,
+    VALID_FROM,
     WELL,
     WITHHELD,
     Process,
@@ -57,6 +62,8 @@ NO_PROGRESS = alert("NoProgress", "critical", **CRM)
 STUCK = alert("PartitionStuck", "warning", **CRM, **FIRST)
 TORN = alert("PartitionUnreadable", "critical", **CRM, **FIRST)
 UNKNOWN_TO_IT = alert("CredentialsRefused", "critical", **CRM)
+NOT_RENEWED = alert("CredentialsNotRenewed", "warning", **CRM)
+EXPIRING = alert("CertificateExpires", "warning", **CRM)
 HELD = alert("EventsHeld", "warning", **CRM)
 SCHEMAS = alert("SchemaRegistryFailing", "critical", **CRM)
 HELD_BACK = alert("TransactionOpen", "warning", **CRM, **FIRST)
@@ -362,6 +369,41 @@ MOVING = [
         [Process(but={STRANGER: 1, OPEN: 1, CLOSED: 0}), ERP],
         {1: (), 3: [UNKNOWN_TO_IT], 8: [UNKNOWN_TO_IT]},
         says=["CredentialsRefused"],
+    ),
+    Scene(
+        "a token endpoint that refuses us for half an hour, and then does no more",
+        [Process(but={NOT_GRANTED: lambda m: min(max(0, m - 20), 30) * 2, GRANTED: steps((0, 1), (51, 2))}), ERP],
+        {24: (), 28: [NOT_RENEWED], 50: [NOT_RENEWED], 53: ()},
+    ),
+    Scene(
+        "a token that is granted at the second try",
+        [Process(but={NOT_GRANTED: steps((0, 0), (20, 1)), GRANTED: steps((0, 1), (21, 2))}), ERP],
+        NEVER,
+    ),
+    Scene(
+        "a file that changed into what cannot be used",
+        [Process(but={NOT_RELOADED: steps((0, 0), (20, 1))}), ERP],
+        {24: (), 27: [NOT_RENEWED], 48: [NOT_RENEWED], 52: ()},
+    ),
+    Scene(
+        "what is not renewed, in words",
+        [Process(but={NOT_RELOADED: steps((0, 0), (20, 1))}), ERP],
+        {24: (), 30: [NOT_RENEWED]},
+        says=["CredentialsNotRenewed"],
+    ),
+    Scene(
+        "a certificate that nobody renews, and one that is renewed in time",
+        [
+            Process(but={EXPIRES_AT: steps((0, 6000), (95, 12000)), VALID_FROM: steps((0, 0), (95, 5700))}),
+            Process("erp", "pod-1:8080", but={EXPIRES_AT: steps((0, 6000), (70, 12000)), VALID_FROM: steps((0, 0), (70, 4200))}),
+        ],
+        {79: (), 86: [EXPIRING], 94: [EXPIRING], 96: ()},
+    ),
+    Scene(
+        "a certificate near its end, in words",
+        [Process(but={EXPIRES_AT: 1000, VALID_FROM: 0}), ERP],
+        {12: (), 13: (), 15: (), 16: (), 19: [EXPIRING]},
+        says=["CertificateExpires"],
     ),
     Scene(
         "events come and none is settled",

@@ -154,6 +154,8 @@ SPECIAL: Mapping[str, Schema] = {
     "defaults.networkPolicy.endpointTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
     "defaults.networkPolicy.registryTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
     "defaults.networkPolicy.registryPorts": PORTS,
+    "defaults.networkPolicy.tokenTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
+    "defaults.networkPolicy.tokenPorts": PORTS,
     "defaults.networkPolicy.kafkaPorts": PORTS,
     "defaults.networkPolicy.endpointPorts": PORTS,
     "defaults.networkPolicy.extraEgress": many(kubernetes(f"{NETWORK}NetworkPolicyEgressRule")),

@@ -340,6 +340,16 @@ MANY: Mapping[str, tuple[str, Any, str, str, Any]] = {
         "spec.egress.2.ports",
         [{"protocol": "TCP", "port": port} for port in (8080, 443, 9, 10)],
     ),
+    "the port of who gives tokens for the endpoint": (
+        "config.destination",
+        {
+            "url": "https://a.example",
+            "auth": {"type": "oauth2", "token_url": "https://c.example:9443/token", "client_id": "crm"},
+        },
+        "NetworkPolicy",
+        "spec.egress.3.ports",
+        [{"protocol": "TCP", "port": 9443}],
+    ),
     "the ports of schema registries and of who gives tokens": (
         "config",
         {
@@ -553,6 +563,25 @@ def test_no_limit_can_be_said(path: str, tmp_path: Path) -> None:
         pytest.fail(str(error.problems))
     section, _, name = path.partition(".")
     assert getattr(getattr(loaded, section), name) is None
+
+
+def test_who_we_are_to_the_endpoint_comes_out_of_secrets_as_files_that_change() -> None:
+    values = layered(
+        MINIMAL,
+        at(
+            "destinations.crm.secrets.destinationAuth", {"existingSecret": "crm", "clientSecretKey": "secret"}
+        ),
+        at("destinations.crm.secrets.destinationAuthTls", {"existingSecret": "idp"}),
+        at("destinations.crm.config.destination.auth", {"type": "oauth2", "token_url": "https://c.example"}),
+    )
+    pod = found(the(rendered(values), "Deployment"), "spec.template.spec")
+    said = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    folder = "/etc/webhook-processor/secrets"
+    assert said["WEBHOOK_PROCESSOR__DESTINATION__AUTH__CLIENT_SECRET_FILE"] == f"{folder}/auth/client_secret"
+    sources = found(pod, "volumes.1.projected.sources")
+    paths = {each["secret"]["items"][0]["path"] for each in sources}
+    assert {"auth/client_secret", "auth/ca.crt"} <= paths
+    assert all("subPath" not in mount for mount in pod["containers"][0]["volumeMounts"])
 
 
 def test_who_we_are_to_a_registry_comes_out_of_secrets_as_files() -> None:

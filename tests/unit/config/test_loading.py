@@ -44,6 +44,10 @@ HERE = Path(__file__)
 SECRET = "hunter2-correct-horse"
 SYMMETRIC, PRIVATE = ("whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY", "whsk_" + "A" * 43)
 """Secrets of signatures: 24 bytes, and a seed of 32."""
+PRIVATE_KEY = (
+    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF\n"
+    "-----END PRIVATE KEY-----"
+)
 MINIMAL = {
     "KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9092",
     "KAFKA__GROUP_ID": "group",
@@ -117,6 +121,38 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.keepalive": ("false", False),
     "destination.max_connections": ("5", 5),
     "destination.connection_max_age": ("null", None),
+    "destination.auth.type": ("bearer", "bearer"),
+    "destination.auth.username": (SECRET, SecretStr(SECRET)),
+    "destination.auth.password": (SECRET, SecretStr(SECRET)),
+    "destination.auth.token": (SECRET, SecretStr(SECRET)),
+    "destination.auth.name": ("X-Key", "X-Key"),
+    "destination.auth.value": (SECRET, SecretStr(SECRET)),
+    "destination.auth.in": ("query", "query"),
+    "destination.auth.token_url": ("https://a/token", "https://a/token"),
+    "destination.auth.client_id": (SECRET, SecretStr(SECRET)),
+    "destination.auth.client_secret": (SECRET, SecretStr(SECRET)),
+    "destination.auth.client_auth": ("post", "post"),
+    "destination.auth.private_key": (PRIVATE_KEY, SecretStr(PRIVATE_KEY)),
+    "destination.auth.key_id": ("k1", "k1"),
+    "destination.auth.assertion_file": (str(HERE), HERE),
+    "destination.auth.assertion_audience": ("https://a", "https://a"),
+    "destination.auth.scopes": ("a, b", ["a", "b"]),
+    "destination.auth.audience": ("crm", "crm"),
+    "destination.auth.resource": ("https://crm", "https://crm"),
+    "destination.auth.parameters": ('{"a": "b"}', {"a": "b"}),
+    "destination.auth.token_member": ("id_token", "id_token"),
+    "destination.auth.default_lifetime": ("60", 60.0),
+    "destination.auth.tls.ca_file": (str(HERE), HERE),
+    "destination.auth.tls.certificate_file": (str(HERE), HERE),
+    "destination.auth.tls.key_file": (str(HERE), HERE),
+    "destination.auth.tls.key_password": (SECRET, SecretStr(SECRET)),
+    "destination.auth.region": ("eu-west-1", "eu-west-1"),
+    "destination.auth.service": ("lambda", "lambda"),
+    "destination.auth.access_key_id": (SECRET, SecretStr(SECRET)),
+    "destination.auth.secret_access_key": (SECRET, SecretStr(SECRET)),
+    "destination.auth.session_token": (SECRET, SecretStr(SECRET)),
+    "destination.auth.refused_statuses": ("401, 403", frozenset((401, 403))),
+    "destination.auth.event_may_override": ("true", True),
     "destination.tls.ca_file": (str(HERE), HERE),
     "destination.tls.certificate_file": (str(HERE), HERE),
     "destination.tls.key_file": (str(HERE), HERE),
@@ -236,6 +272,21 @@ OAUTH = tuple(f"schema_registry.oauth.{each}" for each in ("token_url", "client_
 LOGIN = ("kafka.security_protocol", "kafka.sasl_mechanism", "kafka.sasl_username", "kafka.sasl_password")
 
 
+def of_way(name: str) -> dict[str, str]:
+    """What has to be said with a setting of `destination.auth`."""
+    way = next((way for way, names in WAYS.items() if name.partition(".")[0] in names), "bearer")
+    said = {"type": way, **dict.fromkeys(NEEDED[way], SECRET)}
+    if way == "oauth2":
+        said["token_url"] = "https://a/token"
+        by = {"private_key": "private_key_jwt", "assertion_file": "assertion_file"}.get(name)
+        if by is not None:
+            del said["client_secret"]
+            said["client_auth"] = by
+    if way == "aws_sigv4":
+        said |= {"region": "eu-west-1", "service": "lambda"}
+    return {each: text for each, text in said.items() if each != name}
+
+
 def beside(name: str) -> dict[str, str]:
     """The variables that a setting needs beside it."""
     needed: tuple[str, ...] = LOGIN if name in LOGIN or name.startswith("kafka.ssl_") else ()
@@ -245,6 +296,8 @@ def beside(name: str) -> dict[str, str]:
         needed = ("schema_registry.username", "schema_registry.password")
     elif name.startswith("schema_registry.oauth."):
         needed = OAUTH
+    elif name.startswith(AUTH):
+        return {loading.variable(AUTH + each): text for each, text in of_way(name.removeprefix(AUTH)).items()}
     others = {each: EXAMPLES[each][0] for each in needed if each != name}
     if name.startswith("destination.signature."):
         is_message = name.rpartition(".")[2] not in ("scheme", "secrets", "header")
@@ -256,6 +309,35 @@ def beside(name: str) -> dict[str, str]:
         is_avro = name in ("record.decimals", "record.times", "record.unions")
         others |= {"record.value": "avro" if is_avro else "protobuf", "record.schema_file": str(HERE)}
     return {loading.variable(each): text for each, text in others.items()}
+
+
+AUTH = "destination.auth."
+NEEDED = {
+    "basic": ("username", "password"),
+    "bearer": ("token",),
+    "api_key": ("name", "value"),
+    "oauth2": ("token_url", "client_id", "client_secret"),
+    "aws_sigv4": ("region", "service", "access_key_id", "secret_access_key"),
+}
+WAYS = {
+    **NEEDED,
+    "api_key": ("name", "value", "in"),
+    "oauth2": (
+        *(
+            "token_url",
+            "client_id",
+            "client_secret",
+            "client_auth",
+            "private_key",
+            "key_id",
+            "assertion_file",
+        ),
+        *("assertion_audience", "scopes", "audience", "resource", "parameters", "token_member"),
+        *("default_lifetime", "tls"),
+    ),
+    "aws_sigv4": (*NEEDED["aws_sigv4"], "session_token"),
+}
+"""Ways to say who we are, with what belongs to each."""
 
 
 Write = Callable[[str | bytes], Path]
@@ -282,7 +364,7 @@ def value(settings: Settings, name: str) -> Any:
     """What a dotted setting holds."""
     found: Any = settings
     for part in name.split("."):
-        found = getattr(found, "source" if part == "from" else part)
+        found = getattr(found, {"from": "source", "in": "in_"}.get(part, part))
     return found
 
 
@@ -831,7 +913,12 @@ PLACEHOLDERS = (
 )
 
 
-PASSWORDS = tuple(name for name, field in loading.fields() if field.annotation == SecretStr | None)
+PASSWORDS = tuple(
+    name
+    for name, field in loading.fields()
+    if field.annotation == SecretStr | None and name != "destination.auth.private_key"
+)
+"""A private key that looks like something else is none."""
 
 
 @pytest.mark.parametrize("name", sorted({*TEXTS} - {*PASSWORDS}))
@@ -854,7 +941,7 @@ def test_a_placeholder_for_a_password_is_refused_in_the_file_and_taken_as_it_is_
     found = problem(write(json.dumps(said)))
     assert (found.path, "which nothing fills in" in found.message) == (name, True)
 
-    secret = f"a-long-secret{text.replace(' ', '')}"
+    secret = f"a-long-secret{text.replace(' ', '').replace(':', '')}"
     (tmp_path / "secret").write_text(secret, encoding="utf-8")
     said = json.loads(json.dumps(said).replace(json.dumps(text), f'{{"from_file": "{tmp_path}/secret"}}'))
     others = env() | beside(name)
@@ -1697,7 +1784,8 @@ def test_a_pattern_that_could_hang_is_refused_by_name(pattern: str) -> None:
 
 
 def test_what_the_operator_says_arrives_in_the_policies() -> None:
-    beside = ("destination.body_template", "destination.encoding", *EXCLUDED)
+    auth = tuple(name for name in EXAMPLES if name.startswith(AUTH))
+    beside = ("destination.body_template", "destination.encoding", *auth, *EXCLUDED)
     said = {
         loading.variable(name): text
         for name, (text, _) in EXAMPLES.items()

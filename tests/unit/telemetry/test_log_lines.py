@@ -217,3 +217,25 @@ def test_a_registry_that_fails_is_told_once_for_each_way_and_then_summed_up() ->
         ("throttled", "it is throttled", None),
         ("server_error", "it is server_error", 1),
     ]
+
+
+def test_credentials_that_are_not_granted_are_told_once_and_what_is_read_anew_by_its_setting() -> None:
+    clock = Clock()
+    log_lines = LogLines(clock)
+    with capture_logs() as lines:
+        for reason in ("status 401", "status 401", "status 500"):
+            log_lines.credential_not_fetched("refused", reason)
+        clock.now += EVERY_SECONDS
+        log_lines.sum_up()
+        clock.now += EVERY_SECONDS
+        log_lines.sum_up()
+        log_lines.credential_not_reloaded("destination.auth.token", "is empty")
+        log_lines.credential_reloaded("destination.auth.token")
+    assert [(line["log_level"], line.get("reason"), line.get("times")) for line in lines] == [
+        ("warning", "status 401", None),
+        ("warning", "status 500", 2),
+        ("warning", "status 500", 3),
+        ("warning", "is empty", None),
+        ("info", None, None),
+    ]
+    assert lines[-1]["setting"] == "destination.auth.token"

@@ -36,6 +36,7 @@ LABELS = {
     "reason",
     "result",
     "topic",
+    "which",
     "version",
 }
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
@@ -449,6 +450,23 @@ def test_partitions_that_went_are_not_shown_any_more() -> None:
     assert {key[1] for key in series(metrics) if key[0] == "lag_records"} == {"1"}
 
 
+def test_credentials_are_counted_by_what_came_of_them_and_known_by_their_ends() -> None:
+    metrics = ProcessMetrics("crm")
+    assert series(metrics)["credential_fetches_total", "unreachable"] == 0
+    metrics.credential_fetched("granted", 1700.0)
+    metrics.credential_not_fetched("refused", "status 401")
+    metrics.credential_refused(401)
+    metrics.credential_refused(403)
+    metrics.credential_not_reloaded("destination.tls", "it is half")
+    metrics.certificate_read("client", 1000.0, 2000.0)
+    found = series(metrics)
+    assert found["credential_fetches_total", "granted"] == found["credential_fetches_total", "refused"] == 1
+    assert (found["credential_refusals_total",], found["credential_reload_failures_total",]) == (2, 1)
+    assert found["credential_expires_at_seconds",] == 1700.0
+    assert found["certificate_valid_from_seconds", "client"] == 1000.0
+    assert found["certificate_expires_at_seconds", "client"] == 2000.0
+
+
 # The format
 
 
@@ -477,6 +495,11 @@ def everything(metrics: ProcessMetrics, seeds: Iterable[int] = (1,)) -> None:
         metrics.foreign("erp", seed)
         metrics.registry_answered(is_found=seed % 2 == 0)
         metrics.registry_failed("forbidden", f"message {seed}")
+        metrics.credential_fetched("granted", seed)
+        metrics.credential_not_fetched("refused", f"message {seed}")
+        metrics.credential_refused(401)
+        metrics.credential_not_reloaded("destination.auth.token", f"message {seed}")
+        metrics.certificate_read("client", seed, seed + 1)
 
 
 def busy() -> ProcessMetrics:

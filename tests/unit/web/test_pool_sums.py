@@ -57,6 +57,17 @@ class Transport:
             self.protocol.data_received(data)
 
 
+class Another:
+    """Opens connections as `world` does, and is another one."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def dial(self, origin: URL) -> OpenedTransport:
+        """Until a test says so."""
+        return await self._world.dial(origin)
+
+
 class World:
     """Connections that open, or do not, when a test says so."""
 
@@ -70,6 +81,10 @@ class World:
         self.transports: list[Transport] = []
         self.exchanges: list[tuple[Exchange, list[Answer]]] = []
         self.payload = RequestWriter(HOST).write(Request("POST", "", (), b"{}"), "/")
+
+    def renew(self) -> None:
+        """From now on connections are opened in another way, as far as the pool knows."""
+        self.pool.renew(Another(self))
 
     async def dial(self, origin: URL) -> OpenedTransport:
         """Until a test says so."""
@@ -131,6 +146,7 @@ async def test_the_lists_agree_and_each_request_is_answered_once_at_most(seed: i
         world.toggle,
         lambda: world.pool.sweep(world.loop.time() + random.choice((0.0, 0.0, 2.0, 6.0))),
         world.pool.shrink,
+        world.renew,
     ]
     for _ in range(400):
         random.choice(acts)()

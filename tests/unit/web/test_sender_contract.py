@@ -13,6 +13,7 @@ from processor.web.client import Client
 from tests.support.endpoint import Endpoint, Reply
 from tests.support.fakes import FakeSender, VirtualClock
 from tests.support.patience import PATIENCE
+from tests.unit.web.credentials.rig import opened
 
 
 class FakeRig:
@@ -40,7 +41,7 @@ class FakeRig:
 class RealRig:
     """The real one."""
 
-    def __init__(self, endpoint: Endpoint, sender: Client) -> None:
+    def __init__(self, endpoint: Endpoint, sender: Sender) -> None:
         self._endpoint = endpoint
         self._gates: asyncio.Queue[int] = asyncio.Queue()
         self.sender = sender
@@ -68,12 +69,16 @@ class RealRig:
 Rig = FakeRig | RealRig
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", "real", "authorised"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     if request.param == "fake":
         yield FakeRig()
         return
     async with Endpoint() as endpoint:
+        if request.param == "authorised":
+            async with opened(endpoint.url, auth={"type": "bearer", "token": "abc"}) as credentials:
+                yield RealRig(endpoint, credentials.credentials.sender)
+            return
         client = Client(DestinationSettings(url=endpoint.url), 10)
         await client.open()
         yield RealRig(endpoint, client)
