@@ -54,6 +54,7 @@ class TransportError(Exception):
     `reason` is a word of a closed set (a metric label): `connect`, `dns`, `tls`, `certificate`,
     `connect_timeout` (no connection in time), `answer_timeout` (no answer in time), `reset`, `malformed`,
     `too_large`, `http2_only` (the server speaks nothing else), `blocked` (the address may not be sent to),
+    `proxy` (it is not there, or leads nowhere),
     `credentials` (nothing that proves who we are was to be had: nothing left).
     """
 

@@ -154,6 +154,7 @@ COVERED_BY = {
     "proofs": "door",
     "auth_faults": "auth",
     "rooms": "previewing",
+    "socket_file": "ways",
     "service": "door",
     "stderr": "writer",
     "engine": "texts",

@@ -221,9 +221,10 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     try:
         yield Finding(what, True, asyncio.run(probe_endpoint(settings.destination)))
     except TransportError as error:
-        yield Finding(
-            what, False, str(error), is_away=error.reason in ("connect", "connect_timeout", "dns", "reset")
-        )
+        cause = error.__cause__  # of a proxy that cannot be reached
+        reasons = {error.reason, cause.reason if isinstance(cause, TransportError) else error.reason}
+        is_away = not reasons.isdisjoint(("connect", "connect_timeout", "dns", "reset"))
+        yield Finding(what, False, str(error), is_away=is_away)
     if settings.destination.auth.is_fetched():
         yield find_credentials(settings.destination.auth, settings.secrets, os.environ)
     if settings.uses_registry:

@@ -48,9 +48,11 @@ def judges() -> Iterator[Callable[[Settings], object]]:
     from processor.formats.schema_file import decode_by
     from processor.kafka.options import refuse_unknown
     from processor.web.tls import refuse_unusable
+    from processor.web.ways.ways import refuse_unusable as refuse_unusable_proxy
 
     yield lambda settings: refuse_unknown(settings.kafka, settings.dead_letter)
     yield lambda settings: refuse_unusable(settings.destination.tls)
+    yield lambda settings: refuse_unusable_proxy(settings.destination.proxy)
     yield refuse_unusable_registry
     yield lambda settings: decode_by(settings.schema_file_policy())
 

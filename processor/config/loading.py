@@ -15,6 +15,8 @@ from typing import Any, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from processor.config.destination.auth_faults import faults as faults_of_auth
+from processor.config.destination.proxy import faults as faults_of_way
+from processor.config.destination.proxy import follow_environment, seen
 from processor.config.destination.signature import NULL_IS_OFF
 from processor.config.destination.signing_faults import faults as faults_of_signing
 from processor.config.kafka import letters_read_again
@@ -65,6 +67,7 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
     if settings is None:
         raise ConfigError(list(dict.fromkeys(problems)))
     settings.came_from(_files(references))
+    settings.saw(seen(environ))
     problems += [
         Problem("settings", misfit)
         for misfit in _misfits(settings)
@@ -135,6 +138,7 @@ def _said(
         _mark_secrets(destination, variables, mounted)
         _resolve_headers(destination, references)
         _resolve_signature(destination.get("signature"), variable(SIGNING) in variables, references)
+        problems += follow_environment(destination, environ)
     for section in ("kafka", "dead_letter"):
         _resolve_options(said.get(section), f"{section}.client", references)
     return said
@@ -281,6 +285,7 @@ def _misfits(settings: Settings) -> list[str]:
         *faults(settings.record, settings.cloudevents, settings.destination, settings.filter),
         *misfits_of(settings.destination),
         *faults_of_signing(settings.destination),
+        *faults_of_way(settings.destination),
         *faults_of_auth(
             settings.destination.auth, settings.destination.headers, settings.destination.forward_headers
         ),

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from processor import __version__
-from processor.config.destination import signing
+from processor.config.destination import proxy, signing
 from processor.config.destination.auth import header_names, reserved_headers
 from processor.config.destination.endpoint import DestinationSettings
 from processor.config.destination.secrets import secret_headers, secrets_of, stuck, texts
@@ -54,12 +54,9 @@ from processor.core.retry import CONFLICT, RetryPolicy
 
 PREFIX = "WEBHOOK_PROCESSOR__"
 """How the environment variables of settings begin."""
-
-
-_OTHER_DESCRIPTORS = 256
-"""Files and sockets beside the webhook's: 128 of the admin port, those of brokers, the log, libraries."""
-_OTHER_HOSTS = 64
-"""Hosts that events name, to which a connection may be idle."""
+_OTHER_DESCRIPTORS, _OTHER_HOSTS = 256, 64
+"""Beside the webhook's: 128 of the admin port, those of brokers, the log, libraries; and idle connections to
+hosts that events name."""
 
 
 class Settings(BaseModel):
@@ -101,6 +98,7 @@ class Settings(BaseModel):
     log: LogSettings = Field(default_factory=LogSettings, description="What is written to standard error.")
 
     _files: dict[str, Path] = PrivateAttr(default_factory=dict)
+    _proxies: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def files(self) -> Mapping[str, Path]:
@@ -110,6 +108,10 @@ class Settings(BaseModel):
     def came_from(self, files: Mapping[str, Path]) -> None:
         """These were read from files."""
         self._files.update(files)
+
+    def saw(self, proxies: tuple[str, ...]) -> None:
+        """These variables of the environment name a proxy."""
+        self._proxies = proxies
 
     @property
     def uses_registry(self) -> bool:
@@ -129,20 +131,24 @@ class Settings(BaseModel):
             *warnings_of_signing(self.destination),
             *stuck(self.destination, self.files),
             *meaningless_of_registry(self.schema_registry, is_used=self.uses_registry),
+            *proxy.warnings(self.destination, self._proxies),
         ]
 
     def meanings(self) -> list[str]:
         """What a setting means where it says more than what stands there."""
         destination = self.destination
         allowed = sorted(map(str, Endpoint(destination.url, destination.allowed_hosts).allowed))
-        bodies = list(texts_like_numbers(destination.body, "destination.body"))
+        others = [
+            *proxy.meanings(destination),
+            *texts_like_numbers(destination.body, "destination.body"),
+        ]
         if not allowed:
-            return bodies
+            return others
         secrets = "with" if destination.allowed_hosts_get_secrets else "without"
         sent = f"requests {secrets} secret headers and client certificate"
         return [
             f"destination.allowed_hosts: events may also name {', '.join(allowed)}, which get {sent}",
-            *bodies,
+            *others,
         ]
 
     def flow_policy(self) -> FlowPolicy:

@@ -25,7 +25,7 @@ from processor.errors import TransportError
 from processor.model import Answer, Quota, Response, Signal
 
 _DELIVERED = Signal.DELIVERED
-_UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "http2_only", "tls"))
+_UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "http2_only", "proxy", "tls"))
 _NO_CREDENTIALS = ("credentials", "client_certificate")
 _NO_CERTIFICATE = re.compile(
     rb"\s*<html>\s*<head><title>400 (No required SSL certificate was sent|The SSL certificate error)</title>"

@@ -21,6 +21,7 @@ from processor.web.dialer import Dialer
 from processor.web.failures import failure, unreachable
 from processor.web.guard import Guard, own_rule
 from processor.web.tls import ssl_context
+from processor.web.ways.ways import Ways
 
 _ALERT_WAIT = 0.5
 """In TLS 1.3 a refusal of the client's certificate comes after the handshake: wait so long for it."""
@@ -33,13 +34,17 @@ async def probe(destination: DestinationSettings, resolver: AbstractResolver | N
     """
     origin = Endpoint(destination.url).origin
     where = f"{origin.host}:{origin.port}"
-    guard = Guard(own_rule(destination), resolver or ThreadedResolver())
-    tls = destination.tls
+    resolver, tls = resolver or ThreadedResolver(), destination.tls
+    guard = Guard(own_rule(destination), resolver)
     dialler = Dialer(guard, ssl_context(tls), destination.connect_timeout, tls.server_name)
+    ways = Ways(destination, resolver)
+    way = ways.to(URL(str(origin)), dialler)
     try:
-        line = await dialler.dial(URL(str(origin)))
+        line = await way.dials.dial(URL(str(origin)))
         try:
-            return await _reached(line.transport, where)
+            if way.prefix:
+                return f"TCP to the proxy; {where} is asked for {way.name}"
+            return f"{await _reached(line.transport, where)} {way.name}".rstrip()
         finally:
             line.transport.abort()
             line.release()
@@ -49,6 +54,7 @@ async def probe(destination: DestinationSettings, resolver: AbstractResolver | N
         raise
     finally:
         await dialler.close()
+        await ways.close()
 
 
 class _Listener(asyncio.Protocol):

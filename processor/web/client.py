@@ -29,6 +29,7 @@ from processor.web.guard import Guard, foreign_rule, own_rule
 from processor.web.pool import Limits, Pool, always
 from processor.web.request_writer import RequestWriter
 from processor.web.tls import ssl_context
+from processor.web.ways.ways import Ways
 
 __all__ = ["MAX_BODY", "Client"]
 
@@ -49,11 +50,16 @@ def _half() -> float:
     return 0.5
 
 
+def _of_one_request() -> float:
+    return 0.0
+
+
 class _Route(NamedTuple):
     """To one origin."""
 
     pool: Pool
     writer: RequestWriter
+    origin: URL
 
 
 class Client:
@@ -95,13 +101,14 @@ class Client:
     async def open(self, facts: Facts | None = None) -> None:
         """Raises ConfigError if the TLS files cannot be loaded; connects to nothing yet."""
         self._facts = facts
-        tls = self._destination.tls
+        tls, self._names = self._destination.tls, self._resolver or ThreadedResolver()
         self._loop = asyncio.get_running_loop()
         self._dial_by(
             ssl_context(tls),
             ssl_context(tls, shows_who_we_are=self._destination.allowed_hosts_get_secrets),
         )
-        self._own = self._way(URL(str(self._endpoint.origin)), self._dialler)
+        self._ways = Ways(self._destination, self._names)
+        self._own = self._route(URL(str(self._endpoint.origin)), self._dialler)
         self._is_open = True
 
     def trust(self, own: ssl.SSLContext, foreign: ssl.SSLContext) -> None:
@@ -111,9 +118,10 @@ class Client:
         """
         before = self._dialler, self._foreign_dialler
         self._dial_by(own, foreign)
-        self._own.pool.renew(self._dialler)
-        for way in self._foreign.values():
-            way.pool.renew(self._foreign_dialler)
+        for route in (self._own, *self._foreign.values()):
+            is_foreign = route is not self._own
+            dialler = self._foreign_dialler if is_foreign else self._dialler
+            route.pool.renew(self._ways.to(route.origin, dialler, is_foreign=is_foreign).dials)
         self._retired = [dialler for dialler in self._retired if not dialler.is_closed]
         for dialler in before:
             dialler.retire()
@@ -121,25 +129,26 @@ class Client:
 
     def _dial_by(self, own: ssl.SSLContext, foreign: ssl.SSLContext) -> None:
         destination = self._destination
-        resolver = self._resolver or ThreadedResolver()
         self._dialler, self._foreign_dialler = (
-            Dialer(Guard(rule(destination), resolver), context, destination.connect_timeout, server_name)
+            Dialer(Guard(rule(destination), self._names), context, destination.connect_timeout, server_name)
             for rule, context, server_name in (
                 (own_rule, own, destination.tls.server_name),
                 (foreign_rule, foreign, None),
             )
         )
 
-    def _way(self, origin: URL, dialler: Dialer) -> _Route:
+    def _route(self, origin: URL, dialler: Dialer) -> _Route:
         host = origin.host_port_subcomponent or ""
-        writer = RequestWriter(host, keepalive=self._destination.keepalive)
-        return _Route(Pool(origin, dialler, self._limits, self._facts), writer)
+        way = self._ways.to(origin, dialler, is_foreign=dialler is self._foreign_dialler)
+        # There are proxies that hand on what follows a first request as it stands, our login with it.
+        keepalive = self._destination.keepalive and not way.field
+        writer = RequestWriter(host, keepalive=keepalive, prefix=way.prefix, field=way.field)
+        limits = self._limits if keepalive else self._limits._replace(lifetime=_of_one_request)
+        return _Route(Pool(origin, way.dials, limits, self._facts), writer, origin)
 
     def _lifetime(self) -> float:
-        """Seconds for which a new connection may be used; 0: for one request."""
+        """Seconds for which a new connection may be used."""
         age = self._destination.connection_max_age
-        if not self._destination.keepalive:
-            return 0.0
         return math.inf if age is None else age * (_LEAST_AGE + _AGES * self._chance())
 
     def retired(self) -> int:
@@ -181,6 +190,7 @@ class Client:
             await way.pool.close(_closed())
         for dialler in (*self._retired, self._dialler, self._foreign_dialler):
             await dialler.close()
+        await self._ways.close()
 
     def _refuse(
         self, error: TransportError | ValueError, answered: Callable[[Answer], None]
@@ -205,7 +215,7 @@ class Client:
             raise failure("malformed", "the URL cannot be used") from None
         if parsed.user is not None or parsed.scheme not in ("http", "https"):
             raise failure("malformed", "the URL cannot be used")
-        way = self._foreign.pop(str(origin), None) or self._way(origin, self._foreign_dialler)
+        way = self._foreign.pop(str(origin), None) or self._route(origin, self._foreign_dialler)
         self._foreign[str(origin)] = way
         return way, parsed.raw_path_qs
 

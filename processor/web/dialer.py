@@ -51,6 +51,7 @@ class Dialer:
     ) -> None:
         """`server_name`: whom a server has to prove to be, in place of its host."""
         self._server_name = server_name
+        self._context = context
         self._connector = TCPConnector(
             limit=0,
             force_close=True,
@@ -111,6 +112,20 @@ class Dialer:
             self.is_closed = True
             self._closing = asyncio.get_running_loop().create_task(self.close())
 
+    async def secure(self, transport: asyncio.Transport, origin: URL) -> asyncio.Transport:
+        """TLS with `origin`, to which `transport` leads already. Raises TransportError."""
+        host, silence = origin.host_port_subcomponent or "", Silence()
+        name = self._server_name or (origin.raw_host or "").rstrip(".")
+        loop = asyncio.get_running_loop()
+        try:
+            secured = await loop.start_tls(transport, silence, self._context, server_hostname=name)
+        except (OSError, UnicodeError) as error:
+            raise unreachable(error, host) from error
+        if secured is None:
+            raise failure("reset", f"{host} ended the connection before an answer")
+        silence.refuse_speech(origin)
+        return secured
+
     def forget_names(self) -> None:
         """Look all names up anew."""
         self._connector.clear_dns_cache()
@@ -119,6 +134,28 @@ class Dialer:
         """Dial no more; all connections have to be closed before."""
         self.is_closed = True
         await self._connector.close()
+
+
+class Silence(asyncio.Protocol):
+    """Nobody has been asked anything yet: who speaks all the same is noted, and so is who goes."""
+
+    def __init__(self) -> None:
+        self._said = b""
+        self._is_over = False
+
+    def data_received(self, data: bytes) -> None:
+        self._said = self._said or data
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
+        self._is_over = True
+
+    def refuse_speech(self, origin: URL) -> None:
+        """Raises TransportError if it was broken."""
+        host = origin.host_port_subcomponent
+        if begins_http2(self._said):
+            raise failure("http2_only", f"{host} {HTTP2_ONLY}")
+        if self._said or self._is_over:
+            raise failure("reset", f"{host} ended the connection, or spoke before it was asked")
 
 
 def in_words(error: Exception, host: str) -> TransportError:

@@ -18,13 +18,15 @@ _FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 class RequestWriter:
     """Writes requests to one host; what is the same as in the request before is not made again."""
 
-    def __init__(self, host: str, *, keepalive: bool = True) -> None:
+    def __init__(self, host: str, *, keepalive: bool = True, prefix: str = "", field: str = "") -> None:
         """`host` is the value of the Host header, such as `h.example:8080`.
 
-        Not `keepalive`: each request says that it is the last on its connection.
+        Not `keepalive`: each request says that it is the last on its connection. Where a proxy is asked,
+        `prefix`, the origin, stands before each target (RFC 9112, 3.2.2); `field` is a line for the proxy.
         """
         self._host = host
-        self._last = "" if keepalive else "Connection: close\r\n"
+        self._prefix = prefix
+        self._last = field if keepalive else f"{field}Connection: close\r\n"
         self._method = self._target = ""
         self._headers: Headers | None = None
         self._fields = ""
@@ -52,7 +54,7 @@ class RequestWriter:
         if not TOKEN.fullmatch(method) or _NOT_IN_TARGET.search(target) or target[:1] != "/":
             self._headers = None
             raise ValueError("its method or its URL has a character that it may not have")
-        self._head = f"{method} {target} HTTP/1.1\r\n{self._fields}".encode()
+        self._head = f"{method} {self._prefix}{target} HTTP/1.1\r\n{self._fields}".encode()
         self._method, self._target, self._headers = method, target, headers
 
 

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self, cast
 
@@ -71,16 +72,25 @@ class Endpoint:
 
     `script` may be replaced at any time. `requests` holds every request in the order of arrival,
     `most_in_flight` the most that ever waited for their answers together, `connections` how many
-    connections were accepted. A `port` other than 0 lets an endpoint come back where it was.
+    connections were accepted. A `port` other than 0 lets an endpoint come back where it was;
+    with a `path` it listens on a socket of the file system.
     """
 
-    def __init__(self, script: Script = ok, *, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        script: Script = ok,
+        *,
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
+        path: Path | None = None,
+    ) -> None:
         self.script = script
         self.requests: list[Arrival] = []
         self.in_flight = 0
         self.most_in_flight = 0
         self.connections = 0
         self.port = port
+        self._path = path
         self._tls = tls
         self._open: set[_Connection] = set()
         self._awaited: list[tuple[int, asyncio.Future[None]]] = []
@@ -101,6 +111,11 @@ class Endpoint:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
+        if self._path is not None:
+            self._server = await loop.create_unix_server(
+                lambda: _Connection(self), str(self._path), ssl=self._tls
+            )
+            return self
         self._server = await loop.create_server(
             lambda: _Connection(self), HOST, self.port, ssl=self._tls, backlog=4096
         )
@@ -214,8 +229,11 @@ class RawServer:
     is raised on leaving.
     """
 
-    def __init__(self, behaviour: Behaviour, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, behaviour: Behaviour, *, tls: ssl.SSLContext | None = None, path: Path | None = None
+    ) -> None:
         self.connections = 0
+        self._path = path
         self.port = 0
         self._behaviour = behaviour
         self._tls = tls
@@ -228,6 +246,9 @@ class RawServer:
         return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}"
 
     async def __aenter__(self) -> Self:
+        if self._path is not None:
+            self._server = await asyncio.start_unix_server(self._accept, str(self._path), ssl=self._tls)
+            return self
         self._server = await asyncio.start_server(self._accept, HOST, 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self

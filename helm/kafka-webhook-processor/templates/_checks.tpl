@@ -85,6 +85,7 @@ config.{{ join "." . }} is missing; set it here or in defaults
   "kafka.sasl_password" "secrets.kafkaSasl.existingSecret"
   "kafka.ssl_key_password" "secrets.kafkaTls.existingSecret and keyPasswordKey"
   "destination.tls.key_password" "secrets.destinationTls.existingSecret and keyPasswordKey"
+  "destination.proxy.password" "secrets.proxy.existingSecret"
   "destination.auth.password" "secrets.destinationAuth.existingSecret and passwordKey"
   "destination.auth.token" "secrets.destinationAuth.existingSecret and tokenKey"
   "destination.auth.value" "secrets.destinationAuth.existingSecret and valueKey"
@@ -185,7 +186,7 @@ extraEnv.{{ $env.name }} holds {{ $option }}, a secret, and would stand in the D
 {{/* What refers to a variable or a file, as a JSON list of `path` and `value`. */}}
 {{- define "kwp.references" -}}
 {{- $found := list -}}
-{{- range list "kafka.sasl_password" "kafka.ssl_key_password" "destination.tls.key_password" "destination.auth.username" "destination.auth.password" "destination.auth.token" "destination.auth.value" "destination.auth.client_secret" "destination.auth.private_key" "destination.auth.secret_access_key" "destination.auth.session_token" "destination.auth.client_id" "destination.auth.access_key_id" "destination.auth.tls.key_password" "admin.token" "destination.url" "schema_registry.password" "schema_registry.token" "schema_registry.oauth.client_secret" "schema_registry.tls.key_password" -}}
+{{- range list "kafka.sasl_password" "kafka.ssl_key_password" "destination.tls.key_password" "destination.proxy.password" "destination.auth.username" "destination.auth.password" "destination.auth.token" "destination.auth.value" "destination.auth.client_secret" "destination.auth.private_key" "destination.auth.secret_access_key" "destination.auth.session_token" "destination.auth.client_id" "destination.auth.access_key_id" "destination.auth.tls.key_password" "admin.token" "destination.url" "schema_registry.password" "schema_registry.token" "schema_registry.oauth.client_secret" "schema_registry.tls.key_password" -}}
 {{- $value := $.settings -}}
 {{- range splitList "." . -}}{{- $value = ternary (get ($value | default dict) .) nil (kindIs "map" $value) -}}{{- end -}}
 {{- if kindIs "map" $value -}}{{- $found = append $found (dict "path" . "value" $value) -}}{{- end -}}
@@ -342,6 +343,14 @@ networkPolicy cannot see the brokers' ports in the environment; name them in net
 {{- end }}
 {{- if and (not (include "kwp.url" .d)) (not .d.networkPolicy.endpointPorts) }}
 networkPolicy cannot see the endpoint's port in the environment; name it in networkPolicy.endpointPorts
+{{- end }}
+{{- range .d.env }}
+{{- if and (hasPrefix "WEBHOOK_PROCESSOR__DESTINATION__PROXY__URL" .name) (not (include "kwp.proxyPorts" $.d | fromJsonArray)) }}
+networkPolicy cannot see the proxy's port in the environment; name it in networkPolicy.proxyPorts
+{{- end }}
+{{- end }}
+{{- if and (eq (dig "destination" "proxy" "from_environment" false .d.settings | toString) "true") (not .d.networkPolicy.proxyPorts) }}
+networkPolicy cannot see the port of the environment's proxy; name it in networkPolicy.proxyPorts
 {{- end }}
 {{- if and (eq (toString (dig "destination" "auth" "type" "" .d.settings)) "oauth2") (not (dig "destination" "auth" "token_url" "" .d.settings)) (not .d.networkPolicy.tokenPorts) }}
 networkPolicy cannot see the token endpoint's port in the environment; name it in networkPolicy.tokenPorts

@@ -48,6 +48,7 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- define "kwp.files" -}}
 {{- $files := list -}}
 {{- $named := dig "kafka" "sasl_username" "" .config -}}
+{{- $proxied := dig "destination" "proxy" "username" "" .config -}}
 {{- with .secrets.kafkaSasl -}}
 {{- if .existingSecret -}}
 {{- if and .usernameKey (not $named) -}}
@@ -96,6 +97,19 @@ the `setting` or the `header` that holds the path or, with `variable`, is read f
 {{- if first $what -}}
 {{- $files = append $files (dict "path" (printf "registry/%s" (index $what 1)) "secret" $secret "item" (first $what) "variable" (printf "SCHEMA_REGISTRY__%s" (last $what))) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .secrets.proxy -}}
+{{- if .existingSecret -}}
+{{- $secret := .existingSecret -}}
+{{- range $what := list (list .usernameKey "username" "USERNAME" $proxied) (list .passwordKey "password" "PASSWORD" "") -}}
+{{- if and (first $what) (not (last $what)) -}}
+{{- $files = append $files (dict "path" (printf "proxy/%s" (index $what 1)) "secret" $secret "item" (first $what) "variable" (printf "DESTINATION__PROXY__%s" (index $what 2))) -}}
+{{- end -}}
+{{- end -}}
+{{- if .caKey -}}
+{{- $files = append $files (dict "path" "proxy/ca.crt" "secret" $secret "item" .caKey "setting" (list "destination" "proxy" "ca_file")) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -223,6 +237,20 @@ limits:
 {{- $other := include "kwp.ports" (dict "urls" (list $url | compact) "default" 443) | fromJsonArray | first | default 443 -}}
 {{- include "kwp.ports" (dict "urls" (concat (list $url | compact) (dig "destination" "allowed_hosts" list .settings)) "default" $other) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* What the proxy's ports are; none where there is no proxy, as far as the settings file says it. */}}
+{{- define "kwp.proxyPorts" -}}
+{{- if .networkPolicy.proxyPorts -}}
+{{- toJson .networkPolicy.proxyPorts -}}
+{{- else -}}
+{{- include "kwp.ports" (dict "urls" (dig "destination" "proxy" "url" "" .settings | toString | list | compact) "default" 80) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the endpoint itself is spoken to: there is no proxy, or one with exceptions. */}}
+{{- define "kwp.speaksToEndpoint" -}}
+{{- if or .networkPolicy.endpointPorts (dig "destination" "proxy" "no_proxy" "" .settings) (not (include "kwp.proxyPorts" . | fromJsonArray)) -}}true{{- end -}}
 {{- end -}}
 
 {{/* What the brokers' ports are. */}}

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator
 
 from processor.config.destination.auth import AuthSettings
+from processor.config.destination.proxy import ProxySettings, SocketPath
 from processor.config.destination.signature import (
     NULL_IS_OFF,
     HeaderName,
@@ -151,6 +152,12 @@ class DestinationSettings(Section):
     )
     auth: AuthSettings = Field(default_factory=AuthSettings, description="Who we are to the endpoint.")
     tls: TlsSettings = Field(default_factory=TlsSettings, description="TLS.")
+    proxy: ProxySettings = Field(default_factory=ProxySettings, description="A forward proxy.")
+    unix_socket: Annotated[SocketPath | None, Nullable] = Field(
+        None,
+        description="The path of a socket that the endpoint listens on: requests leave there, http or https "
+        "as `url` says, whose host they name. Hosts that events name are dialled all the same.",
+    )
     forward_headers: HeaderPatterns = Field(
         default_factory=list,
         description="Headers of records that requests get too: names, or beginnings such as `x-*`, in any "

@@ -3,6 +3,7 @@
 Promise: what a setting marks as one is one, and so is what looks like one (`core/credentials`).
 """
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def signing_texts(destination: DestinationSettings) -> list[str]:
     return [each for text in said for each in keys.each_of(text)]
 
 
+def proxy_login(destination: DestinationSettings) -> str:
+    """Our login at the proxy as requests carry it; nothing where there is none."""
+    proxy = destination.proxy
+    if not proxy.username:
+        return ""
+    password = proxy.password.get_secret_value() if proxy.password else ""
+    return b64encode(f"{proxy.username}:{password}".encode()).decode()
+
+
 def secret_texts(destination: DestinationSettings) -> set[str]:
     """What of it is secret by itself, but for its URL."""
     auth, secret = destination.auth, secret_headers(destination)
@@ -48,6 +58,9 @@ def secret_texts(destination: DestinationSettings) -> set[str]:
     found.discard("")
     for text in signing_texts(destination):
         found |= keys.parts(text)
+    found |= texts(destination.proxy.password)
+    if destination.proxy.password:
+        found.add(proxy_login(destination))
     for name, header in destination.headers.items():
         if name.lower() in secret:
             found.update(credentials.parts(header.get_secret_value()))

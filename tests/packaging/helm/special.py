@@ -152,6 +152,8 @@ SPECIAL: Mapping[str, Schema] = {
     "defaults.networkPolicy.ingressFrom": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
     "defaults.networkPolicy.kafkaTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
     "defaults.networkPolicy.endpointTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
+    "defaults.networkPolicy.proxyTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
+    "defaults.networkPolicy.proxyPorts": PORTS,
     "defaults.networkPolicy.registryTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
     "defaults.networkPolicy.registryPorts": PORTS,
     "defaults.networkPolicy.tokenTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),

@@ -48,6 +48,14 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         },
         "networkPolicy cannot see the schema registry's port in the environment; name it in",
     ),
+    "a proxy whose port the policy cannot see": (
+        {"secrets": {"env": {"WEBHOOK_PROCESSOR__DESTINATION__PROXY__URL": {"secret": "s", "key": "k"}}}},
+        "networkPolicy cannot see the proxy's port in the environment; name it in",
+    ),
+    "a proxy of the environment whose port the policy cannot see": (
+        {"config": {"destination": {"proxy": {"from_environment": True}}}},
+        "the port of the environment's proxy; name it in",
+    ),
     "a token endpoint whose port the policy cannot see": (
         {"config": {"destination": {"auth": {"type": "oauth2"}}}},
         "networkPolicy cannot see the token endpoint's port in the environment; name it in",

@@ -366,6 +366,45 @@ MANY: Mapping[str, tuple[str, Any, str, str, Any]] = {
 }
 
 
+PROXIED = {"destination": {"proxy": {"url": "http://proxy.example:3128"}}}
+
+
+@pytest.mark.parametrize(
+    ("more", "ports"),
+    [
+        ({}, [[3128]]),
+        ({"config": {"destination": {"proxy": {"no_proxy": "a.example"}}}}, [[443], [3128]]),
+        ({"networkPolicy": {"endpointPorts": [8443]}}, [[8443], [3128]]),
+        ({"networkPolicy": {"proxyPorts": [8080]}}, [[8080]]),
+    ],
+)
+def test_behind_a_proxy_only_that_and_its_exceptions_may_be_spoken_to(
+    more: dict[str, Any], ports: list[list[int]]
+) -> None:
+    values = layered(MINIMAL, at("destinations.crm.config", PROXIED), at("destinations.crm", more))
+    _, _, *rules = found(the(rendered(values), "NetworkPolicy"), "spec.egress")
+    assert [[each["port"] for each in rule["ports"]] for rule in rules[: len(ports)]] == ports
+    assert [[each["port"] for each in rule["ports"]] for rule in rules[len(ports) :]] == [[8080]]
+
+
+def test_who_we_are_to_a_proxy_comes_out_of_secrets_as_files() -> None:
+    crm, inner = of_kind(rendered(CASES["proxy"]), "Deployment")
+    variables = [
+        {each["name"] for each in found(pod, "spec.template.spec.containers.0.env")} for pod in (crm, inner)
+    ]
+    login = {f"WEBHOOK_PROCESSOR__DESTINATION__PROXY__{each}_FILE" for each in ("USERNAME", "PASSWORD")}
+    assert login <= variables[0]
+    assert variables[1] & login == {"WEBHOOK_PROCESSOR__DESTINATION__PROXY__PASSWORD_FILE"}
+    paths = [
+        {
+            each["secret"]["items"][0]["path"]
+            for each in found(pod, "spec.template.spec.volumes.1.projected.sources")
+        }
+        for pod in (crm, inner)
+    ]
+    assert paths == [{"proxy/username", "proxy/password", "proxy/ca.crt"}, {"proxy/password"}]
+
+
 REGISTRY = {"record": {"value": "registry"}, "schema_registry": {"url": "https://registry.example"}}
 
 

@@ -230,10 +230,14 @@ def test_check_connect_ends_with_1_where_the_endpoint_cannot_be_reached_now(tmp_
         broker.create_topic("events")
         broker.create_topic("events.dlq")
         kafka = BASE["kafka"] | {"bootstrap_servers": broker.bootstrap_servers}
-        file = written(tmp_path, {"url": f"http://127.0.0.1:{unused_port()}"}, kafka=kafka)
+        nobody = f"http://127.0.0.1:{unused_port()}"
+        file = written(tmp_path, {"url": nobody}, kafka=kafka)
         done = asked("check", "--connect", "-c", str(file))
-    assert done.returncode == 1
+        file = written(tmp_path, {"url": "https://h.example", "proxy": {"url": nobody}}, kafka=kafka)
+        proxied = asked("check", "--connect", "-c", str(file))
+    assert (done.returncode, proxied.returncode) == (1, 1)
     assert "away  endpoint http://127.0.0.1" in done.stderr
+    assert "away  endpoint https://h.example: proxy: the proxy: no connection" in proxied.stderr
 
 
 @pytest.fixture

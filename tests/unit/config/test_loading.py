@@ -158,6 +158,14 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "destination.tls.key_file": (str(HERE), HERE),
     "destination.tls.key_password": (SECRET, SecretStr(SECRET)),
     "destination.tls.server_name": ("h.example", "h.example"),
+    "destination.proxy.url": ("http://proxy:3128/", "http://proxy:3128"),
+    "destination.proxy.username": ("user", "user"),
+    "destination.proxy.password": (SECRET, SecretStr(SECRET)),
+    "destination.proxy.ca_file": (str(HERE), HERE),
+    "destination.proxy.no_proxy": (".svc, 10.0.0.0/8", [".svc", "10.0.0.0/8"]),
+    "destination.proxy.trusted": ("true", True),
+    "destination.proxy.from_environment": ("true", True),
+    "destination.unix_socket": ("/run/no-such.sock", Path("/run/no-such.sock")),
     "destination.forward_headers": ("traceparent,x-*", ["traceparent", "x-*"]),
     "destination.id.from": ("header:ce_id", "header:ce_id"),
     "destination.id.header": ("X-Event-Id", "X-Event-Id"),
@@ -265,6 +273,7 @@ EXCLUDED = (
     "schema_registry.username",
     "schema_registry.password",
     *(name for name in EXAMPLES if re.search("signature.(?!scheme|secrets)", name)),
+    *("destination.proxy.from_environment", "destination.unix_socket"),
 )
 """What cannot be together with other examples."""
 
@@ -296,6 +305,8 @@ def beside(name: str) -> dict[str, str]:
         needed = ("schema_registry.username", "schema_registry.password")
     elif name.startswith("schema_registry.oauth."):
         needed = OAUTH
+    elif name == "destination.proxy.password":
+        needed = ("destination.proxy.username",)
     elif name.startswith(AUTH):
         return {loading.variable(AUTH + each): text for each, text in of_way(name.removeprefix(AUTH)).items()}
     others = {each: EXAMPLES[each][0] for each in needed if each != name}

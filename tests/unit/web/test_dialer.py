@@ -10,7 +10,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from processor.errors import TransportError
-from processor.web.dialer import Dialer
+from processor.web.dialer import Dialer, Silence
 from processor.web.guard import Guard, own_rule
 from tests.support.endpoint import HOST, Endpoint, RawServer, plain, silent, unused_port
 from tests.support.patience import PATIENCE
@@ -51,6 +51,28 @@ async def test_every_dial_is_a_connection_of_its_own() -> None:
             line.release()
         await dials.close()
     assert endpoint.connections == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "is_over", "reason"),
+    [
+        ([b"\0\0\6\4\0\0\0\0\0\0\5\0\0\x40\0", b"more"], False, "http2_only"),
+        ([b"220 smtp\r\n"], False, "reset"),
+        ([], True, "reset"),
+    ],
+)
+def test_who_speaks_or_goes_before_anybody_asked_is_not_used(
+    said: list[bytes], is_over: bool, reason: str
+) -> None:
+    silence = Silence()
+    silence.refuse_speech(URL("https://h.example"))
+    for each in said:
+        silence.data_received(each)
+    if is_over:
+        silence.connection_lost(None)
+    with pytest.raises(TransportError) as caught:
+        silence.refuse_speech(URL("https://h.example"))
+    assert caught.value.reason == reason
 
 
 async def test_nobody_there_and_no_such_name_and_no_tls_are_told_apart() -> None:

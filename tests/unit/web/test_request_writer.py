@@ -46,6 +46,21 @@ def test_a_host_of_its_own_takes_the_place_of_the_usual_one() -> None:
     assert parsed(message)[2] == [("hOST", "inner"), ("Content-Length", "2")]
 
 
+@given(REQUESTS)
+def test_to_a_proxy_the_same_is_said_with_the_whole_url_and_the_field_of_the_proxy(
+    requests: list[tuple[str, str, Headers, bytes | None, Headers]],
+) -> None:
+    origin, field = f"http://{HOST}", ("Proxy-Authorization", "Basic eA==")
+    plain = RequestWriter(HOST)
+    writer = RequestWriter(HOST, prefix=origin, field=f"{field[0]}: {field[1]}\r\n")
+    for method, target, headers, body, own in requests:
+        request = Request(method, f"{origin}{target}", headers, body, own)
+        _, _, fields, _ = parsed(plain.write(request, target))
+        told = parsed(writer.write(request, target))
+        assert told[:2] == (method, f"{origin}{target}")
+        assert sorted(told[2]) == sorted([*fields, field])
+
+
 @pytest.mark.parametrize("target", ["", "x", "/a b", "/a\r\nX: y", "/é", "/\x7f", "*"])
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_a_target_that_could_be_read_otherwise_is_refused(method: str, target: str) -> None:
