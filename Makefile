@@ -67,8 +67,8 @@ chart: $(STAMP)  ## pack the Helm chart into dist/
 	@$(BIN)/python -m tests.packaging.helm
 
 lock: $(STAMP)  ## pin the tree anew, and of it what the image is built with
-	$(PIN) --upgrade --group dev --extra formats --extra keys pyproject.toml --output-file requirements.lock
-	$(PIN) --constraint requirements.lock --extra formats --extra keys pyproject.toml --output-file deploy/requirements.lock
+	$(PIN) --upgrade --group dev --extra formats --extra keys --extra tracing pyproject.toml --output-file requirements.lock
+	$(PIN) --constraint requirements.lock --extra formats --extra keys --extra tracing pyproject.toml --output-file deploy/requirements.lock
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		| $(PIN) --constraint requirements.lock - --output-file deploy/build.lock
 

@@ -35,6 +35,7 @@ from processor.telemetry.facts import Broadcast
 from processor.telemetry.live_events import Live
 from processor.telemetry.log_lines import LogLines
 from processor.telemetry.metrics import ProcessMetrics
+from processor.telemetry.tracing.rooms import tracing_of
 from processor.telemetry.unreadable import UnreadablePartitions
 from processor.traffic.assembly import Policies, Rooms, Traffic, World, assemble
 from processor.traffic.group import Group
@@ -83,7 +84,9 @@ class App:
         write_debug(settings.kafka, settings.dead_letter)
         self._settings = settings
         self._decode = decode_by(settings.schema_file_policy())
-        self._attempt_headers = settings.attempt_headers()
+        self._tracing = tracing_of(settings, time.time, random.random)
+        traces = () if self._tracing is None else (self._tracing.traces,)
+        self._attempt_headers = settings.attempt_headers(*traces)
         self._metrics = ProcessMetrics(settings.destination.name)
         self._log_lines = LogLines()
         self._admission = Admission(settings.admission_policy())
@@ -127,6 +130,9 @@ class App:
         """Open every room; `rooms` closes them in reverse."""
         rooms.callback(listen(loop, self._fail))
         self._traffic = self._build_traffic(loop)
+        if self._tracing is not None:
+            await self._tracing.open(self._facts, self._fail)
+            rooms.push_async_callback(self._tracing.close)
         await self._client.open(self._facts)
         rooms.push_async_callback(self._client.close)
         await self._credentials.open(self._facts)
@@ -195,7 +201,8 @@ class App:
         if self._framed is not None:
             preparing = self._framed.preparing(self._preparation, loop, random.random)
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
-        self._facts = Broadcast(self._metrics, self._log_lines, self._live)
+        traces = () if self._tracing is None else (self._tracing.traces,)
+        self._facts = Broadcast(self._metrics, self._log_lines, self._live, *traces)
         self._credentials = Credentials(
             settings.destination,
             self._client,

@@ -183,6 +183,7 @@ PROCESSES = Row(
         Panel("Running for", "Time since the process was started.", "s", (("(time() - @process_start_time_seconds)" + OF_PROCESS, PROCESS),)),
         Panel("Version", "Versions of the processor and of Python.", "short", (("count by (destination, version, python) (@build_info)", "{{destination}} {{version}}, Python {{python}}"),)),
         Panel("Log lines lost", "Lines of the log that could not be written, by reason.", "cps", rate("log_lines_lost_total", "reason")),
+        Panel("Spans", "By what became of them (tracing.exporter). `capped`: records that have none, being beyond tracing.max_per_second.", "cps", rate("spans_total", "result")),
         Panel("Workers by state", "Workers under a supervisor (--workers).", "short", (gauge("workers", "sum", "by (destination, instance, state)", "{{destination}} {{instance}} {{state}}"),)),
         Panel("Workers that answer", "1 where the worker answered its supervisor when it was scraped (--workers).", "short", (gauge("worker_answered", "min"),)),
         Panel("Supervisor's log lines lost", "Lines of the supervisor's own log that could not be written, by reason (--workers).", "cps", rate("supervisor_log_lines_lost_total", "reason")),

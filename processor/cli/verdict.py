@@ -44,6 +44,7 @@ def settings_of(file: Path | None, *, with_libraries: bool = True) -> Settings:
 
 def judges() -> Iterator[Callable[[Settings], object]]:
     """The libraries that would take the settings; each raises ConfigError."""
+    from processor.config.services.tracing import refuse_unusable as refuse_unusable_tracing
     from processor.errors import ConfigError, Problem
     from processor.formats.schema_file import decode_by
     from processor.kafka.options import refuse_unknown
@@ -54,6 +55,7 @@ def judges() -> Iterator[Callable[[Settings], object]]:
     yield lambda settings: refuse_unusable(settings.destination.tls)
     yield lambda settings: refuse_unusable_proxy(settings.destination.proxy)
     yield refuse_unusable_registry
+    yield lambda settings: refuse_unusable_tracing(settings.tracing)
     yield lambda settings: decode_by(settings.schema_file_policy())
 
     def refuse_too_many(settings: Settings) -> None:

@@ -23,6 +23,7 @@ from processor.config.kafka import letters_read_again
 from processor.config.problems import fields, names, nearest, problem_of, variable
 from processor.config.record import faults
 from processor.config.services.registry import faults as faults_of_registry
+from processor.config.services.tracing import faults as faults_of_tracing
 from processor.config.settings import PREFIX, Settings
 from processor.config.sources.documents import DocumentError, read
 from processor.config.sources.references import UNRESOLVED, References, text_in, without_margins
@@ -66,8 +67,7 @@ def load(file: Path | None, environ: Mapping[str, str], *judges: Callable[[Setti
     problems += map(problem_of, more)
     if settings is None:
         raise ConfigError(list(dict.fromkeys(problems)))
-    settings.came_from(_files(references))
-    settings.saw(seen(environ))
+    settings.came_from(_files(references), seen(environ))
     problems += [
         Problem("settings", misfit)
         for misfit in _misfits(settings)
@@ -289,6 +289,7 @@ def _misfits(settings: Settings) -> list[str]:
         *faults_of_auth(
             settings.destination.auth, settings.destination.headers, settings.destination.forward_headers
         ),
+        *faults_of_tracing(settings.tracing, settings.destination.headers),
         *faults_of_registry(settings.schema_registry, is_used=settings.uses_registry),
     ]
 

@@ -1,18 +1,19 @@
 """All settings together, and the policies that are made of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from processor import __version__
 from processor.config.destination import proxy, signing
 from processor.config.destination.auth import header_names, reserved_headers
 from processor.config.destination.endpoint import DestinationSettings
-from processor.config.destination.secrets import secret_headers, secrets_of, stuck, texts
+from processor.config.destination.secrets import secret_headers, secrets_of, stuck
 from processor.config.destination.signing_faults import warnings as warnings_of_signing
-from processor.config.kafka import DeadLetterSettings, KafkaSettings, in_clear
+from processor.config.kafka import DeadLetterSettings, KafkaSettings
 from processor.config.operators import AdminSettings, LiveSettings, LogSettings
 from processor.config.record import (
     VALUE,
@@ -27,9 +28,10 @@ from processor.config.record import (
 from processor.config.sections import CircuitSettings, DeliverySettings, RetrySettings
 from processor.config.services.registry import SchemaRegistrySettings
 from processor.config.services.registry import meaningless as meaningless_of_registry
+from processor.config.services.secrets import secret_texts
+from processor.config.services.tracing import TracingSettings
 from processor.config.values.filters import FilterSettings
 from processor.config.values.templates import texts_compared, texts_like_numbers, texts_of
-from processor.core import credentials
 from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.disclosure import DisclosurePolicy
 from processor.core.pace.admission import AdmissionPolicy
@@ -49,6 +51,7 @@ from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import FilterPolicy
 from processor.core.request.signing.secrets import SigningSecrets
 from processor.core.request.templates.policy import Body, TemplatePolicy
+from processor.core.request.tracing.passing import Passing, Traced, TraceHeaders
 from processor.core.request.transform import Envelope, RequestPolicy
 from processor.core.retry import CONFLICT, RetryPolicy
 
@@ -91,6 +94,9 @@ class Settings(BaseModel):
     circuit: CircuitSettings = Field(
         default_factory=CircuitSettings, description="When the endpoint counts as down."
     )
+    tracing: TracingSettings = Field(
+        default_factory=TracingSettings, description="What is passed on of traces, and told of our own."
+    )
     admin: AdminSettings = Field(default_factory=AdminSettings, description="The port for operators.")
     live: LiveSettings = Field(
         default_factory=LiveSettings, description="The page that shows events as they pass."
@@ -105,12 +111,9 @@ class Settings(BaseModel):
         """Where those stand that were read from a file each, by their names."""
         return self._files
 
-    def came_from(self, files: Mapping[str, Path]) -> None:
-        """These were read from files."""
+    def came_from(self, files: Mapping[str, Path], proxies: tuple[str, ...] = ()) -> None:
+        """These were read from files; `proxies`: variables of the environment that name one."""
         self._files.update(files)
-
-    def saw(self, proxies: tuple[str, ...]) -> None:
-        """These variables of the environment name a proxy."""
         self._proxies = proxies
 
     @property
@@ -236,15 +239,24 @@ class Settings(BaseModel):
             if destination.allowed_hosts_get_secrets
             else secret_headers(self.destination),
             proof_headers=secret_headers(destination) | header_names(destination.auth) | {"authorization"},
-            reserved_headers=reserved_headers(destination.auth)
-            | {name for name, _ in signing.made_headers(destination)},
+            reserved_headers=frozenset().union(
+                (name for name, _ in signing.made_headers(destination)),
+                reserved_headers(destination.auth),
+                self.tracing.reserved_headers(),
+            ),
             templates=self._template_policy() or None,
             id_member=signing.id_member(destination),
         )
 
-    def attempt_headers(self) -> AttemptHeaders | None:
-        """Who makes what each attempt says anew. Raises UnusableSecretError."""
-        return signing.attempt_headers(self.destination, self.signing_secrets)
+    def attempt_headers(self, traces: TraceHeaders | None = None) -> AttemptHeaders | None:
+        """Who makes what each attempt says anew; `traces` in place of those that are passed on.
+
+        Raises UnusableSecretError.
+        """
+        others = signing.attempt_headers(self.destination, self.signing_secrets)
+        if traces is not None:
+            return Traced(others, traces)
+        return Passing(others) if self.tracing.propagate else others
 
     @cached_property
     def signing_secrets(self) -> SigningSecrets | None:
@@ -268,7 +280,9 @@ class Settings(BaseModel):
 
     def record_policy(self) -> RecordPolicy:
         """What is made of records."""
-        return policy(self.record, self.debezium, self.cloudevents, self.destination)
+        found = policy(self.record, self.debezium, self.cloudevents, self.destination)
+        forwarded = tuple(self.tracing.forwarded(found.forward_headers))
+        return replace(found, forward_headers=forwarded, not_forwarded=self.tracing.reserved_headers())
 
     def schema_file_policy(self) -> SchemaFilePolicy | None:
         """By which schema values are decoded."""
@@ -301,19 +315,5 @@ class Settings(BaseModel):
     @cached_property
     def secrets(self) -> Secrets:
         """The texts that may stand nowhere but in a request or a login: one object for all who strike."""
-        return secrets_of(self.destination, self._secret_texts())
-
-    def _secret_texts(self) -> set[str]:
-        """Those that are not the destination's."""
-        kafka, registry = self.kafka, self.schema_registry
-        found = texts(
-            kafka.ssl_key_password, kafka.sasl_password, self.admin.token, registry.tls.key_password
-        )
-        found |= set(filter(None, registry.in_clear().values()))
-        for client in (kafka.client, self.dead_letter.client):
-            found |= {
-                str(value)
-                for name, value in in_clear(client).items()
-                if isinstance(client[name], SecretStr) or credentials.is_secret_option(name)
-            }
-        return found
+        others = secret_texts(self.kafka, self.dead_letter, self.schema_registry, self.admin)
+        return secrets_of(self.destination, others)

@@ -103,6 +103,7 @@ REBALANCES = CounterDefinition(Part.PROCESS, "rebalances_total", "Changes of the
 SOURCE_ERRORS = CounterDefinition(Part.PROCESS, "source_errors_total", "What the Kafka client reported.", ("error",))
 FOREIGN_POSITIONS = CounterDefinition(Part.PROCESS, "foreign_positions_total", "Partitions that another destination committed.")
 SCHEMA_REGISTRY_REQUESTS = CounterDefinition(Part.PROCESS, "schema_registry_requests_total", "Questions to the schema registry, by what came of them; `found` and `missing` are its answers.", ("result",))
+SPANS = CounterDefinition(Part.PROCESS, "spans_total", "Spans by what became of them: taken by the collector (`exported`), refused (`failed`), too many for it (`dropped`); `capped`: records that have none, being too many.", ("result",))
 CREDENTIAL_FETCHES = CounterDefinition(Part.PROCESS, "credential_fetches_total", "Tokens and keys asked for, by what came of it.", ("outcome",))
 CREDENTIAL_EXPIRES_AT_SECONDS = GaugeDefinition(Part.PROCESS, "credential_expires_at_seconds", "Until when the token or the keys that were fetched last are good, as a timestamp; 0: none were.")
 CREDENTIAL_REFUSALS = CounterDefinition(Part.PROCESS, "credential_refusals_total", "Answers by which the endpoint refused who sends, those included after which the request was sent again.")

@@ -58,6 +58,9 @@ class Facts:
     def skipped(self, record: Record, reason: str, /) -> None:
         """A rule left a record out."""
 
+    def failed(self, tried: Tried, answer: Answer, /) -> None:
+        """An attempt delivered nothing; what becomes of its record is told beside."""
+
     def retried(self, tried: Tried, answer: Answer, after: float, /) -> None:
         """An attempt failed; another follows after so long."""
 
@@ -81,6 +84,9 @@ class Facts:
 
     def registry_failed(self, result: str, reason: str, /) -> None:
         """The schema registry gave no such answer, by a word of a closed set, and a sentence."""
+
+    def gave_up(self, record: Record, /) -> None:
+        """A record is not ours any more, and was not settled."""
 
     def came_late(self) -> None:
         """A result belongs to an assignment that is over."""
@@ -154,6 +160,14 @@ class Facts:
 
     def troubled(self, error: str, message: str, topic: str | None = None, /) -> None:
         """A Kafka client reported something that we go on from."""
+
+    # Of ourselves
+
+    def traced(self, result: str, count: int, why: str, /) -> None:
+        """So many spans were `exported`, `failed` at the collector, or `dropped` before it.
+
+        `capped`: so many records that were to have spans have none, being too many.
+        """
 
 
 ALL = tuple(name for name in vars(Facts) if not name.startswith("_"))

@@ -54,6 +54,7 @@ class LogLines(Listener):
         self._failures = Repeats()
         self._unprepared = Repeats()
         self._registry = Repeats()
+        self._traces = Repeats()
         self._credentials = Repeats()
         self._client = ClientLog(now)
 
@@ -68,6 +69,9 @@ class LogLines(Listener):
             log.warning(event, times=times, seconds=round(seconds), reason=last)
         for result, last, times, seconds, is_over in self._registry.due(self._now()):
             event = "the schema registry failed, and does no more" if is_over else "the schema registry fails"
+            log.warning(event, result=result, times=times, seconds=round(seconds), reason=last)
+        for result, last, times, seconds, is_over in self._traces.due(self._now()):
+            event = "spans were lost, and are no more" if is_over else "spans are lost, events are not"
             log.warning(event, result=result, times=times, seconds=round(seconds), reason=last)
 
         for outcome, last, times, seconds, is_over in self._credentials.due(self._now()):
@@ -134,6 +138,11 @@ class LogLines(Listener):
         """The schema registry gave no answer of its own; told once for each result, then summed up."""
         if self._registry.is_first(result, reason, self._now()):
             log.warning("the schema registry fails: records wait for it", result=result, reason=reason)
+
+    def traced(self, result: str, _count: int, why: str) -> None:
+        """Spans are lost; told once for each result, then summed up."""
+        if why and self._traces.is_first(result, why, self._now()):
+            log.warning("spans are lost, events are not", result=result, reason=why)
 
     # Of the endpoint
 

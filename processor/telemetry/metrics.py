@@ -85,6 +85,7 @@ class ProcessMetrics(Listener):
         self._errors = self._counter(definitions.SOURCE_ERRORS)
         self._foreign = self._counter(definitions.FOREIGN_POSITIONS)
         self._registry = self._counter(definitions.SCHEMA_REGISTRY_REQUESTS)
+        self._spans = self._counter(definitions.SPANS)
         self._fetches = self._counter(definitions.CREDENTIAL_FETCHES)
         self._credential_end = gauge(definitions.CREDENTIAL_EXPIRES_AT_SECONDS, self.registry)
         self._refusals = self._counter(definitions.CREDENTIAL_REFUSALS)
@@ -240,6 +241,10 @@ class ProcessMetrics(Listener):
     def registry_failed(self, result: str, _reason: str) -> None:
         """The schema registry gave no such answer."""
         self._registry.labels(self._destination, result).inc()
+
+    def traced(self, result: str, count: int, _why: str) -> None:
+        """So many spans came to that."""
+        self._spans.labels(self._destination, result).inc(count)
 
     def credential_fetched(self, outcome: str, until: float) -> None:
         """What proves who we are was granted."""

@@ -122,6 +122,7 @@ class Delivery:
             # Asked behind that: by this very answer the endpoint may be found to be down.
             effort = self._effort(run, permit, admission, reading, now, wall)
             verdict = retry.judge(self._policy, answer, reading, effort, chance=chance)
+            self._facts.failed(run.tried(), answer)
             if isinstance(verdict, Again):
                 self._facts.retried(run.tried(), answer, verdict.after)
                 end = verdict

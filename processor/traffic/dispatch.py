@@ -70,8 +70,7 @@ class Dispatch:
         self.unprepared = unprepared(self._delivery, self._ended, self.pump_soon)
         self.elsewhere = self.unprepared.elsewhere
         self._prepare, self._told = self.unprepared.prepare, self.unprepared.told
-        self._clock = clock
-        self._chance = chance
+        self._clock, self._chance = clock, chance
         self._facts = facts
         self._pumped = pumped
         self._runs: dict[tuple[Partition, int], Run] = {}
@@ -314,6 +313,7 @@ class Dispatch:
         self.elsewhere.forget(run)
         run.enter(Stage.OVER)
         del self._runs[run.record.partition, run.record.offset]
+        self._facts.gave_up(run.record)
         self._flow.abandoned(run.record)
 
     def _of(self, partitions: Collection[Partition]) -> list[Run]:

@@ -24,6 +24,10 @@ NEEDED = {
 """Requirements by the names of distributions."""
 DOCUMENTED = {"msgspec", "typer"}
 """Still 0.x, but nothing of them is used that they do not document."""
+_OPENTELEMETRY = {
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry.exporter": "opentelemetry-exporter-otlp-proto-http",
+}
 GROUPS: dict[str, list[Any]] = PROJECT["dependency-groups"]
 
 
@@ -40,10 +44,14 @@ def imported() -> set[str]:
 
 
 def distribution(module: str) -> str:
-    """What has to be installed for a module. Several share the name `google`."""
+    """What has to be installed for a module. Several share the names `google` and `opentelemetry`."""
+    if module.startswith("opentelemetry"):
+        parts = [part for part in _OPENTELEMETRY if module.startswith(part)]
+        return _OPENTELEMETRY[parts[0]] if parts else "opentelemetry-api"
     if module.startswith("google."):
         return "protobuf" if module.startswith("google.protobuf") else "googleapis-common-protos"
-    return packages_distributions()[module.partition(".")[0]][0].lower().replace("_", "-")
+    name = module.partition(".")[0]
+    return packages_distributions().get(name, [name])[0].lower().replace("_", "-")
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_imported() -> None:

@@ -35,10 +35,11 @@ Everything about the destination `key`, as JSON: its values over the defaults, w
 
 {{/*
 The longest that a stop may take: running requests finish, the last commit is acknowledged (5 s), the group
-is left (10 s), the admin port closes (1 s), dead letters are flushed (10 s), their thread ends (10 s).
+is left (10 s), the admin port closes (1 s), dead letters are flushed (10 s), their thread ends (10 s), and
+where there are spans these are sent (3 s).
 */}}
 {{- define "kwp.longestStop" -}}
-{{- addf (dig "delivery" "drain_timeout" 25 .settings) 36 -}}
+{{- addf (dig "delivery" "drain_timeout" 25 .settings) (ternary 39 36 (not (empty (dig "tracing" "exporter" "" .settings)))) -}}
 {{- end -}}
 
 {{/*
@@ -275,6 +276,21 @@ limits:
 {{- $urls := dig "schema_registry" "url" "" .settings | toString | splitList "," -}}
 {{- $urls = append $urls (dig "schema_registry" "oauth" "token_url" "" .settings | toString) -}}
 {{- include "kwp.ports" (dict "urls" (compact $urls) "default" 443) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the ports of the collector of spans are. */}}
+{{- define "kwp.tracingPorts" -}}
+{{- if .networkPolicy.tracingPorts -}}
+{{- toJson .networkPolicy.tracingPorts -}}
+{{- else -}}
+{{- $urls := list -}}
+{{- range .extraEnv -}}
+{{- if and .value (has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) -}}
+{{- $urls = append $urls .value -}}
+{{- end -}}
+{{- end -}}
+{{- include "kwp.ports" (dict "urls" ($urls | default (list ":4318")) "default" 4318) -}}
 {{- end -}}
 {{- end -}}
 

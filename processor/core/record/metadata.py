@@ -57,18 +57,20 @@ def is_content_type(text: str) -> bool:
     return _CONTENT_TYPE.fullmatch(text) is not None
 
 
-def forwarded(patterns: Sequence[str], record: Record) -> tuple[Headers, int]:
+def forwarded(
+    patterns: Sequence[str], record: Record, left_out: frozenset[str] = frozenset()
+) -> tuple[Headers, int]:
     """The headers that any of the patterns names, and how many of these are not sent.
 
     A pattern is a name in lower case, or the beginning of names with `*` behind it, which takes none of
     those that are about the value as it stands in the record (`content-…`). Of several with one name the
-    last is taken; null values are none. What belongs to the connection, is no legal header, or is too much,
-    is dropped.
+    last is taken; null values are none, and neither are those of `left_out`. What belongs to the connection,
+    is no legal header, or is too much, is dropped.
     """
     found: dict[str, tuple[str, str]] = {}
     dropped = size = 0
     for name, value in record.headers or ():
-        if value is None or not _is_named(patterns, lower := name.lower()):
+        if value is None or (lower := name.lower()) in left_out or not _is_named(patterns, lower):
             continue
         text = _decoded(value)
         if text is None or not _is_sendable(name, text):

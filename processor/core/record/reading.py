@@ -60,6 +60,8 @@ class RecordPolicy:
     cloudevents: CloudEventsPolicy = field(default_factory=CloudEventsPolicy)
     content_type: str = OPAQUE
     forward_headers: tuple[str, ...] = ()
+    not_forwarded: frozenset[str] = frozenset()
+    """Names of headers, in lower case, that requests get by another way."""
 
     @property
     def is_plain(self) -> bool:
@@ -107,7 +109,7 @@ class Reading:
             content = self._event(record, value)
         if isinstance(content, LeftOut) or not policy.forward_headers:
             return content
-        headers, dropped = forwarded(policy.forward_headers, record)
+        headers, dropped = forwarded(policy.forward_headers, record, policy.not_forwarded)
         return content._replace(headers=(*headers, *content.headers), dropped=dropped)
 
     def document(self, record: Record) -> Event | None:

@@ -154,6 +154,8 @@ SPECIAL: Mapping[str, Schema] = {
     "defaults.networkPolicy.endpointTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
     "defaults.networkPolicy.proxyTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
     "defaults.networkPolicy.proxyPorts": PORTS,
+    "defaults.networkPolicy.tracingTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
+    "defaults.networkPolicy.tracingPorts": PORTS,
     "defaults.networkPolicy.registryTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),
     "defaults.networkPolicy.registryPorts": PORTS,
     "defaults.networkPolicy.tokenTo": many(kubernetes(f"{NETWORK}NetworkPolicyPeer")),

@@ -387,6 +387,26 @@ def test_behind_a_proxy_only_that_and_its_exceptions_may_be_spoken_to(
     assert [[each["port"] for each in rule["ports"]] for rule in rules[len(ports) :]] == [[8080]]
 
 
+@pytest.mark.parametrize(
+    ("more", "port"),
+    [
+        ({}, 4318),
+        ({"extraEnv": [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "https://otlp.example"}]}, 443),
+        ({"extraEnv": [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://otel.svc:4320"}]}, 4320),
+        ({"networkPolicy": {"tracingPorts": [4321]}}, 4321),
+    ],
+)
+def test_with_spans_the_collector_may_be_spoken_to_and_a_stop_takes_longer(
+    more: dict[str, Any], port: int
+) -> None:
+    traced = at("destinations.crm.config", {"tracing": {"exporter": "otlp_http"}})
+    made = rendered(layered(MINIMAL, traced, at("destinations.crm", more)))
+    rule = found(the(made, "NetworkPolicy"), "spec.egress")[3]
+    assert [each["port"] for each in rule["ports"]] == [port]
+    place = "spec.template.spec.terminationGracePeriodSeconds"
+    assert found(the(made, "Deployment"), place) == found(the(rendered(MINIMAL), "Deployment"), place) + 3
+
+
 def test_who_we_are_to_a_proxy_comes_out_of_secrets_as_files() -> None:
     crm, inner = of_kind(rendered(CASES["proxy"]), "Deployment")
     variables = [

@@ -33,6 +33,7 @@ from processor.core.record.format import AvroPolicy, FormatPolicy, ProtobufPolic
 from processor.core.request.filters import Consent, ConsentPolicy, FilterPolicy, Integrations
 from processor.core.request.headers import FRAMING
 from processor.core.request.templates.policy import Body, TemplatePolicy
+from processor.core.request.tracing.trace_context import NAMES
 from processor.core.request.transform import Envelope, Method, RequestPolicy, Transform
 from processor.core.retry import RetryPolicy
 from processor.errors import ConfigError, Problem
@@ -257,6 +258,11 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "circuit.max_probe_interval": ("120", 120.0),
     "circuit.max_outage": ("3600", 3600.0),
     "circuit.unready": ("true", True),
+    "tracing.propagate": ("false", False),
+    "tracing.exporter": ("otlp_http", "otlp_http"),
+    "tracing.sampling": ("0.01", 0.01),
+    "tracing.max_per_second": ("7", 7.0),
+    "tracing.parent": ("link", "link"),
     "admin.host": ("127.0.0.1", "127.0.0.1"),
     "admin.port": ("0", 0),
     "admin.token": ("0123456789abcdef", SecretStr("0123456789abcdef")),
@@ -1671,7 +1677,7 @@ def test_policies_have_the_same_defaults_as_the_settings() -> None:
     assert settings.retry_policy() == RetryPolicy()
     assert settings.flow_policy() == FlowPolicy(destination="webhook")
     assert settings.admission_policy() == AdmissionPolicy()
-    made = frozenset(("webhook-id",))
+    made = NAMES | {"webhook-id"}
     assert settings.request_policy() == RequestPolicy("https://h.example/hook", reserved_headers=made)
     assert settings.filter_policy() == FilterPolicy()
     assert settings.lease_policy() == LeasePolicy()

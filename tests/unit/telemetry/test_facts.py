@@ -12,6 +12,7 @@ from processor.telemetry.facts import ALL, PASSING, Broadcast, Facts, Listener
 from processor.telemetry.live_events import IDLE_SECONDS, Live
 from processor.telemetry.log_lines import LogLines
 from processor.telemetry.metrics import ProcessMetrics
+from processor.telemetry.tracing.traces import Traces
 from processor.telemetry.watch import Filter
 from tests.support.builders import record, response
 from tests.support.fakes import VirtualClock
@@ -129,7 +130,5 @@ def test_who_falls_silent_is_told_no_more_from_the_next_fact_on() -> None:
 
 @pytest.mark.parametrize("fact", ALL)
 def test_every_fact_is_heard_by_somebody(fact: str) -> None:
-    hearing = [
-        kind for kind in (ProcessMetrics, LogLines, Live) if getattr(kind, fact) is not getattr(Facts, fact)
-    ]
-    assert hearing
+    kinds = (ProcessMetrics, LogLines, Live, Traces)
+    assert [kind for kind in kinds if getattr(kind, fact) is not getattr(Facts, fact)]

@@ -219,6 +219,22 @@ def test_a_registry_that_fails_is_told_once_for_each_way_and_then_summed_up() ->
     ]
 
 
+def test_spans_that_are_lost_are_told_once_for_each_way_and_those_that_leave_never() -> None:
+    clock = Clock()
+    log_lines = LogLines(clock)
+    with capture_logs() as lines:
+        log_lines.traced("exported", 5, "")
+        for _ in range(2):
+            log_lines.traced("failed", 5, "it says 403")
+        clock.now += EVERY_SECONDS
+        log_lines.sum_up()
+    told = [(line["event"], line["result"], line["reason"], line.get("times")) for line in lines]
+    assert told == [
+        ("spans are lost, events are not", "failed", "it says 403", None),
+        ("spans are lost, events are not", "failed", "it says 403", 1),
+    ]
+
+
 def test_credentials_that_are_not_granted_are_told_once_and_what_is_read_anew_by_its_setting() -> None:
     clock = Clock()
     log_lines = LogLines(clock)

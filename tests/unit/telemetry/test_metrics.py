@@ -181,6 +181,7 @@ FACTS: list[tuple[Callable[[ProcessMetrics], None], Series]] = [
         lambda t: t.troubled("_ALL_BROKERS_DOWN", "all are down"),
         {("source_errors_total", "_ALL_BROKERS_DOWN"): 1},
     ),
+    (lambda t: t.traced("failed", 5, "it says 403"), {("spans_total", "failed"): 5}),
     (lambda t: t.missed(FIRST, 100, 600), {("records_missed_total", "events"): 500}),
     (
         lambda t: t.withheld(tried(record()), FAILURE, None, is_first=False),
@@ -495,6 +496,7 @@ def everything(metrics: ProcessMetrics, seeds: Iterable[int] = (1,)) -> None:
         metrics.foreign("erp", seed)
         metrics.registry_answered(is_found=seed % 2 == 0)
         metrics.registry_failed("forbidden", f"message {seed}")
+        metrics.traced("exported", seed, f"message {seed}")
         metrics.credential_fetched("granted", seed)
         metrics.credential_not_fetched("refused", f"message {seed}")
         metrics.credential_refused(401)

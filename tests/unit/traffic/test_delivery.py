@@ -22,7 +22,7 @@ from processor.core.request.transform import RequestPolicy
 from processor.core.retry import Effort, RetryPolicy
 from processor.errors import TransportError, WriteError
 from processor.model import Assigned, Headers, Position, Record, Response
-from processor.telemetry.facts import Broadcast
+from processor.telemetry.facts import Broadcast, Listener
 from processor.telemetry.live_events import Live
 from processor.telemetry.log_lines import LogLines
 from processor.telemetry.metrics import ProcessMetrics
@@ -72,6 +72,7 @@ class House:
         chance: Callable[[], float] = lambda: 1.0,
         attempt_headers: AttemptHeaders | None = None,
         hosts: Hosts | None = None,
+        listeners: tuple[Listener, ...] = (),
     ) -> None:
         self.clock = VirtualClock()
         self.sender = FakeSender(self.clock)
@@ -104,7 +105,7 @@ class House:
                 ),
                 flow=self.flow,
                 admission=self.admission,
-                facts=Broadcast(self.metrics, LogLines(), self.live),
+                facts=Broadcast(self.metrics, LogLines(), self.live, *listeners),
                 hosts=hosts or Hosts(HostsPolicy()),
                 attempt_headers=attempt_headers,
             ),

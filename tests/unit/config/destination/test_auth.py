@@ -85,7 +85,8 @@ def test_a_header_of_records_is_not_forwarded_over_ours_unless_that_is_said() ->
     ],
 )
 def test_what_we_set_no_event_does(auth: dict[str, Any], reserved: set[str]) -> None:
-    assert load(auth).request_policy().reserved_headers - {"webhook-id"} == reserved
+    always = {"webhook-id", "traceparent", "tracestate"}
+    assert load(auth).request_policy().reserved_headers - always == reserved
 
 
 def test_without_the_extra_a_private_key_is_refused_with_what_to_install(

@@ -23,6 +23,7 @@ MESSAGES = {"scheme": "http_message_signatures", "secrets": [SYMMETRIC]}
 BASE = {
     "kafka": {"bootstrap_servers": "127.0.0.1:9092", "group_id": "group", "topics": ["events"]},
     "dead_letter": {"topic": "events.dlq"},
+    "tracing": {"propagate": False},
 }
 
 

@@ -1,0 +1,1 @@
+"""Traces that records belong to: what is passed on of them, and which are followed."""

@@ -1,0 +1,1 @@
+"""Spans of records and attempts: what is told of them, and how they leave."""
