@@ -19,7 +19,7 @@ from yarl import URL
 from processor.config.destination.endpoint import DestinationSettings
 from processor.core.request.endpoint import Endpoint
 from processor.errors import TransportError
-from processor.model import Answer, Request
+from processor.model import Answer, Headers, Request
 from processor.telemetry.facts import Facts
 from processor.web.connection import MAX_BODY
 from processor.web.dialer import Dialer
@@ -159,11 +159,15 @@ class Client:
         return sum(way.pool.opened for way in (self._own, *self._foreign.values()))
 
     def send(
-        self, request: Request, answered: Callable[[Answer], None], deadline: float | None = None
+        self,
+        request: Request,
+        answered: Callable[[Answer], None],
+        deadline: float | None = None,
+        headers: Headers | None = None,
     ) -> Callable[[], None]:
         """Send; `answered` is called once, later, on the event loop, by `deadline` in its time at the latest.
 
-        None: within `request_timeout`. The result cancels.
+        None: within `request_timeout`. `headers` take the place of those of the request. The result cancels.
 
         After cancelling, `answered` is never called. Requests under way when the client is closed
         are answered with TransportError `reset`, later ones likewise.
@@ -172,7 +176,7 @@ class Client:
             deadline = self._loop.time() + self._destination.request_timeout
         try:
             way, target = self._find(request.url)
-            payload = way.writer.write(request, target)
+            payload = way.writer.write(request, target, headers)
         except (TransportError, ValueError) as error:
             return self._refuse(error, answered)
         exchange = Exchange(payload, deadline, answered, way.pool)

@@ -32,9 +32,14 @@ class RequestWriter:
         self._fields = ""
         self._head = b""
 
-    def write(self, request: Request, target: str) -> bytes:
-        """The bytes of `request`, asked for at `target`, its path and query. Raises ValueError."""
+    def write(self, request: Request, target: str, others: Headers | None = None) -> bytes:
+        """The bytes of `request`, asked for at `target`, its path and query. Raises ValueError.
+
+        `others` are headers in place of its own.
+        """
         method, _, headers, body, attempt_headers, _ = request
+        if others is not None:
+            headers = others
         if headers is not self._headers or target != self._target or method != self._method:
             self._begin(method, target, headers)
         if body is None and method == "GET":

@@ -36,6 +36,7 @@ from processor.model import (
     Answer,
     Assigned,
     Commit,
+    Headers,
     Partition,
     Position,
     Received,
@@ -167,7 +168,11 @@ class Sender:
         self.done = loop.create_future()
 
     def send(
-        self, request: Request, answered: Callable[[Answer], None], deadline: float | None = None
+        self,
+        request: Request,
+        answered: Callable[[Answer], None],
+        deadline: float | None = None,
+        headers: Headers | None = None,
     ) -> Callable[[], None]:
         """Answered at the next turn."""
         if not self._open:

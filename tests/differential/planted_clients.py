@@ -10,7 +10,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 
 from processor.errors import TransportError
-from processor.model import Answer, Request, Response
+from processor.model import Answer, Headers, Request, Response
 from processor.web.client import MAX_BODY, Client
 from tests.differential.differential import LATE, SECONDS, Making
 from tests.differential.session import SessionClient
@@ -21,9 +21,15 @@ Answered = Callable[[Answer], None]
 class _Changed(Client):
     """Ours, whose answers pass through `changed`."""
 
-    def send(self, request: Request, answered: Answered, deadline: float | None = None) -> Callable[[], None]:
+    def send(
+        self,
+        request: Request,
+        answered: Answered,
+        deadline: float | None = None,
+        headers: Headers | None = None,
+    ) -> Callable[[], None]:
         """As ours, but for the answer."""
-        return super().send(request, lambda answer: self.tell(answer, answered), deadline)
+        return super().send(request, lambda answer: self.tell(answer, answered), deadline, headers)
 
     def tell(self, answer: Answer, answered: Answered) -> None:
         """Hand on the answer."""

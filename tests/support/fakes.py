@@ -324,9 +324,14 @@ class FakeSender:
         self.most_open = 0
 
     def send(
-        self, request: Request, answered: Callable[[Answer], None], _deadline: float | None = None
+        self,
+        request: Request,
+        answered: Callable[[Answer], None],
+        _deadline: float | None = None,
+        headers: Headers | None = None,
     ) -> Callable[[], None]:
         """Wait for the test, or for the rule's answer at the clock's next run."""
+        request = request if headers is None else request._replace(headers=headers)
         sent = Sent(request, answered)
         self.sent.append(request)
         self.open.append(sent)

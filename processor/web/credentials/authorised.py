@@ -19,7 +19,7 @@ from processor.clock import Clock, Timer
 from processor.core.services.proof import Proof
 from processor.core.services.refusals import Refusals, Verdict
 from processor.errors import TransportError
-from processor.model import Answer, Request, Response, request_of
+from processor.model import Answer, Headers, Request, Response
 from processor.telemetry.facts import Facts
 from processor.web.failures import failure
 
@@ -36,9 +36,16 @@ class Sends(Protocol):
     """Who sends what is authorised."""
 
     def send(
-        self, request: Request, answered: Callable[[Answer], None], deadline: float | None = None
+        self,
+        request: Request,
+        answered: Callable[[Answer], None],
+        deadline: float | None = None,
+        headers: Headers | None = None,
     ) -> Callable[[], None]:
-        """Call `answered` once, later, by `deadline` in monotonic seconds; the result cancels that."""
+        """Call `answered` once, later, by `deadline` in monotonic seconds; the result cancels that.
+
+        `headers` take the place of those of the request.
+        """
         ...
 
 
@@ -109,13 +116,11 @@ class Authorised:
         if proof is None:
             self._wait(sending, now)
         else:
-            # `_leave` would do: it is two calls more for every request.
-            method, url, headers, body, attempt_headers, _ = request
-            made: Request | None
-            if proof.seen is headers and proof.is_plain:
-                made = request_of((method, url, proof.made, body, attempt_headers, None))
-            else:
-                made = proof.put_on(request, self._wall_clock())
+            # `_leave` would do: it is two calls and another request more for every request.
+            if proof.seen is request.headers and proof.is_plain:
+                sending.call_off = self._sender.send(request, sending.answer, sending.deadline, proof.made)
+                return sending.cancel
+            made = proof.put_on(request, self._wall_clock())
             if made is None:
                 return self._sender.send(request, answered)
             sending.call_off = self._sender.send(made, sending.answer, sending.deadline)

@@ -123,3 +123,13 @@ def test_a_request_that_is_the_last_on_its_connection_says_so() -> None:
         ("Connection", "close"),
         ("Content-Length", "2"),
     ]
+
+
+def test_headers_may_take_the_place_of_those_of_the_request() -> None:
+    writer, others = RequestWriter("h.example"), (("B", "2"),)
+    request = Request("POST", "https://h.example/", (("A", "1"),), b"{}", (("C", "3"),))
+    for _ in range(2):
+        assert writer.write(request, "/", others) == (
+            b"POST / HTTP/1.1\r\nHost: h.example\r\nB: 2\r\nC: 3\r\nContent-Length: 2\r\n\r\n{}"
+        )
+    assert b"A: 1" in writer.write(request, "/")
