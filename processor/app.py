@@ -257,6 +257,7 @@ class App:
             consumer=self._consumer,
             producer=self._producer,
             client=self._client,
+            credentials=self._credentials,
             process_metrics=self._metrics,
             live_events=self._live,
         )

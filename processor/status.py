@@ -25,6 +25,7 @@ from processor.traffic.attempt import Stage
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.group import Group
 from processor.web.client import Client
+from processor.web.credentials.door import Credentials
 
 WEDGED_SECONDS = 60.0
 """After so long without a round of the poll thread the process is not live."""
@@ -44,6 +45,7 @@ class Status:
     consumer: Consumer
     producer: Producer
     client: Client
+    credentials: Credentials
     process_metrics: ProcessMetrics
     live_events: Live
     is_draining: bool = False
@@ -84,7 +86,7 @@ class Status:
             "dead_letters": self.producer.fault() or "ok",
             "draining": "stopping" if self.is_draining else "ok",
             "endpoint": "ok",
-            "credentials": _UNKNOWN if self.admission.is_unknown() else "ok",
+            "credentials": self.credentials.fault() or (_UNKNOWN if self.admission.is_unknown() else "ok"),
             "events": self.dispatch.withheld.said(self.now()) or "ok",
         }
         if (blocked := self.dispatch.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":

@@ -32,7 +32,7 @@ def broker() -> Iterator[EmbeddedBroker]:
 
 
 async def delivered(
-    broker: EmbeddedBroker, endpoint: Endpoint, said: dict[str, str], turn: Callable[[int], None]
+    broker: EmbeddedBroker, endpoint: Endpoint, said: dict[str, str], turn: Callable[[int, App], None]
 ) -> App:
     """Run until all events were taken; `turn` is called again and again with how many were so far."""
     more = {"DELIVERY__RATE_LIMIT": "200", "CIRCUIT__FIRST_PROBE": "0.1", **said}
@@ -40,7 +40,7 @@ async def delivered(
     running = asyncio.create_task(app.run(stop))
     async with asyncio.timeout(3 * PATIENCE):
         while not running.done() and (count := app._admission.delivered()) < EVENTS:
-            turn(count)
+            turn(count, app)
             await asyncio.sleep(0.01)
     stop.set_result(None)
     await running
@@ -74,7 +74,7 @@ async def test_a_token_in_a_file_that_changes_again_and_again_costs_no_event(
         accepted.append(arrival)
         return Reply()
 
-    def turn(delivered: int) -> None:
+    def turn(delivered: int, _: App) -> None:
         nonlocal current
         if delivered // 50 > current:  # the old one is refused at once
             current = delivered // 50
@@ -106,9 +106,10 @@ async def test_a_token_endpoint_that_is_away_and_a_token_that_is_revoked_cost_no
                 accepted.append(arrival)
             return reply
 
-        def turn(delivered: int) -> None:
+        def turn(delivered: int, app: App) -> None:
             nonlocal step
             if step == 0 and len(issuer.requests) >= 3:
+                assert app.status.readiness().checks["credentials"] == "status 503"
                 step, issuer.fault = 1, None
             elif step == 1 and delivered >= EVENTS // 2:
                 step = 2

@@ -35,7 +35,7 @@ class Proofs:
     def read(self, name: str, text: str) -> None:
         """A setting was read anew, by its whole name."""
         self._texts[name] = text
-        if name.startswith(HEADERS):
+        if name.startswith(HEADERS) or name == f"{AUTH}value":
             self._secrets.add(name, *credentials.parts(text))
         elif name.removeprefix(AUTH) in SECRETS:
             self._secrets.add(name, text)
