@@ -95,6 +95,7 @@ COVERED_BY = {
     "operators": "loading",
     "sections": "loading",
     "secrets": "loading",
+    "requests": "loading",
     "references": "loading",
     "client_options": "loading",
     "static_headers": "loading",

@@ -284,7 +284,7 @@ def _misfits(settings: Settings) -> list[str]:
         *contradictions(settings.retry),
         *faults(settings.record, settings.cloudevents, settings.destination, settings.filter),
         *misfits_of(settings.destination),
-        *faults_of_signing(settings.destination),
+        *faults_of_signing(settings.destination, settings.files),
         *faults_of_way(settings.destination),
         *faults_of_auth(
             settings.destination.auth, settings.destination.headers, settings.destination.forward_headers

@@ -131,3 +131,22 @@ class RetrySettings(Section):
         if not statuses:
             raise ValueError("names no status, so that nothing would ever be delivered: write 2xx")
         return statuses
+
+
+def retry_policy(
+    retry: RetrySettings,
+    *,
+    refusals: frozenset[int],
+    conflicts: frozenset[int],
+    always: frozenset[str],
+    rate_limit_hints: bool,
+) -> RetryPolicy:
+    """What answers mean. `refusals`: of who we are; `conflicts`: with an attempt that is still worked on.
+
+    What is `always` to be a dead letter holds nothing.
+    """
+    said = retry.model_dump()
+    said["credential_statuses"] |= refusals
+    said["credential_statuses"] -= {int(each) for each in always if each.isdecimal()}
+    said["retried_statuses"] |= conflicts
+    return RetryPolicy(**said, rate_limit_hints=rate_limit_hints)

@@ -11,12 +11,12 @@ from processor import __version__
 from processor.config.destination import proxy, signing
 from processor.config.destination.auth import header_names, reserved_headers
 from processor.config.destination.endpoint import DestinationSettings
+from processor.config.destination.requests import template_policy
 from processor.config.destination.secrets import secret_headers, secrets_of, stuck
 from processor.config.destination.signing_faults import warnings as warnings_of_signing
 from processor.config.kafka import DeadLetterSettings, KafkaSettings
 from processor.config.operators import AdminSettings, LiveSettings, LogSettings
 from processor.config.record import (
-    VALUE,
     CloudEventsSettings,
     DebeziumSettings,
     RecordSettings,
@@ -25,7 +25,7 @@ from processor.config.record import (
     policy,
     schema_file_policy,
 )
-from processor.config.sections import CircuitSettings, DeliverySettings, RetrySettings
+from processor.config.sections import CircuitSettings, DeliverySettings, RetrySettings, retry_policy
 from processor.config.services.registry import SchemaRegistrySettings
 from processor.config.services.registry import meaningless as meaningless_of_registry
 from processor.config.services.secrets import secret_texts
@@ -50,7 +50,6 @@ from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import FilterPolicy
 from processor.core.request.signing.secrets import SigningSecrets
-from processor.core.request.templates.policy import Body, TemplatePolicy
 from processor.core.request.tracing.passing import Passing, Traced, TraceHeaders
 from processor.core.request.transform import Envelope, RequestPolicy
 from processor.core.retry import CONFLICT, RetryPolicy
@@ -219,12 +218,14 @@ class Settings(BaseModel):
         return None if limit is None else RatePolicy(limit, burst or max(1, round(limit / 10)))
 
     def retry_policy(self) -> RetryPolicy:
-        said = self.retry.model_dump()
-        # What is always to be a dead letter holds nothing.
-        said["credential_statuses"] -= {int(each) for each in self.dead_letter.unpaid() if each.isdecimal()}
-        if signing.has_idempotency_key(self.destination):  # an earlier attempt may still be worked on
-            said["retried_statuses"] |= {CONFLICT}
-        return RetryPolicy(**said, rate_limit_hints=self.delivery.rate_limit_hints)
+        auth, is_repeated = self.destination.auth, signing.has_idempotency_key(self.destination)
+        return retry_policy(
+            self.retry,
+            refusals=frozenset() if auth.type == "none" else auth.refused_statuses,
+            conflicts=frozenset((CONFLICT,) if is_repeated else ()),
+            always=self.dead_letter.unpaid(),
+            rate_limit_hints=self.delivery.rate_limit_hints,
+        )
 
     def request_policy(self) -> RequestPolicy:
         destination = self.destination
@@ -244,7 +245,7 @@ class Settings(BaseModel):
                 reserved_headers(destination.auth),
                 self.tracing.reserved_headers(),
             ),
-            templates=self._template_policy() or None,
+            templates=template_policy(destination, has_events=self.record.value.is_event) or None,
             id_member=signing.id_member(destination),
         )
 
@@ -262,21 +263,6 @@ class Settings(BaseModel):
     def signing_secrets(self) -> SigningSecrets | None:
         """The secrets that sign: one object, which is told of others while the process runs."""
         return signing.signing_secrets(self.destination, self.secrets)
-
-    def _template_policy(self) -> TemplatePolicy:
-        """What is filled in from events."""
-        said = self.destination
-        body = None if said.body in (None, VALUE) else Body(said.body)
-        is_written = body is not None or said.body_template is not None
-        return TemplatePolicy(
-            said.path,
-            said.query,
-            texts_of(said.headers, templates=True),
-            body,
-            said.body_template,
-            said.content_type if is_written or self.record.value.is_event else None,
-            said.encoding,
-        )
 
     def record_policy(self) -> RecordPolicy:
         """What is made of records."""

@@ -4,8 +4,9 @@ Promise: a signature that would cover nothing of an event, or that nobody could 
 is made, and each refusal names the way out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
+from processor.config.destination.auth import header_names
 from processor.config.destination.endpoint import DestinationSettings
 from processor.config.destination.secrets import signing_texts
 from processor.config.destination.signing import attempt_policy, components, has_ids, made_headers
@@ -17,6 +18,8 @@ from processor.core.request.signing.message_signatures import DERIVED, DIGEST, L
 _PLACE = "destination.signature"
 _TARGETS = ("@target-uri", "@request-target", "@query")
 """Components that hold an event which travels in the query."""
+_KEYS_STAND_IN = (*_TARGETS, "@query-param")
+"""Components that hold a key which is put into the query when a request leaves."""
 _OWN = ("user-agent", "host")
 _OF_REQUESTS = ("user-agent", "content-type")
 """Headers that every request has."""
@@ -33,8 +36,8 @@ _OF_MESSAGES = (
 )
 
 
-def faults(destination: DestinationSettings) -> list[str]:
-    """What keeps it from being used."""
+def faults(destination: DestinationSettings, in_files: Container[str] = ()) -> list[str]:
+    """What keeps it from being used. `in_files`: names of settings that stand in files, and may change."""
     found = [*_of_ids(destination), *_of_names(destination)]
     if destination.signature.scheme is None:
         said = sorted(destination.signature.model_fields_set - {"scheme"})
@@ -47,6 +50,7 @@ def faults(destination: DestinationSettings) -> list[str]:
         *_of_secrets(destination),
         *_of_what_is_covered(destination),
         *_of_components(destination),
+        *_of_what_is_put_on_later(destination, in_files),
     ]
 
 
@@ -87,11 +91,14 @@ def _of_names(destination: DestinationSettings) -> Iterator[str]:
         if as_read(name) in _OF_REQUESTS:
             yield f"{setting}: {name} is a header of every request: give another name"
     remedies = {
+        "auth": "give one of them another name",
         "headers": "leave it out here, or give that another name",
         "forward_headers": "leave it out here, or write destination.id: {from: header:NAME}",
     }
+    said = {"auth": header_names(destination.auth)}
+    said |= {place: getattr(destination, place) for place in ("headers", "forward_headers")}
     for place, remedy in remedies.items():
-        for name in getattr(destination, place):
+        for name in said[place]:
             if setting := made.get(as_read(name), ""):
                 yield f"destination.{place}: {name} is made for each attempt by {setting}: {remedy}"
 
@@ -163,4 +170,22 @@ def _of_components(destination: DestinationSettings) -> Iterator[str]:
             yield (
                 f"{_PLACE}.components: {name[:64]!r} is no header of every request: take it out, or give it "
                 "in destination.headers"
+            )
+
+
+def _of_what_is_put_on_later(destination: DestinationSettings, in_files: Container[str]) -> Iterator[str]:
+    """What proves who we are is put on behind the signature, which would be another one's then."""
+    covered, auth = components(destination), destination.auth
+    if auth.type == "api_key" and auth.in_ == "query":
+        for name in covered:
+            if name in _KEYS_STAND_IN:
+                yield (
+                    f"{_PLACE}.components: {name} would hold the key of destination.auth, which is put on "
+                    "behind the signature: write @path and @authority, or auth.in: header"
+                )
+    for name in destination.headers:
+        if name.lower() in covered and f"destination.headers.{name}" in in_files:
+            yield (
+                f"{_PLACE}.components: {name[:64]} stands in a file, which may change behind the signature: "
+                "take it out"
             )

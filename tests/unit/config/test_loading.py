@@ -613,6 +613,9 @@ def test_of_two_meanings_of_a_status_what_is_said_counts_and_both_said_are_refus
     assert "retry.credential_statuses and retry.retried_statuses both name 401" in found.message
     found = problem(write("retry: {credential_statuses: [2xx]}"))
     assert "both name 200, 201, 202, 203, 204 and others" in found.message
+    token = "destination: {auth: {type: bearer, token: a-bearers-token, refused_statuses: [403]}}"
+    with_auth = loading.load(write(token), env())
+    assert with_auth.retry_policy().credential_statuses == {401, 403, 407}
     always = loading.load(write("dead_letter: {always: [401]}"), env())
     assert always.retry_policy().credential_statuses == {407}
 

@@ -99,6 +99,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "destination.attempt_header: Webhook-Id is the header of destination.id.header",
     ),
     ({"attempt_header": "webhook_timestamp", "signature": STANDARD}, "webhook-timestamp is the header of"),
+    (
+        {"auth": {"type": "api_key", "name": "key", "value": "a-key-of-ours", "in": "query"}, **messages()},
+        "@target-uri would hold the key of destination.auth",
+    ),
+    (
+        {"auth": {"type": "api_key", "name": "Webhook-Signature", "value": "a-key"}, "signature": STANDARD},
+        "destination.auth: webhook-signature is made for each attempt",
+    ),
     ({"id": {"header": "Content-Type"}}, "destination.id.header: Content-Type is a header of every request"),
     ({"id": {"header": "Host"}}, "Host belongs to the connection"),
     ({"id": {"header": "a b"}}, "is no name of a header"),
@@ -116,6 +124,13 @@ def test_what_cannot_be_is_refused_with_its_place_and_the_way_out(
     assert told in str(raised.value)
     assert SYMMETRIC not in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_header_in_a_file_cannot_be_signed(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("x")
+    said = {"headers": {"X-Own": {"from_file": str(tmp_path / "own")}}, **messages(components=["x-own"])}
+    with pytest.raises(ConfigError, match="X-Own stands in a file, which may change behind the signature"):
+        load(tmp_path, said)
 
 
 TAKEN: list[dict[str, Any]] = [
