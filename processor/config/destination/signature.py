@@ -60,7 +60,12 @@ _Printable = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,256}$")]
 class IdSettings(Section):
     """By what receivers know an event, however often it is sent."""
 
-    source: Annotated[str, AfterValidator(_id_source), BeforeValidator(_word_if_null)] = Field(
+    source: Annotated[
+        str,
+        AfterValidator(_id_source),
+        BeforeValidator(_word_if_null),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]}),
+    ] = Field(
         "coordinates",
         alias="from",
         description="What the id of an event is: `coordinates`, which are topic, partition, offset and "

@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from processor.config import loading
+from processor.config.schema import of_file
 from processor.config.settings import Settings
 from processor.core.dead_letter import Failure, write_down
 from processor.core.request.signing.keys import UnusableSecretError
@@ -25,6 +27,9 @@ BASE = {
     "dead_letter": {"topic": "events.dlq"},
     "tracing": {"propagate": False},
 }
+
+
+SCHEMA = jsonschema.Draft202012Validator(of_file())
 
 
 def load(folder: Path, destination: dict[str, Any], **environ: str) -> Settings:
@@ -137,6 +142,9 @@ TAKEN: list[dict[str, Any]] = [
     {},
     {"id": None},
     {"id": {"from": "none"}, "headers": {"webhook-id": "x"}},
+    {"id": {"from": None, "header": None}, "idempotency_key": None, "signature": None},
+    {"signature": {**STANDARD, "secrets": {"from_file": __file__}, "scheme": "github"}},
+    {"attempt_header": None, "signature": {**MESSAGES, "expires_after": None, "tag": None, "key_id": None}},
     {"id": {"header": None}, "signature": STANDARD},
     {"signature": {**STANDARD, "secrets": [SYMMETRIC, SEED]}},
     messages(),
@@ -156,8 +164,9 @@ TAKEN: list[dict[str, Any]] = [
 @pytest.mark.parametrize("destination", TAKEN, ids=str)
 def test_what_can_be_is_taken_and_signs(tmp_path: Path, destination: dict[str, Any]) -> None:
     settings = load(tmp_path, destination)
+    SCHEMA.validate(yaml.safe_load((tmp_path / "settings.yaml").read_text(encoding="utf-8")))
     made = settings.attempt_headers()
-    is_off = destination.get("id", {}) in (None, {"from": "none"}) and "signature" not in destination
+    is_off = not settings.destination.signature.scheme and settings.destination.id.source == "none"
     assert (made is None) is is_off
 
 
