@@ -31,7 +31,7 @@ def cases_of(method: str) -> list[dict[str, Any]]:
 
 
 def wire_form(arrival: Arrival) -> str:
-    """A request as the conformance cases write it, without what belongs to the connection."""
+    """A request as the conformance cases write it, without its id and what belongs to the connection."""
     target = urlsplit(arrival.target)
     return json.dumps(
         {
@@ -41,7 +41,7 @@ def wire_form(arrival: Arrival) -> str:
             "headers": {
                 name.lower(): value
                 for name, value in arrival.headers
-                if name.lower() not in ("host", "content-length", "accept-encoding", "accept")
+                if name.lower() not in ("host", "content-length", "accept-encoding", "accept", "webhook-id")
             },
             "body": json.loads(arrival.body) if arrival.body else None,
         },
@@ -77,6 +77,7 @@ async def test_ten_thousand_events_arrive_exactly_as_the_conformance_cases_say(
             await processor.until("deliveries_total", "dead_lettered", at_least=refused.total())
             assert await processor.terminate() == 0
         assert Counter(map(wire_form, endpoint.requests)) == requests
+        assert len({arrival.header("webhook-id") for arrival in endpoint.requests}) == requests.total()
     letters = here.broker.read_all(here.dead_letters)
     assert Counter(header(letter, "__webhook_processor.error.code") for letter in letters) == refused
     assert here.committed() == EVENTS
@@ -156,6 +157,8 @@ async def test_a_refused_event_becomes_a_dead_letter_with_everything_written_dow
     first, last = ours.pop("__webhook_processor.first_attempt"), ours.pop("__webhook_processor.last_attempt")
     assert first == last
     assert ours.pop("__webhook_processor.timestamp") <= first
+    (arrival,) = endpoint.requests
+    assert ours.pop("__webhook_processor.id") == arrival.header("webhook-id")
     assert ours == {
         "trace": "2",
         "__connect.errors.topic": here.topic,

@@ -136,7 +136,7 @@ class Live:
         await self._until(seen, "webhook_processor_dead_letters_total", "retries_exhausted")
         self._trouble.all = Reply(503, headers=(("Retry-After", "1"),))
         await self._fires(seen, "EndpointDown")
-        self._trouble.all = Reply(401)
+        self._trouble.all = Reply(403)
         await self._until(seen, "webhook_processor_dead_letters_withheld_total", "refused")
         self._trouble.all = None
         await self._ends(seen, "EndpointDown")
