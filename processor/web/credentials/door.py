@@ -17,6 +17,7 @@ from processor.clock import Timer
 from processor.config.destination.auth import AuthSettings
 from processor.config.destination.auth_faults import fault_of
 from processor.config.destination.endpoint import DestinationSettings
+from processor.config.values.types import mapping
 from processor.core.redaction import Secrets
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.headers import FORBIDDEN_IN_VALUE, LONGEST_VALUE
@@ -38,6 +39,8 @@ LOOK_SECONDS = 10.0
 FRESH_FILE_SECONDS = 0.25
 """What was read so lately is not read again because it is refused."""
 KEY_PASSWORD = "destination.tls.key_password"  # noqa: S105 - the name of the setting
+ALL_HEADERS = "destination.headers"
+"""A file may hold all of them."""
 _TLS = "destination.tls"
 
 
@@ -85,7 +88,7 @@ class Credentials:
         headers = {
             name: value.get_secret_value()
             for name, value in destination.headers.items()
-            if HEADERS + name in files
+            if HEADERS + name in files or ALL_HEADERS in files
         }
         self._secrets = secrets
         self._proofs = Proofs(auth, headers, secrets)
@@ -212,8 +215,9 @@ class Credentials:
         is_new = False
         for name, text in changes.texts.items():
             self._facts.credential_reloaded(name)
-            if name.startswith((AUTH, HEADERS)):
-                self._proofs.read(name, text)
+            if name.startswith((AUTH, HEADERS)) or name == ALL_HEADERS:
+                for each, value in _each(name, text).items():
+                    self._proofs.read(each, value)
                 is_new = True
                 continue
             self._secrets.add(name, text)
@@ -259,11 +263,31 @@ def _secrets(
     found += [
         Secret(HEADERS + name, files[HEADERS + name], text, _fault_of_header)
         for name, text in headers.items()
+        if HEADERS + name in files
     ]
+    if ALL_HEADERS in files:
+        found.append(Secret(ALL_HEADERS, files[ALL_HEADERS], "", _fault_of_headers))
     password = destination.tls.key_password
     if KEY_PASSWORD in files and password is not None:
         found.append(Secret(KEY_PASSWORD, files[KEY_PASSWORD], password.get_secret_value()))
     return found
+
+
+def _each(name: str, text: str) -> dict[str, str]:
+    """What was read by the names of settings: of a file with all headers each of them. Raises ValueError."""
+    if name != ALL_HEADERS:
+        return {name: text}
+    said = mapping(text)
+    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+        raise ValueError("must be a mapping of names to texts")
+    return {HEADERS + header: value for header, value in said.items()}
+
+
+def _fault_of_headers(text: str) -> str:
+    try:
+        return next(filter(None, map(_fault_of_header, _each(ALL_HEADERS, text).values())), "")
+    except ValueError as error:
+        return str(error)
 
 
 def _fault_of_header(text: str) -> str:

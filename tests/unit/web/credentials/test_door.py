@@ -293,6 +293,20 @@ class TestASecretInAFile:
                 assert found == ["one", "two", "an event's own"]
                 assert endpoint.requests[1].header("X-Own") == "1"
 
+    async def test_may_hold_all_headers(self, tmp_path: Path) -> None:
+        file, said = tmp_path / "headers", {"X-A": "one", "X-B": "two"}
+        file.write_text('{"X-A": "one", "X-B": "two"}')
+        named = {"destination.headers": file}
+        async with Endpoint() as endpoint, opened(endpoint.url, named, every=0.02, headers=said) as rig:
+            await until(lambda: rig.heard.reloaded)
+            put(file, b"[no mapping")
+            await until(lambda: rig.heard.faults)
+            put(file, b"X-B: three\nX-C: four")
+            await until(lambda: len(rig.heard.reloaded) > 1)
+            await rig.send(headers=tuple(said.items()))
+            arrived = endpoint.requests[0]
+            assert [arrived.header(name) for name in ("X-A", "X-B", "X-C")] == ["one", "three", None]
+
     async def test_that_cannot_be_used_leaves_the_one_before_and_is_told_once(self, tmp_path: Path) -> None:
         file = tmp_path / "token"
         file.write_text("first")
@@ -300,18 +314,18 @@ class TestASecretInAFile:
         async with Endpoint() as endpoint:
             auth = {"type": "bearer", "token": "first"}
             async with opened(endpoint.url, {name: file}, every=0.01, auth=auth) as rig:
-                file.write_bytes(b"")
+                put(file, b"")
                 await until(lambda: (name, "is empty") in rig.heard.faults)
-                file.write_bytes(b"\xff")
+                put(file, b"\xff")
                 await until(lambda: (name, "cannot be read: not UTF-8 text") in rig.heard.faults)
-                file.write_bytes(b"a b")
+                put(file, b"a b")
                 await until(lambda: "cannot be sent" in rig.heard.faults[-1][1])
                 file.unlink()
                 await until(lambda: "No such file" in rig.heard.faults[-1][1])
                 await asyncio.gather(*[rig.send() for _ in range(3)])
                 assert {each.header("Authorization") for each in endpoint.requests} == {"Bearer first"}
                 assert rig.heard.reloaded == []
-                file.write_text("second")
+                put(file, b"second")
                 await until(lambda: rig.heard.reloaded)
                 assert len(rig.heard.faults) == 4
 
@@ -424,6 +438,13 @@ class TestAws:
         with pytest.raises(ConfigError, match="aws_sigv4 has no keys"):
             async with opened("http://h.example", auth=AWS):
                 pass
+
+
+def put(file: Path, content: bytes) -> None:
+    """Let that stand there, at once and as a whole."""
+    new = file.with_name("new")
+    new.write_bytes(content)
+    new.replace(file)
 
 
 async def until_stale() -> None:
