@@ -21,8 +21,8 @@ _TARGETS = ("@target-uri", "@request-target", "@query")
 _KEYS_STAND_IN = (*_TARGETS, "@query-param")
 """Components that hold a key which is put into the query when a request leaves."""
 _OWN = ("user-agent", "host")
-_OF_REQUESTS = ("user-agent", "content-type")
-"""Headers that every request has."""
+_OF_REQUESTS = ("user-agent", "content-type", "traceparent", "tracestate")
+"""Headers that requests have for something else."""
 _OF_MESSAGES = (
     "components",
     "key_id",
@@ -89,7 +89,7 @@ def _of_names(destination: DestinationSettings) -> Iterator[str]:
         if other != setting:
             yield f"{setting}: {name} is the header of {other} too: give one of them another name"
         if as_read(name) in _OF_REQUESTS:
-            yield f"{setting}: {name} is a header of every request: give another name"
+            yield f"{setting}: {name} says something else of requests: give another name"
     remedies = {
         "auth": "give one of them another name",
         "headers": "leave it out here, or give that another name",

@@ -112,7 +112,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"auth": {"type": "api_key", "name": "Webhook-Signature", "value": "a-key"}, "signature": STANDARD},
         "destination.auth: webhook-signature is made for each attempt",
     ),
-    ({"id": {"header": "Content-Type"}}, "destination.id.header: Content-Type is a header of every request"),
+    (
+        {"id": {"header": "Content-Type"}},
+        "destination.id.header: Content-Type says something else of requests: give another name",
+    ),
+    ({"attempt_header": "Traceparent"}, "Traceparent says something else of requests"),
     ({"id": {"header": "Host"}}, "Host belongs to the connection"),
     ({"id": {"header": "a b"}}, "is no name of a header"),
     ({"id": {"from": "offset"}}, "must be one of coordinates, message_id, header:NAME"),
