@@ -45,7 +45,7 @@ class TracingSettings(Section):
         "OpenTelemetry say (`OTEL_EXPORTER_OTLP_ENDPOINT`); needs the extra `tracing`. null: there are none.",
     )
     sampling: Annotated[
-        Literal["parent"] | float,
+        Literal["parent"] | Annotated[float, Field(ge=0, le=1)],
         BeforeValidator(_sampling),
     ] = Field(
         "parent",
