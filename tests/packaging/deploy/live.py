@@ -2,7 +2,8 @@
 
 `crm` runs with two workers, `erp` as one process. Both get the same events and the same trouble, one
 after the other, each until it is seen in the metrics or an alert fires; at the end `erp` is killed.
-Values are framed by a schema registry, so that its metrics are there too.
+Values are framed by a schema registry, tokens fetched, a certificate shown and traces exported, so that the
+metrics of these are there too.
 """
 
 import asyncio
@@ -14,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import confluent_kafka
+import pytest
+import trustme
 
 from processor.kafka.embedded import EmbeddedBroker
 from tests.acceptance.processor import Processor
 from tests.packaging.deploy.prometheus import Prometheus, hastened
 from tests.packaging.deploy.scene import ALERTS, need
 from tests.support.endpoint import Arrival, Endpoint, Reply
+from tests.support.oauth import TokenEndpoint
 from tests.support.patience import PATIENCE
 from tests.support.registry import FakeRegistry
 
@@ -42,6 +46,8 @@ class Trouble:
 
     async def __call__(self, arrival: Arrival) -> Reply:
         """The endpoint's script."""
+        if arrival.target.startswith("/traces"):
+            return Reply(200)
         await self.answers.wait()
         if self.all is not None:
             return self.all
@@ -81,8 +87,12 @@ class Live:
             endpoint = await rooms.enter_async_context(Endpoint(self._trouble))
             schema = {"schemaType": "JSON", "schema": '{"type": "object"}'}
             registry = await rooms.enter_async_context(FakeRegistry({"1": schema}))
+            tokens = await rooms.enter_async_context(TokenEndpoint())
+            environment = rooms.enter_context(pytest.MonkeyPatch.context())
+            environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.url + "/traces")
+            destination = {"url": endpoint.url, "tls": self._pair(), "auth": self._client(tokens)}
             crm, erp = [
-                await rooms.enter_async_context(self._processor(name, endpoint.url, registry.url, *arguments))
+                await rooms.enter_async_context(self._processor(name, destination, registry.url, *arguments))
                 for name, arguments in (("crm", ("--workers", "2")), ("erp", ()))
             ]
             self._feeds = asyncio.Event()
@@ -94,7 +104,23 @@ class Live:
             prometheus.append(await asyncio.to_thread(seen.__enter__))
             await self._go_wrong(seen, erp)
 
-    def _processor(self, name: str, url: str, registry: str, *arguments: str) -> Processor:
+    def _pair(self) -> dict[str, str]:
+        """Our certificate, which nobody asks for."""
+        pair, certificate, key = (
+            trustme.CA().issue_cert("us"),
+            self._folder / "us.pem",
+            self._folder / "us.key",
+        )
+        certificate.write_bytes(pair.cert_chain_pems[0].bytes())
+        key.write_bytes(pair.private_key_pem.bytes())
+        return {"certificate_file": str(certificate), "key_file": str(key)}
+
+    def _client(self, tokens: TokenEndpoint) -> dict[str, str]:
+        ((name, secret),) = tokens.clients.items()
+        said = {"type": "oauth2", "token_url": tokens.url}
+        return {**said, "client_id": name, "client_secret": secret}
+
+    def _processor(self, name: str, destination: dict[str, Any], registry: str, *arguments: str) -> Processor:
         folder = self._folder / name
         folder.mkdir()
         settings: dict[str, Any] = {
@@ -107,7 +133,8 @@ class Live:
             "dead_letter": {"topic": DEAD_LETTERS, "budget": 5, "write_timeout": 1},
             "record": {"value": "registry"},
             "schema_registry": {"url": registry},
-            "destination": {"name": name, "url": url, "request_timeout": 1},
+            "destination": {**destination, "name": name, "request_timeout": 1},
+            "tracing": {"exporter": "otlp_http", "sampling": 1.0, "max_per_second": 5},
             "retry": {"initial_backoff": 0.1, "max_backoff": 0.5, "max_attempts": 4},
             "circuit": {"first_probe": 0.2, "max_probe_interval": 0.5},
             "admin": {"host": "127.0.0.1", "port": 0},
