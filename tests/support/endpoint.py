@@ -70,7 +70,8 @@ def ok(_: Arrival) -> Reply:
 class Endpoint:
     """An HTTP endpoint that records what it receives and answers by `script`.
 
-    `script` may be replaced at any time. `requests` holds every request in the order of arrival,
+    `script` may be replaced at any time. `shown` are the serial numbers of certificates that clients show,
+    by connection; `requests` holds every request in the order of arrival,
     `most_in_flight` the most that ever waited for their answers together, `connections` how many
     connections were accepted. A `port` other than 0 lets an endpoint come back where it was;
     with a `path` it listens on a socket of the file system.
@@ -89,6 +90,7 @@ class Endpoint:
         self.in_flight = 0
         self.most_in_flight = 0
         self.connections = 0
+        self.shown: list[str] = []
         self.port = port
         self._path = path
         self._tls = tls
@@ -157,6 +159,8 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._endpoint.connections += 1
+        if certificate := transport.get_extra_info("peercert"):
+            self._endpoint.shown.append(certificate["serialNumber"])
         self._endpoint._open.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
