@@ -142,6 +142,8 @@ def fault_of(name: str, text: str) -> str:
         return (
             "" if _VISIBLE.fullmatch(text) else "has a character that cannot be sent: give visible ASCII only"
         )
+    if name == "private_key":
+        return keys.fault_of(text)
     if name == "username" and ":" in text:
         return "has a colon, at which a login ends: leave it out"
     wrong = _CONTROL if name in ("username", "password") else FORBIDDEN_IN_VALUE

@@ -42,6 +42,7 @@ KEY_PASSWORD = "destination.tls.key_password"  # noqa: S105 - the name of the se
 ALL_HEADERS = "destination.headers"
 """A file may hold all of them."""
 _TLS = "destination.tls"
+_ISSUERS_KEY_PASSWORD = f"{AUTH}tls.key_password"
 
 
 class Sender(Protocol):
@@ -101,6 +102,7 @@ class Credentials:
         self._renewed: Renewed[str | AwsKeys] | None = None
         self._faults: dict[str, str] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._looks_again = False
         self._timer: Timer | None = None
         self._authorised: Authorised | None = None
         self.sender = client
@@ -120,6 +122,7 @@ class Credentials:
         )
         if auth.is_fetched():
             self._granting = Granting(auth, self._proofs, self._service, secrets, environ)
+            self._told[_ISSUERS_KEY_PASSWORD] = self._granting.locked_by
             self._renewed = Renewed(
                 self._granting.ask, self._granted, self._authorised.lost, chance, wall_clock
             )
@@ -150,6 +153,7 @@ class Credentials:
 
     async def close(self) -> None:
         """What waits for a credential is answered; nothing is looked at any more."""
+        self._looks_again = False
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait((self._looking,))
@@ -186,6 +190,7 @@ class Credentials:
 
     def look(self) -> None:
         """Look at all of them, in a thread; once more afterwards, where that is being done already."""
+        self._looks_again = self._looking is not None
         if self._looking is None:
             self._looking = self._loop.create_task(self._looked())
 
@@ -204,7 +209,12 @@ class Credentials:
                     self._facts.certificate_read(which, validity.since, validity.until)
         finally:
             self._looking = None
-            self._timer = self._loop.call_later(self._every, self.look)
+            if again := self._looks_again:
+                self.look()
+            else:
+                self._timer = self._loop.call_later(self._every, self.look)
+        if again:
+            return  # what was refused meanwhile may have changed behind this look
         if self._authorised is not None and self._renewed is None and not is_new:
             self._authorised.confirmed()
 
@@ -215,7 +225,7 @@ class Credentials:
         is_new = False
         for name, text in changes.texts.items():
             self._facts.credential_reloaded(name)
-            if name.startswith((AUTH, HEADERS)) or name == ALL_HEADERS:
+            if name not in self._told and (name.startswith((AUTH, HEADERS)) or name == ALL_HEADERS):
                 for each, value in _each(name, text).items():
                     self._proofs.read(each, value)
                 is_new = True
@@ -258,7 +268,7 @@ def _secrets(
     found = [
         Secret(name, file, auth.plain(name.removeprefix(AUTH)), partial(fault_of, name.removeprefix(AUTH)))
         for name, file in files.items()
-        if name.startswith(AUTH) and auth.plain(name.removeprefix(AUTH))
+        if name.startswith(AUTH) and name != _ISSUERS_KEY_PASSWORD and auth.plain(name.removeprefix(AUTH))
     ]
     found += [
         Secret(HEADERS + name, files[HEADERS + name], text, _fault_of_header)
@@ -267,9 +277,9 @@ def _secrets(
     ]
     if ALL_HEADERS in files:
         found.append(Secret(ALL_HEADERS, files[ALL_HEADERS], "", _fault_of_headers))
-    password = destination.tls.key_password
-    if KEY_PASSWORD in files and password is not None:
-        found.append(Secret(KEY_PASSWORD, files[KEY_PASSWORD], password.get_secret_value()))
+    for name, tls in ((KEY_PASSWORD, destination.tls), (_ISSUERS_KEY_PASSWORD, auth.tls)):
+        if name in files and tls.key_password is not None:
+            found.append(Secret(name, files[name], tls.key_password.get_secret_value()))
     return found
 
 

@@ -46,9 +46,15 @@ class Granting:
         self._proofs = proofs
         self._service = service
         self._secrets = secrets
-        self._stamps = self._stamped()
+        self._tls = auth.tls
+        self._stamps: tuple[Stamp, ...] | None = self._stamped()
         self._context = ssl_context(auth.tls, TLS)
         self._platform = None if auth.type == "oauth2" else aws.platform(environ, str(auth.region))
+
+    def locked_by(self, password: str) -> str:
+        """The key of `tls` is encrypted with that from now on; nothing stands against it."""
+        self._tls, self._stamps = self._tls.locked_by(password), None
+        return ""
 
     async def ask(self) -> Grant[str | AwsKeys]:
         """What is granted now. Raises NotGrantedError and TransportError."""
@@ -97,9 +103,9 @@ class Granting:
         stamps = self._stamped()
         if stamps != self._stamps:
             with contextlib.suppress(ConfigError, OSError):  # half of a pair was changed
-                self._context, self._stamps = ssl_context(self._auth.tls, TLS), stamps
+                self._context, self._stamps = ssl_context(self._tls, TLS), stamps
         return self._context
 
     def _stamped(self) -> tuple[Stamp, ...]:
-        files = self._auth.tls.ca_file, self._auth.tls.certificate_file, self._auth.tls.key_file
+        files = self._tls.ca_file, self._tls.certificate_file, self._tls.key_file
         return tuple(stamp_of(file) if file else None for file in files)

@@ -185,3 +185,32 @@ async def test_a_key_with_another_password_is_opened_with_that(
             assert await send(rig) == 200
             assert guarded.shown == ["first.example", "second.example"]
             assert rig.secrets.strike("second") == "***"
+
+
+async def test_so_is_the_key_that_a_token_endpoint_knows_us_by(
+    authority: trustme.CA, files: Files, tmp_path: Path
+) -> None:
+    guarded = Guarded(authority.issue_cert(HOST), authority)
+    password = tmp_path / "password"
+    locked(files.key, b"first")
+    password.write_text("first")
+    named = {"destination.auth.tls.key_password": password}
+    async with RawServer(guarded.behave, tls=guarded.tls) as issuer:
+        tls = {**files.settings(), "key_password": "first"}
+        auth = {
+            "type": "oauth2",
+            "token_url": issuer.url,
+            "client_id": "a",
+            "client_auth": "mtls",
+            "tls": tls,
+        }
+        async with opened("http://127.0.0.1/", named, every=0.02, auth=auth) as rig:
+            await until(lambda: guarded.shown == ["first.example"])
+            certificate, key = identity(authority, "second.example")
+            files.certificate.write_bytes(certificate)
+            files.key.write_bytes(key)
+            locked(files.key, b"second")
+            password.write_text("second")
+            await until(lambda: guarded.shown[-1] == "second.example")
+            assert rig.heard.reloaded == ["destination.auth.tls.key_password"]
+            assert rig.secrets.strike("second") == "***"

@@ -1,6 +1,7 @@
 """Who we are to the webhook: what goes with a request, and what is fetched or read anew."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -254,6 +256,52 @@ class TestASecretInAFile:
                 answers = await asyncio.gather(*[rig.send() for _ in range(8)])
                 assert set(map(status, answers)) == {200}
                 assert rig.secrets.strike("first second") == "*** ***"
+
+    async def test_that_changes_behind_a_look_is_used_at_once_where_the_one_before_is_refused(
+        self, tmp_path: Path
+    ) -> None:
+        file, started, go_on = tmp_path / "token", threading.Event(), threading.Event()
+        file.write_text("first\n")
+        right = "Bearer first"
+
+        def hold(_: str) -> str:
+            started.set()
+            go_on.wait(PATIENCE)
+            return ""
+
+        (tmp_path / "slow").write_text("other")
+        async with Endpoint(guarded(lambda said: said == right)) as endpoint:
+            auth = {"type": "bearer", "token": "first"}
+            async with opened(endpoint.url, {"destination.auth.token": file}, auth=auth) as rig:
+                rig.credentials.watch(Secret("slow", tmp_path / "slow", "", hold), lambda _: "")
+                await rig.credentials.open(rig.heard)
+                await until_stale()
+                rig.credentials.look()
+                await until(started.is_set)  # the token has been looked at
+                right = "Bearer second"
+                file.write_text("second\n")
+                answer = rig.send()
+                await until(lambda: rig.heard.refusals)
+                go_on.set()
+                assert status(await answer) == 200
+
+    async def test_that_is_no_key_leaves_the_one_before(self, tmp_path: Path) -> None:
+        file, name = tmp_path / "key", "destination.auth.private_key"
+        key = generate_private_key(SECP256R1())
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"pw"))
+        async with TokenEndpoint() as issuer, Endpoint(guarded(issuer.accepts)) as endpoint:
+            public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            issuer.keys["crm"] = public.decode()
+            auth = {"type": "oauth2", "token_url": issuer.url, "client_id": "crm", "private_key": pem}
+            auth["client_auth"] = "private_key_jwt"
+            for content in (b"no key", locked):
+                file.write_bytes(content)
+                async with opened(endpoint.url, {name: file}, every=0.01, fresh=0.0, auth=auth) as rig:
+                    await until(lambda: rig.heard.faults or rig.heard.reloaded)
+                    assert [setting for setting, _ in rig.heard.faults] == [name]
+                    issuer.revoke()
+                    assert status(await rig.send()) == 200
 
     async def test_that_is_still_the_same_is_no_reason_to_send_again(self, tmp_path: Path) -> None:
         file = tmp_path / "token"
