@@ -135,9 +135,13 @@ class Authorised:
         self._generation = self._refusals.got(self._clock.time())
         self._go_on()
 
-    def confirmed(self) -> None:
-        """It was looked for, and there is none but that which was refused: the refusals stand."""
+    def confirmed(self, proof: Proof | None = None) -> None:
+        """It was looked for, and there is none but that which was refused: the refusals stand.
+
+        `proof` is that one, where it was lost meanwhile.
+        """
         self._is_refreshing = False
+        self._proof = proof or self._proof
         self._refusals.confirmed(self._clock.time())
         for sending in [each for each in self._waiting if each.refusal is not None]:
             self._take(sending)

@@ -124,7 +124,7 @@ class Credentials:
             self._granting = Granting(auth, self._proofs, self._service, secrets, environ)
             self._told[_ISSUERS_KEY_PASSWORD] = self._granting.locked_by
             self._renewed = Renewed(
-                self._granting.ask, self._granted, self._authorised.lost, chance, wall_clock
+                self._granting.ask, self._granted, self._authorised.lost, chance, wall_clock, self._kept
             )
 
     def watch(self, secret: Secret, told: Callable[[str], str]) -> None:
@@ -176,12 +176,19 @@ class Credentials:
         assert self._authorised is not None
         self._authorised.learnt(self._proofs.made(value))
 
+    def _kept(self) -> None:
+        """There is no other than the one that was refused, which may be good for other requests."""
+        assert self._authorised is not None
+        self._authorised.confirmed(self._proofs.made(self._granting_is))
+
     def _refresh(self) -> None:
         """What is used was refused."""
         assert self._authorised is not None
         if self._renewed is not None:
-            self._authorised.lost("the last one was refused")
-            self._renewed.drop()
+            if self._renewed.drop():
+                self._authorised.lost("the last one was refused")
+            else:
+                self._authorised.confirmed()
         if self._timer is not None:
             self._timer.cancel()
         self.look()

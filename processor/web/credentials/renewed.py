@@ -1,7 +1,8 @@
 """Credentials that somebody grants for a while: asked for before they are over, one question at a time.
 
 Promises: another one is asked for in the background while the one before is good; after a failure that one
-stays in use as long as it is, and the next question waits, longer each time. What is granted is used until
+stays in use as long as it is, also where somebody did not take it, and the next question waits, longer each
+time. What is granted is used until
 shortly before its end, counted from before it was asked for, on the loop's clock.
 """
 
@@ -18,6 +19,10 @@ from processor.telemetry.facts import Facts
 Value = TypeVar("Value")
 _MALFORMED = ("malformed", "too_large")
 """Reasons of a TransportError by which an answer came."""
+
+
+def nothing() -> None:
+    """Nobody has to be told."""
 
 
 class Grant(NamedTuple, Generic[Value]):
@@ -45,11 +50,13 @@ class Renewed(Generic[Value]):
         over: Callable[[str], None],
         chance: Callable[[], float],
         wall_clock: Callable[[], float],
+        kept: Callable[[], None] = nothing,
     ) -> None:
-        """`ask` raises NotGrantedError and TransportError."""
+        """`ask` raises NotGrantedError and TransportError. `kept`: one that was dropped is used again."""
         self._ask = ask
         self._granted = granted
         self._over = over
+        self._kept = kept
         self._chance = chance
         self._wall_clock = wall_clock
         self._asking: asyncio.Task[None] | None = None
@@ -57,6 +64,7 @@ class Renewed(Generic[Value]):
         self._end: Timer | None = None
         self._failures = 0
         self._ends_at = -math.inf
+        self._is_dropped = False
 
     def open(self, facts: Facts) -> None:
         """Ask for the first one."""
@@ -71,12 +79,17 @@ class Renewed(Generic[Value]):
             self._asking.cancel()
             await asyncio.wait((self._asking,))
 
-    def drop(self) -> None:
-        """That which is here is not taken: ask for another one, unless that is being done."""
-        if self._end is not None:
-            self._end.cancel()
-        self._ends_at = -math.inf
+    def drop(self) -> bool:
+        """That which is here was not taken: ask for another one, unless that is being done.
+
+        Whether it is to be used no more until that is answered. It is while none is to be had: it may be a
+        single request that it was not enough for.
+        """
+        if self._failures and self._loop.time() < self._ends_at:
+            return False
+        self._is_dropped = True
         self.ask_now()
+        return True
 
     def ask_now(self) -> None:
         """Wait no longer with the next question; but where the last ones failed, until it is due."""
@@ -105,7 +118,7 @@ class Renewed(Generic[Value]):
             return
         finally:
             self._asking = None
-        self._failures = 0
+        self._failures, self._is_dropped = 0, False
         life = life_of(grant.life, asked_at, self._chance())
         now = self._loop.time()
         self._ends_at = life.ends_at
@@ -125,8 +138,11 @@ class Renewed(Generic[Value]):
         after = pause(self._failures, self._chance())
         self._failures += 1
         self._timer = self._loop.call_later(after, self._begin)
+        is_dropped, self._is_dropped = self._is_dropped, False
         if self._loop.time() >= self._ends_at:
             self._over(why)
+        elif is_dropped:
+            self._kept()
 
     def _ended(self) -> None:
         """What was granted is over, and there is no other."""

@@ -219,6 +219,7 @@ STEPS = st.lists(
         st.tuples(st.just("pass"), st.floats(0.1, 12)),
         st.just(("learn",)),
         st.just(("confirm",)),
+        st.just(("keep",)),
         st.just(("lose",)),
     ),
     max_size=40,
@@ -248,6 +249,8 @@ def test_every_request_gets_exactly_one_answer_and_is_sent_twice_at_most(  # noq
                 rig.learn()
             case ("confirm",):
                 rig.authorised.confirmed()
+            case ("keep",):
+                rig.authorised.confirmed(Proof((("Authorization", "Bearer kept"),)))
             case ("lose",):
                 rig.authorised.lost()
     for _ in range(2):

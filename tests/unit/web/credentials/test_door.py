@@ -170,6 +170,26 @@ class TestAToken:
             assert rig.heard.fetched == ["granted"] * 2
             assert len(endpoint.requests) == 1 + 8 + 16
 
+    async def test_that_one_request_is_refused_with_is_good_for_others_while_none_is_to_be_had(self) -> None:
+        def script(arrival: Arrival) -> Reply:
+            return Reply(401 if arrival.target == "/other" else 200)
+
+        async with TokenEndpoint() as issuer, Endpoint(script) as endpoint:
+            auth = {**CLIENT, "token_url": issuer.url}
+            async with opened(endpoint.url, fresh=0.0, auth=auth) as rig:
+                assert status(await rig.send()) == 200
+                issuer.fault = Reply(503)
+                for _ in range(2):
+                    refused = rig.send(endpoint.url + "/other")
+                    await until(lambda: rig.heard.refusals)
+                    answers = await asyncio.gather(*[rig.send() for _ in range(4)])
+                    assert status(await refused) == 401
+                    assert set(map(status, answers)) == {200}
+                    assert rig.credentials.fault() is None
+                issuer.fault = None
+                await until(lambda: rig.heard.fetched[-1] == "granted" != rig.heard.fetched[-2])
+                assert status(await rig.send()) == 200
+
     async def test_that_is_always_refused_is_not_fetched_for_each_request(self) -> None:
         async with (
             TokenEndpoint() as issuer,

@@ -18,7 +18,14 @@ class Rig:
         self.answers, self.life = list(answers), life
         self.asked = self.open = 0
         self.told: list[str] = []
-        self.renewed = Renewed(self._ask, self.told.append, self._over, lambda: 0.5, lambda: 0.0)
+        self.renewed = Renewed(
+            self._ask,
+            self.told.append,
+            self._over,
+            lambda: 0.5,
+            lambda: 0.0,
+            lambda: self.told.append("kept"),
+        )
 
     async def _ask(self) -> Grant[str]:
         self.asked += 1
@@ -67,6 +74,21 @@ async def test_one_that_is_dropped_is_asked_for_by_one_question_however_often() 
         rig.renewed.drop()
     await rig.until(lambda: len(rig.told) > 1)
     assert (rig.asked, rig.told) == (2, ["first", "second"])
+    await rig.renewed.close()
+
+
+async def test_one_that_is_dropped_is_used_again_while_there_is_no_other() -> None:
+    rig = Rig("first", NotGrantedError("refused", "status 503"), life=3600.0)
+    rig.renewed.open(Facts())
+    await rig.until(lambda: rig.told)
+    assert rig.renewed.drop()
+    await rig.until(lambda: len(rig.told) > 1)
+    assert rig.told == ["first", "kept"]
+    assert not rig.renewed.drop()
+    await rig.until(lambda: rig.asked > 2)
+    rig.answers = ["second"]
+    await rig.until(lambda: len(rig.told) > 2)
+    assert rig.told == ["first", "kept", "second"]
     await rig.renewed.close()
 
 
