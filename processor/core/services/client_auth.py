@@ -34,7 +34,7 @@ class Client:
     assertion: str = field(default="", repr=False)
     key_id: str | None = None
     audience: str = ""
-    form: tuple[tuple[str, str], ...] = ()
+    form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 class Question(NamedTuple):
@@ -43,6 +43,10 @@ class Question(NamedTuple):
     headers: dict[str, str]
     form: dict[str, str]
     secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Nothing of what is secret."""
+        return f"Question({[*self.headers]}, {[*self.form]})"
 
 
 def question(client: Client, at: float, number: str) -> Question:

@@ -28,6 +28,10 @@ class AwsKeys(NamedTuple):
     secret_access_key: str
     session_token: str = ""
 
+    def __repr__(self) -> str:
+        """Nothing of what is secret."""
+        return f"AwsKeys({self.access_key_id})"
+
 
 class Sigv4:
     """Signs for one service in one region."""

@@ -34,6 +34,10 @@ class Granted(NamedTuple):
     text: str
     life: float
 
+    def __repr__(self) -> str:
+        """Nothing of what is secret."""
+        return f"Granted(for {self.life:g} s)"
+
 
 class Refused(NamedTuple):
     """Why there is none, in a few words."""

@@ -30,6 +30,10 @@ class Secret(NamedTuple):
     text: str
     fault: Callable[[str], str] = no_fault
 
+    def __repr__(self) -> str:
+        """Nothing of what is secret."""
+        return f"Secret({self.name}, {self.file})"
+
 
 class Changes(NamedTuple):
     """What a look at all files came to, by the names of settings."""
@@ -37,6 +41,10 @@ class Changes(NamedTuple):
     texts: Mapping[str, str]
     faults: Mapping[str, str]
     """Why what stands there now is not used; empty: that is over."""
+
+    def __repr__(self) -> str:
+        """Nothing of what is secret."""
+        return f"Changes({[*self.texts]}, {self.faults})"
 
 
 class Files:

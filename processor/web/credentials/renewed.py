@@ -31,6 +31,10 @@ class Grant(NamedTuple, Generic[Value]):
     value: Value
     life: float
 
+    def __repr__(self) -> str:
+        """Nothing of what is secret."""
+        return f"Grant(for {self.life:g} s)"
+
 
 class NotGrantedError(Exception):
     """Why there is none: `outcome` is a word of a closed set, the message a few words."""

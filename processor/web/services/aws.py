@@ -32,6 +32,10 @@ class Platform(NamedTuple):
     session: str = _SESSION
     login: str = ""
 
+    def __repr__(self) -> str:
+        """Nothing of what is secret."""
+        return f"Platform({self.url}, {self.file}, {self.role})"
+
 
 def platform(environ: Mapping[str, str], region: str) -> Platform:
     """The one that the variables name. Raises ConfigError where they name none."""

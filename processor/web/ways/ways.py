@@ -34,6 +34,10 @@ class Way(NamedTuple):
     field: str = ""
     name: str = ""
 
+    def __repr__(self) -> str:
+        """Nothing of what is secret."""
+        return f"Way({self.name})"
+
 
 def refuse_unusable(proxy: ProxySettings) -> None:
     """Raise ConfigError if the proxy's authorities cannot be loaded."""
