@@ -3,10 +3,11 @@
 Promises: it is loaded when somebody asks for it, and not before; what it samples was decided already. Where
 spans go, with what, and who we are there is what its own variables say (`OTEL_EXPORTER_OTLP_*`,
 `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`). No proxy of the environment is used. What its libraries
-write to the log is kept from it, and told as why an export failed.
+write to the log is kept from it, and told as why an export failed, without the URLs in it.
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -24,6 +25,7 @@ from processor.telemetry.tracing.spans import Attributes, Kind, Span
 
 NAME: Final = "kafka-webhook-processor"
 _LONGEST_REASON: Final = 200
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
 _NANOSECONDS: Final = 1_000_000_000
 _KINDS: Final = {Kind.CONSUMER: trace.SpanKind.CONSUMER, Kind.CLIENT: trace.SpanKind.CLIENT}
 _SAMPLED: Final = trace.TraceFlags(trace.TraceFlags.SAMPLED)
@@ -130,7 +132,7 @@ class _Said(logging.Handler):
             logger.propagate = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.text = " ".join(record.getMessage().split())[:_LONGEST_REASON]
+        self.text = _URL.sub("…", " ".join(record.getMessage().split()))[:_LONGEST_REASON]
 
     def let_go(self) -> None:
         for logger in self._loggers:

@@ -128,6 +128,14 @@ async def test_a_collector_that_is_not_there_is_counted_and_said_nowhere_else(
     assert logging.getLogger("opentelemetry").propagate
 
 
+async def test_of_the_url_that_an_error_quotes_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    async with traced("ftp://hunter2@h.example/hunter3", monkeypatch, heard) as tracing:
+        tracing.traces.made(REQUEST, record(headers=HEADERS), 1.0, 1)
+    ((_, _, why),) = heard.told
+    assert why.endswith("No connection adapters were found for '…'")
+
+
 async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://{HOST}:{unused_port()}")
     heard = Heard()
