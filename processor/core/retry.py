@@ -26,7 +26,8 @@ from processor.model import Answer, Quota, Response, Signal
 
 _DELIVERED = Signal.DELIVERED
 _UNREACHABLE = frozenset(("blocked", "certificate", "connect", "dns", "http2_only", "proxy", "tls"))
-_NO_CREDENTIALS = ("credentials", "client_certificate")
+_NO_PROOF = "credentials"
+_NO_CREDENTIALS = (_NO_PROOF, "client_certificate")
 _NO_CERTIFICATE = re.compile(
     rb"\s*<html>\s*<head><title>400 (No required SSL certificate was sent|The SSL certificate error)</title>"
 )
@@ -140,6 +141,11 @@ def read(policy: RetryPolicy, answer: Answer, now: float) -> Reading:
         return Reading(Signal.SERVER_ERROR, wait=wait)
     left = _quota(policy, answer, now) if answer.quota_fields else None
     return Reading(_PUSHED_BACK[answer.status], _pause(policy, answer, left, now), left)
+
+
+def is_for_want_of_proof(answer: Answer) -> bool:
+    """Whether nothing left, as we had nothing to prove who we are: whoever receives has no part in it."""
+    return isinstance(answer, TransportError) and answer.reason == _NO_PROOF
 
 
 def of_its_own(reading: Reading, answer: Answer) -> Reading:

@@ -5,7 +5,8 @@ Promises:
   these each host has its turn;
 - nothing leaves once our partitions may be somebody else's;
 - one that waits for a host that is down for as long as tries may go on is given up, as if it had been
-  tried: else what goes to a host that is gone would wait for ever, and fill what may wait.
+  tried: else what goes to a host that is gone would wait for ever, and fill what may wait; but not for want
+  of what proves who we are.
 
 Cost: O(1) a record.
 """
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from processor.clock import Alarm, Clock
 from processor.core.pace.admission import Admission
 from processor.core.pace.hosts import Hosts
-from processor.core.retry import Reason, RetryPolicy
+from processor.core.retry import Reason, RetryPolicy, is_for_want_of_proof
 from processor.traffic.attempt import Failed, Run, Stage
 
 
@@ -73,7 +74,8 @@ class Elsewhere:
         for host in list(self._ready):
             while runs := self.waiting.get(host):
                 run, since = next(iter(runs.items()))
-                if now - since <= self._longest or (answer := self._hosts.why_down(host)) is None:
+                answer = self._hosts.why_down(host)
+                if now - since <= self._longest or answer is None or is_for_want_of_proof(answer):
                     break
                 self._remove(run, host)
                 yield run, Failed(run.refusal(answer, Reason.RETRIES_EXHAUSTED), None)

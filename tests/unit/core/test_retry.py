@@ -20,6 +20,7 @@ from processor.core.retry import (
     RetryPolicy,
     Verdict,
     backoff,
+    is_for_want_of_proof,
     judge,
     of_its_own,
     read,
@@ -196,6 +197,9 @@ def test_an_event_that_says_who_sends_answers_for_it_but_not_for_a_token_that_is
     assert of_its_own(Reading(Signal.CREDENTIALS), response(401)).sign is Signal.REFUSED
     lacking = TransportError("credentials", "")
     assert of_its_own(Reading(Signal.CREDENTIALS), lacking).sign is Signal.CREDENTIALS
+    assert is_for_want_of_proof(lacking)
+    assert not is_for_want_of_proof(response(401))
+    assert not is_for_want_of_proof(TransportError("client_certificate", ""))
     assert of_its_own(Reading(Signal.NO_ANSWER), response(408)).sign is Signal.NO_ANSWER
 
 

@@ -649,11 +649,25 @@ def test_every_second_probe_is_a_new_record() -> None:
     assert [sent.request.body for sent in house.sender.open] == [b'{"is":"new"}']
 
 
-def test_a_host_that_an_event_chose_is_not_the_endpoint() -> None:
+def test_want_of_what_proves_who_we_are_ends_no_event_wherever_it_is_sent() -> None:
+    house = House(retry=RetryPolicy(max_elapsed=600.0))
+    start(house, 3, ELSEWHERE)
+    for _ in range(60):
+        answer_all(house, TransportError("credentials", "no credential that can be used"))
+        house.clock.advance(60.0)
+    assert house.letters.letters == []
+    for _ in range(10):
+        answer_all(house, 200)
+        house.clock.advance(60.0)
+    assert len(house.flow.settled_records) == 3
+
+
+@pytest.mark.parametrize("why", ["connect", "client_certificate"])
+def test_a_host_that_an_event_chose_is_not_the_endpoint(why: str) -> None:
     house = House(retry=RetryPolicy(max_elapsed=600.0))
     start(house, 10, ELSEWHERE)
     for _ in range(60):
-        answer_all(house, TransportError("connect", "no connection to other.example: refused"))
+        answer_all(house, TransportError(why, "no connection to other.example: refused"))
         house.clock.advance(60.0)
     assert [house.header("error.code", n) for n in range(10)] == ["retries_exhausted"] * 10
     assert house.count("circuit_changes_total", state="open", reason="unreachable") is None
