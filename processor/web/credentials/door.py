@@ -229,13 +229,13 @@ class Credentials:
         """What has changed is used from now on; whether a proof has."""
         for name, fault in changes.faults.items():
             self._tell(name, fault)
-        is_new = False
+        is_new = is_put_on = False
         for name, text in changes.texts.items():
             self._facts.credential_reloaded(name)
             if name not in self._told and (name.startswith((AUTH, HEADERS)) or name == ALL_HEADERS):
                 for each, value in _each(name, text).items():
                     self._proofs.read(each, value)
-                is_new = True
+                is_new, is_put_on = True, is_put_on or not name.startswith(AUTH)
                 continue
             self._secrets.add(name, text)
             if name == KEY_PASSWORD:
@@ -243,18 +243,21 @@ class Credentials:
             else:
                 self._tell(name, self._told[name](text))
         if is_new and self._authorised is not None:
-            self._use_anew()
+            self._use_anew(is_put_on=is_put_on)
         return is_new
 
-    def _use_anew(self) -> None:
-        """A proof with what was read; where another is fetched by it, that is asked for if none is there."""
+    def _use_anew(self, *, is_put_on: bool) -> None:
+        """A proof with what was read; where another is fetched by it, that is asked for if none is there.
+
+        `is_put_on`: requests carry some of it themselves; else what was fetched before is still the same.
+        """
         assert self._authorised is not None
         if self._renewed is None:
             self._authorised.learnt(self._proofs.made())
-        elif self._authorised.fault() is None:
-            self._authorised.learnt(self._proofs.made(self._granting_is))
-        else:
+        elif self._authorised.fault() is not None:
             self._renewed.ask_now()
+        elif is_put_on:
+            self._authorised.learnt(self._proofs.made(self._granting_is))
 
     def _tell(self, name: str, fault: str) -> None:
         """A fault is told once, and again when it is another."""

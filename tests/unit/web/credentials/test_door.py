@@ -244,6 +244,26 @@ class TestAToken:
             assert answer.reason == "credentials"
             assert rig.heard.fetched[0].startswith("unreachable: ")
 
+    async def test_is_no_other_because_what_it_is_asked_for_with_is(self, tmp_path: Path) -> None:
+        file, name = tmp_path / "secret", "destination.auth.client_secret"
+        file.write_text("another, which is 32 bytes long too")
+        gate = asyncio.Event()
+
+        async def refuse(_: Arrival) -> Reply:
+            await gate.wait()
+            return Reply(401)
+
+        async with TokenEndpoint() as issuer, Endpoint(refuse) as endpoint:
+            auth = {**CLIENT, "token_url": issuer.url}
+            async with opened(endpoint.url, {name: file}, auth=auth) as rig:
+                answer = rig.send()
+                await until(lambda: endpoint.requests)
+                rig.credentials.look()
+                await until(lambda: rig.heard.reloaded)
+                gate.set()
+                assert status(await answer) == 401
+                assert len(endpoint.requests) == 1
+
     async def test_is_asked_for_with_the_secret_that_stands_in_the_file_now(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text("wrong")
