@@ -96,6 +96,7 @@ COVERED_BY = {
     "sections": "loading",
     "secrets": "loading",
     "requests": "loading",
+    "authorities": "ways",
     "references": "loading",
     "client_options": "loading",
     "static_headers": "loading",

@@ -49,7 +49,7 @@ def judges() -> Iterator[Callable[[Settings], object]]:
     from processor.formats.schema_file import decode_by
     from processor.kafka.options import refuse_unknown
     from processor.web.tls import refuse_unusable
-    from processor.web.ways.ways import refuse_unusable as refuse_unusable_proxy
+    from processor.web.ways.authorities import refuse_unusable as refuse_unusable_proxy
 
     yield lambda settings: refuse_unknown(settings.kafka, settings.dead_letter)
     yield lambda settings: refuse_unusable(settings.destination.tls)

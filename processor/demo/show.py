@@ -5,6 +5,7 @@ letters and positions as read back from the broker, and what the processor says 
 """
 
 import asyncio
+import math
 import signal
 import time
 from collections import deque
@@ -106,14 +107,16 @@ class _Demo:
         self._send(BURST)
 
     async def _settle(self) -> None:
-        """Wait until everything is settled, committed and read back, or patience ends."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        """Wait until everything is settled, committed and read back, or nothing more happens."""
+        settled, deadline = -1.0, math.inf
         while time.monotonic() < deadline:
             await self._watch(1)
             self._positions = await asyncio.to_thread(self._topics.positions)
-            is_settled = self._metrics[definitions.DELIVERIES.name].total() >= self._produced
-            if is_settled and self._positions.are_reached(len(self._letters)):
+            before, settled = settled, self._metrics[definitions.DELIVERIES.name].total()
+            if settled >= self._produced and self._positions.are_reached(len(self._letters)):
                 break
+            if settled > before:
+                deadline = time.monotonic() + PATIENCE_SECONDS
 
     async def _trickle(self) -> None:
         """Go on for ever, and remember nothing."""

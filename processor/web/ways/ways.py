@@ -4,26 +4,21 @@ Promise: deliveries and `check` take the same way. Hosts that events name never 
 proxy only where the settings trust it.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from processor.config.destination.endpoint import DestinationSettings
-from processor.config.destination.proxy import ProxySettings
 from processor.config.destination.secrets import proxy_login
-from processor.config.destination.tls import IdentitySettings
 from processor.core.request.address import AddressRule
 from processor.core.services.no_proxy import goes_directly
 from processor.web.dialer import Dialer, Dials
 from processor.web.guard import Guard
-from processor.web.tls import refuse_unusable as refuse_unusable_identity
 from processor.web.tls import ssl_context
+from processor.web.ways.authorities import PROXY, identity
 from processor.web.ways.socket_file import SocketFile
 from processor.web.ways.tunnel import Forwarding, Proxy, Tunnels
-
-PROXY: Final = "destination.proxy"
-"""Where its settings stand."""
 
 
 class Way(NamedTuple):
@@ -39,16 +34,6 @@ class Way(NamedTuple):
         return f"Way({self.name})"
 
 
-def refuse_unusable(proxy: ProxySettings) -> None:
-    """Raise ConfigError if the proxy's authorities cannot be loaded."""
-    refuse_unusable_identity(_identity(proxy), PROXY)
-
-
-def _identity(proxy: ProxySettings) -> IdentitySettings:
-    """Whom we trust there; who we are, the login says."""
-    return IdentitySettings(ca_file=proxy.ca_file)
-
-
 class Ways:
     """Those of one destination."""
 
@@ -61,7 +46,7 @@ class Ways:
         self._dialler: Dialer | None = None
         if url := destination.proxy.url:
             rule = AddressRule(f"{PROXY}.url", private=True)
-            context = ssl_context(_identity(destination.proxy), PROXY)
+            context = ssl_context(identity(destination.proxy), PROXY)
             self._dialler = Dialer(Guard(rule, resolver), context, self._timeout)
             self._proxy = Proxy(URL(url), self._dialler, proxy_login(destination))
 

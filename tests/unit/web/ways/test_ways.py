@@ -10,7 +10,7 @@ import trustme
 
 from processor.errors import ConfigError
 from processor.web.check import probe
-from processor.web.ways.ways import refuse_unusable
+from processor.web.ways.authorities import refuse_unusable
 from tests.support.endpoint import HOST, Endpoint, RawServer, Reply, silent
 from tests.unit.admin.asking import error, opened, post, response, send, serving, settings
 from tests.unit.web.dialling import Names, watched
