@@ -33,6 +33,18 @@ LOGIN = {"username": "user", "password": "pässwörd€"}
 BASIC = b64encode("user:pässwörd€".encode()).decode()
 
 
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Who certifies the endpoints."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def stranger() -> trustme.CA:
+    """Whom nobody trusts."""
+    return trustme.CA()
+
+
 @pytest.fixture
 def tls(authority: trustme.CA, tmp_path: Path) -> dict[str, Any]:
     """TLS settings that trust the right authority."""
