@@ -58,9 +58,10 @@ def secret_texts(destination: DestinationSettings) -> set[str]:
     found.discard("")
     for text in signing_texts(destination):
         found |= keys.parts(text)
-    found |= texts(destination.proxy.password)
-    if destination.proxy.password:
-        found.add(proxy_login(destination))
+    if login := proxy_login(destination):
+        # Without a password the name may be what proves who we are.
+        alone = set() if destination.proxy.password else {destination.proxy.username or ""}
+        found |= texts(destination.proxy.password) | {login} | alone
     for name, header in destination.headers.items():
         if name.lower() in secret:
             found.update(credentials.parts(header.get_secret_value()))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from processor.config.sources.references import text_in, without_margins
 
-Stamp = tuple[int, int, int] | None
+Stamp = tuple[int, int, int, int] | None
 
 
 def no_fault(_: str) -> str:
@@ -73,12 +73,15 @@ class Files:
 
 
 def stamp_of(file: Path) -> Stamp:
-    """What tells a file from what stood there before; None where it cannot be looked at."""
+    """What tells a file from what stood there before; None where it cannot be looked at.
+
+    Copies may keep time and size of what they copy; when the file itself was changed cannot be said anew.
+    """
     try:
         found = file.stat()
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
 def _read(secret: Secret) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from processor.core import credentials
 from processor.core.redaction import Secrets
 from processor.core.services.client_auth import Client
 from processor.errors import ConfigError
+from processor.web.credentials.files import Stamp, stamp_of
 from processor.web.tls import ssl_context
 
 SECTION = "schema_registry"
@@ -102,14 +103,6 @@ class Identity:
         if header not in self._secrets:
             self._secrets.add(f"{SECTION}.{name} header", *credentials.parts(header))
 
-    def _stamped(self) -> tuple[tuple[int, int] | None, ...]:
+    def _stamped(self) -> tuple[Stamp, ...]:
         tls = self._settings.tls
-        return tuple(map(_stamp, (tls.ca_file, tls.certificate_file, tls.key_file)))
-
-
-def _stamp(file: Path | None) -> tuple[int, int] | None:
-    with contextlib.suppress(OSError):
-        if file is not None:
-            found = file.stat()
-            return found.st_mtime_ns, found.st_ino
-    return None
+        return tuple(stamp_of(file) for file in (tls.ca_file, tls.certificate_file, tls.key_file) if file)

@@ -66,6 +66,12 @@ def test_a_password_alone_is_refused() -> None:
     assert "without destination.proxy.username" in found.message
 
 
+def test_a_name_without_a_password_is_one_itself() -> None:
+    secrets = loaded(DESTINATION__PROXY__URL="http://p:3128", DESTINATION__PROXY__USERNAME=SECRET).secrets
+    assert SECRET in secrets
+    assert b64encode(f"{SECRET}:".encode()).decode() in secrets
+
+
 def test_the_password_and_the_login_as_it_is_sent_are_secrets() -> None:
     variables = {PROXY: "http://proxy:3128", "DESTINATION__PROXY__USERNAME": "u€"}
     secrets = loaded(**variables, DESTINATION__PROXY__PASSWORD=SECRET).secrets

@@ -1,6 +1,7 @@
 """Who we are to the webhook: what goes with a request, and what is fetched or read anew."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from processor.errors import ConfigError, TransportError
 from processor.model import Answer, Request, Response
 from processor.web.credentials.check import probe
 from processor.web.credentials.door import FRESH_FILE_SECONDS
-from processor.web.credentials.files import Secret
+from processor.web.credentials.files import Secret, stamp_of
 from tests.support import builders
 from tests.support.endpoint import Arrival, Endpoint, Reply, unused_port
 from tests.support.oauth import TokenEndpoint, guarded
@@ -566,3 +567,12 @@ class TestACheck:
     async def test_without_a_platform_says_what_is_missing(self) -> None:
         found = await probe(AuthSettings.model_validate(AWS), Secrets(), {})
         assert (found.ok, found.what) == (False, "credentials of the platform")
+
+
+def test_a_file_is_told_from_one_that_was_there_before_with_the_same_time_and_size(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("one")
+    before, status = stamp_of(file), file.stat()
+    file.write_text("two")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert stamp_of(file) != before
