@@ -169,6 +169,7 @@ class RealRig(Rig):
         self._client = dict(client or {})
         self._group = group or f"group-{uuid4()}"
         self._rivals: list[confluent_kafka.Consumer] = []
+        self._is_open = False
         self.source: Consumer = self._consumer()
 
     def _consumer(self) -> Consumer:
@@ -201,9 +202,13 @@ class RealRig(Rig):
         assert producer.flush(PATIENCE) == 0
 
     async def start(self) -> None:
+        self._is_open = True
         self.source.open(self.events.append)
 
     async def close(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
         closing = asyncio.create_task(self.source.close(PATIENCE))
         while not closing.done():
             self.source.released(self.gone())
@@ -250,7 +255,9 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     else:
         broker = request.getfixturevalue("apache_kafka")
         broker.create_topic(topic, 2)
-        yield RealRig(broker.bootstrap_servers, topic)
+        real = RealRig(broker.bootstrap_servers, topic)
+        yield real
+        await real.close()  # of a test that failed it would go on beside all that follow
 
 
 async def test_the_assignment_comes_before_the_records_and_bears_their_epoch(rig: Rig) -> None:
