@@ -17,6 +17,8 @@ from tests.support.patience import PATIENCE
 from tests.unit.web.credentials.rig import Rig, opened
 from tests.unit.web.test_tls import locked
 
+pytestmark = pytest.mark.slow
+
 
 class Guarded:
     """A server that wants a certificate of ours; `shown`: the names on those of each request."""

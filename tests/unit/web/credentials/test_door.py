@@ -30,6 +30,8 @@ from tests.support.oauth import TokenEndpoint, guarded
 from tests.support.patience import PATIENCE
 from tests.unit.web.credentials.rig import opened
 
+pytestmark = pytest.mark.slow
+
 CLIENT = {
     "type": "oauth2",
     "client_id": "crm webhook:eu",

@@ -3,9 +3,13 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from processor.telemetry.facts import Facts
 from processor.web.credentials.renewed import Grant, NotGrantedError, Renewed
 from tests.support.patience import PATIENCE
+
+pytestmark = pytest.mark.slow
 
 LIFE = 1.6
 """Seconds: it is renewed once one is over."""

@@ -353,6 +353,7 @@ async def test_the_certificate_of_the_registry_is_verified_and_ours_is_shown(
             pass
 
 
+@pytest.mark.slow
 async def test_schemas_for_which_it_hangs_keep_nobody_waiting_who_asks_for_another() -> None:
     def answer(arrival: Arrival) -> Reply | Awaitable[Reply]:
         if arrival.target == "/schemas/ids/7":
