@@ -31,13 +31,13 @@ from processor.kafka.retention import Retention
 from processor.model import SourceEvent
 from processor.signals import stop_on_signals
 from processor.status import Status
-from processor.telemetry.facts import Broadcast
+from processor.telemetry.facts import Broadcast, Listener
 from processor.telemetry.live_events import Live
 from processor.telemetry.log_lines import LogLines
 from processor.telemetry.metrics import ProcessMetrics
 from processor.telemetry.tracing.rooms import tracing_of
 from processor.telemetry.unreadable import UnreadablePartitions
-from processor.traffic.assembly import Policies, Rooms, Traffic, World, assemble
+from processor.traffic.assembly import Narrowing, Policies, Rooms, Traffic, World, assemble
 from processor.traffic.group import Group
 from processor.traffic.pipeline import LAST_COMMIT_SECONDS, PipelinePolicy
 from processor.traffic.preparation import Preparation, Preparing
@@ -75,7 +75,12 @@ class App:
     admin_port: int
     status: Status
 
-    def __init__(self, settings: Settings, front: Callable[[Pages], Front] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        front: Callable[[Pages], Front] | None = None,
+        narrowing: Narrowing | None = None,
+    ) -> None:
         """Build; nothing is connected. `front` shows the pages in place of the admin port.
 
         Raises ConfigError.
@@ -83,6 +88,7 @@ class App:
         refuse_unknown(settings.kafka, settings.dead_letter)
         write_debug(settings.kafka, settings.dead_letter)
         self._settings = settings
+        self._narrowing = narrowing
         self._decode = decode_by(settings.schema_file_policy())
         self._tracing = tracing_of(settings, time.time, random.random)
         traces = () if self._tracing is None else (self._tracing.traces,)
@@ -101,7 +107,7 @@ class App:
         self._retention = Retention(settings.kafka, settings.dead_letter.topic)
         self._consumer = Consumer(
             settings.kafka,
-            settings.dead_letter.topic,
+            settings.unread_topic(),
             max_wait=settings.longest_revocation(CLOSE_SECONDS),
         )
         self._framed = Framed(settings) if settings.uses_registry else None
@@ -143,6 +149,9 @@ class App:
         self._pipeline = self._traffic.pipeline
         self._producer.open(self._facts.troubled)
         rooms.push_async_callback(self._producer.close, CLOSE_SECONDS)
+        if self._narrowing is not None:
+            await self._narrowing.open()
+            rooms.push_async_callback(self._narrowing.close)
         self._group = Group(
             self._flow,
             Inquiry(self._settings.kafka),
@@ -200,9 +209,12 @@ class App:
         preparing: Preparing = self._preparation
         if self._framed is not None:
             preparing = self._framed.preparing(self._preparation, loop, random.random)
+        others: list[Listener] = [] if self._tracing is None else [self._tracing.traces]
+        if self._narrowing is not None:
+            preparing = self._narrowing.preparing(preparing)
+            others += self._narrowing.listeners
         self._live = Live(settings.disclosure_policy(), loop.time, time.time)
-        traces = () if self._tracing is None else (self._tracing.traces,)
-        self._facts = Broadcast(self._metrics, self._log_lines, self._live, *traces)
+        self._facts = Broadcast(self._metrics, self._log_lines, self._live, *others)
         self._credentials = Credentials(
             settings.destination,
             self._client,
@@ -268,6 +280,8 @@ class App:
         return Admin(self._settings.admin, self.status, live=self._settings.live.enabled)
 
     def _take(self, event: SourceEvent) -> None:
+        if self._narrowing is not None:
+            event = self._narrowing.within(event)
         self._group.take(event)
         self._unreadable.take(event)
 

@@ -169,6 +169,9 @@ COVERED_BY = {
     "mapping": "rudderstack",
     "stored": "sample",
     "positions": "letters",
+    "open_letters": "letters",
+    "listing": "letters",
+    "selecting": "letters",
 }
 """Modules that are tested under another noun."""
 

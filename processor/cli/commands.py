@@ -16,7 +16,8 @@ import typer
 from processor import __version__, startup
 from processor.cli.importing import imports
 from processor.cli.init import init
-from processor.cli.letters import letters
+from processor.cli.letters.listing import letters
+from processor.cli.letters.redelivery import redeliver
 from processor.cli.preview import preview
 from processor.cli.verdict import ConfigFile, refuse, settings_of
 
@@ -135,6 +136,7 @@ app.command()(preview)
 app.command()(init)
 app.add_typer(imports, name="import")
 app.add_typer(letters, name="letters")
+letters.command()(redeliver)
 
 
 @app.command()

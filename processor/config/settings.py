@@ -120,6 +120,10 @@ class Settings(BaseModel):
         """Whether values name their schemas in a registry."""
         return self.record.value is Value.REGISTRY
 
+    def unread_topic(self) -> str:
+        """The dead-letter topic, of which no pattern is to read; empty: its letters are what is read."""
+        return "" if self.dead_letter.topic in self.kafka.topics else self.dead_letter.topic
+
     def warnings(self) -> list[str]:
         """What can be done as it is said, and is hardly meant."""
         topic = self.dead_letter.topic

@@ -4,13 +4,15 @@ Key, value and headers of the record stay as they are, and so does its timestamp
 it and keeps the letter long enough with it. Behind its headers stand those of Kafka
 Connect (KIP-298) and ours, each a UTF-8 string, together below 12 KiB. A record that was a dead letter
 before keeps the headers of Kafka Connect that it came with, whoever wrote them: they tell where it stood
-first, and why it failed; ours tell of the newest failure, and carry its coordinates. Nothing secret is
+first, and why it failed; ours tell of the newest failure, carry its coordinates, and keep the record's own
+time, when it was first tried, and how often it was sent again and failed. Nothing secret is
 written: no query, no user info, no header of the request, nothing behind the host of a URL that is secret
 itself, and secrets are struck out of what the endpoint answered.
 """
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -43,6 +45,11 @@ UNUSABLE = "webhook_processor.EventError"
 ANSWERED = "webhook_processor.Response"
 UNANSWERED = "webhook_processor.TransportError"
 """Why, as `exception.class.name` tells: an event that can be no request, an answer, or the lack of one."""
+REDELIVERIES = OURS + "redeliveries"
+"""How often a letter was sent again and failed: it stops one that can never be delivered from going round."""
+_COUNT = re.compile(rb"[0-9]{1,6}")
+_MOMENT = re.compile(rb"[0-9TZ:+.-]{10,40}")
+"""A time as it is written down; what else stands there is not believed."""
 UNTOLD_SECONDS = 7200.0
 """For how long a topic keeps a letter of which that is not told: hardly any keeps it less."""
 BODY_BYTES = 4096
@@ -220,13 +227,15 @@ def _ours(
     policy: DeadLetterPolicy, record: Record, failure: Failure, form: Form
 ) -> Iterable[tuple[str, str | None]]:
     """What Kafka Connect has no headers for."""
+    before = dict(record.headers or ())
     yield OURS + "error.code", _cut(failure.code, NAME_BYTES)
     yield CARRIED, _id(policy, record, failure)
+    yield REDELIVERIES, _redeliveries(before)
     if not form.has_value and record.value is not None:
         yield OURS + "value.size", str(len(record.value))
         yield OURS + "value.sha256", sha256(record.value).hexdigest()
     if form.detail >= Detail.SHORT:
-        for name, short in _short(policy, record, failure):
+        for name, short in _short(policy, record, failure, before):
             yield OURS + name, short and _cut(short, NAME_BYTES)
     if form.detail >= Detail.FULL:
         for name, text, limit in _long(policy, failure):
@@ -241,12 +250,28 @@ def _id(policy: DeadLetterPolicy, record: Record, failure: Failure) -> str | Non
     return policy.ids.of_letter(record, request and request.id, is_request=request is not None)
 
 
-def _short(policy: DeadLetterPolicy, record: Record, failure: Failure) -> Iterable[tuple[str, str | None]]:
+def _redeliveries(before: Mapping[str, bytes | None]) -> str | None:
+    """One more than it came with; None: it was no letter before."""
+    said = before.get(REDELIVERIES)
+    if said is None:
+        return "1" if CONNECT + "topic" in before else None
+    return str(int(said) + 1) if _COUNT.fullmatch(said) else "1"
+
+
+def _first(before: Mapping[str, bytes | None], name: str, said: str | None) -> str | None:
+    """The time that a letter tells of the first time; else what is said now."""
+    first = before.get(OURS + name) or b""
+    return first.decode() if _MOMENT.fullmatch(first) else said
+
+
+def _short(
+    policy: DeadLetterPolicy, record: Record, failure: Failure, before: Mapping[str, bytes | None]
+) -> Iterable[tuple[str, str | None]]:
     yield "status", str(failure.response.status) if failure.response else None
     yield "attempts", str(failure.attempts)
-    yield "first_attempt", _iso(failure.first_attempt)
-    yield "last_attempt", _iso(failure.last_attempt)
-    yield "timestamp", _iso(record.timestamp)
+    yield "first_attempt", _first(before, "first_attempt", written(failure.first_attempt))
+    yield "last_attempt", written(failure.last_attempt)
+    yield "timestamp", _first(before, "timestamp", written(record.timestamp))
     yield "record.headers", "unreadable" if record.headers is None else None
     yield "destination", policy.destination
     yield "version", policy.version
@@ -273,7 +298,8 @@ def _cut(text: str, limit: int) -> str:
     return text.encode(errors="replace")[:limit].decode(errors="ignore")
 
 
-def _iso(timestamp: float | None) -> str | None:
+def written(timestamp: float | None) -> str | None:
+    """A time in seconds since 1970, as letters tell it; None where there is none."""
     if timestamp is None:
         return None
     try:

@@ -4,28 +4,33 @@ Promises: a letter is open until the group that brings letters back has finished
 ends at what the topic held when it began; its memory does not grow with the topic.
 """
 
-from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from processor.config.settings import Settings
 from processor.core.letters.histogram import Histogram
 from processor.core.letters.letter import Place, read
-from processor.core.letters.selection import SelectionPolicy
-from processor.core.progress import offset_codec
+from processor.core.letters.redelivery import RedeliveryPolicy, Verdict
 from processor.errors import FatalError
 from processor.kafka.checks import stored
-from processor.kafka.checks.positions import committed
-from processor.model import Position, Record
+from processor.kafka.checks.open_letters import Standing, standing
+from processor.kafka.partitions.topic_ids import Registry
+from processor.model import Record
 
 SUFFIX = ".letters"
 """Behind the name of the group: that of the group which brings its letters back."""
 
 
 class Listing(NamedTuple):
-    """The letters that are meant, by kind; `brought_back`: how many of the topic's are not open any more."""
+    """The letters that are meant, by kind; `brought_back`: how many of the topic's are not open any more.
+
+    `passed_over`: how many of those that are meant would not be sent again, by why.
+    """
 
     histogram: Histogram
     brought_back: int
+    passed_over: Mapping[Verdict, int]
 
 
 def standing_group(settings: Settings) -> str:
@@ -33,24 +38,34 @@ def standing_group(settings: Settings) -> str:
     return settings.kafka.group_id + SUFFIX
 
 
-def counted(settings: Settings, selection: SelectionPolicy, most: int | None = None) -> Listing:
-    """The open letters that are meant, up to `most`. Raises FatalError."""
-    histogram, brought_back = Histogram(), 0
-    group = standing_group(settings)
+def counted(settings: Settings, policy: RedeliveryPolicy, group: str | None = None) -> Listing:
+    """The letters that are meant and open for `group`, the standing one unless another is named.
+
+    Raises FatalError.
+    """
+    histogram, brought_back, passed_over = Histogram(), 0, Counter[Verdict]()
+    group = group or standing_group(settings)
     with stored.opened(settings.kafka, group) as client:
-        those = stored.partitions(client, settings.dead_letter.topic)
-        spans = {each: span for each, span in stored.held(client, those).items() if span.first < span.end}
-        positions = committed(client, list(spans))
-        finished = {partition: _Finished(position) for partition, position in positions.items()}
+        now = standing(client, Registry(settings.kafka), settings.dead_letter.topic)
+        spans = {each: span for each, span in now.held.items() if span.first < span.end}
         for record in stored.read(client, spans):
-            if finished[record.partition].has(record.offset):
+            if now.finished[record.partition].has(record.offset):
                 brought_back += 1
                 continue
-            if selection.means(letter := read(record)):
-                histogram.add(letter)
-                if histogram.letters == most:
-                    break
-    return Listing(histogram, brought_back)
+            letter = read(record)
+            if (verdict := policy.judge(letter)) is Verdict.OTHER:
+                continue
+            histogram.add(letter)
+            passed_over[verdict] += verdict is not Verdict.SENT
+            if histogram.letters == policy.most:
+                break
+    return Listing(histogram, brought_back, passed_over)
+
+
+def standing_now(settings: Settings, group: str) -> Standing:
+    """What the topic holds, and what of it that group has finished. Raises FatalError."""
+    with stored.opened(settings.kafka, group) as client:
+        return standing(client, Registry(settings.kafka), settings.dead_letter.topic)
 
 
 def one(settings: Settings, place: Place) -> Record:
@@ -66,15 +81,3 @@ def one(settings: Settings, place: Place) -> Record:
             if record.offset == offset:
                 return record
     raise FatalError(f"{place} is not there any more, or is none that can be read")
-
-
-class _Finished:
-    """What of a partition's letters was brought back."""
-
-    def __init__(self, position: Position | None) -> None:
-        spans = offset_codec.decode(position.offset, position.metadata) if position else ()
-        self._firsts = [0, *(span.first for span in spans)]
-        self._ends = [position.offset if position else 0, *(span.end for span in spans)]
-
-    def has(self, offset: int) -> bool:
-        return offset < self._ends[bisect_right(self._firsts, offset) - 1]

@@ -4,9 +4,9 @@ Promise: whoever runs traffic, in production, in a test, a simulation or a bench
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from processor.clock import Clock
 from processor.core.dead_letter import DeadLetterPolicy
@@ -15,7 +15,8 @@ from processor.core.pace.hosts import Hosts, HostsPolicy
 from processor.core.progress.flow import Flow
 from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.retry import RetryPolicy
-from processor.telemetry.facts import Facts
+from processor.model import SourceEvent
+from processor.telemetry.facts import Facts, Listener
 from processor.traffic.attempt import End, Run, Sender
 from processor.traffic.delivery import Delivery
 from processor.traffic.dispatch import Dispatch
@@ -66,6 +67,24 @@ class Rooms:
     """The doors to the hosts that events name."""
     attempt_headers: AttemptHeaders | None = None
     """Who makes what each attempt says anew; None: nothing does."""
+
+
+class Narrowing(Protocol):
+    """What of the topics is delivered, where that is not all of it, and who else hears what happens."""
+
+    @property
+    def listeners(self) -> Sequence[Listener]:
+        """Those of the facts, beside all others."""
+
+    def within(self, event: SourceEvent) -> SourceEvent:
+        """The same without what is not to be taken."""
+
+    def preparing(self, inner: Preparing) -> Preparing:
+        """Who prepares what is taken."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 class Traffic(NamedTuple):

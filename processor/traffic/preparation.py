@@ -31,7 +31,7 @@ class Skipped(NamedTuple):
     """A rule leaves the record out.
 
     `reason` is a word of a closed set: `tombstone`, `integrations`, `consent`, `filter`, `delete`,
-    `truncate`, `message`.
+    `truncate`, `message`; of letters that are sent again those of `core.letters.redelivery.Verdict`.
     """
 
     reason: str

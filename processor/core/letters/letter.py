@@ -30,7 +30,7 @@ _READ = frozenset(
             OURS + name
             for name in (
                 *("error.code", "error.message", "status", "destination", "attempts"),
-                *("first_attempt", "last_attempt", "id", "redeliveries"),
+                *("last_attempt", "redeliveries", "timestamp", "value.size"),
             )
         ),
     )
@@ -52,7 +52,8 @@ class Letter(NamedTuple):
     """What one tells; None: it does not say.
 
     `at`: when it failed last, as a timestamp in seconds, or the record's own time; `origin`: where its record
-    stood first; `redeliveries`: how often it was sent again and failed.
+    stood first; `redeliveries`: how often it was sent again and failed; `timestamp`: the record's own time;
+    not `is_whole`: it was written without the record's value.
     """
 
     place: Place
@@ -65,6 +66,8 @@ class Letter(NamedTuple):
     attempts: int | None
     redeliveries: int
     key: bytes | None
+    timestamp: float | None = None
+    is_whole: bool = True
 
 
 def place_of(text: str) -> Place | None:
@@ -94,6 +97,8 @@ def read(record: Record) -> Letter:
         _number(said.get(OURS + "attempts")),
         _number(said.get(OURS + "redeliveries")) or 0,
         record.key,
+        _time(said.get(OURS + "timestamp")),
+        OURS + "value.size" not in said,
     )
 
 

@@ -39,12 +39,8 @@ class Span(NamedTuple):
     end: int
 
 
-@contextmanager
-def opened(kafka: KafkaSettings, group: str | None = None) -> Iterator[confluent_kafka.Consumer]:
-    """A consumer that joins nothing: the library wants the name of a group all the same.
-
-    Raises FatalError for what a broker refuses.
-    """
+def beside(kafka: KafkaSettings, group: str | None = None) -> confluent_kafka.Consumer:
+    """A consumer that joins nothing: the library wants the name of a group all the same."""
     options = client_options(kafka) | {
         "group.id": group or kafka.group_id,
         "enable.auto.commit": False,
@@ -57,7 +53,13 @@ def opened(kafka: KafkaSettings, group: str | None = None) -> Iterator[confluent
         "message.max.bytes": CONSUMED_BYTES,
         "queued.max.messages.kbytes": READ_AHEAD_KILOBYTES,
     }
-    client = confluent_kafka.Consumer(options, logger=LOGGER)
+    return confluent_kafka.Consumer(options, logger=LOGGER)
+
+
+@contextmanager
+def opened(kafka: KafkaSettings, group: str | None = None) -> Iterator[confluent_kafka.Consumer]:
+    """The same for a while. Raises FatalError for what a broker refuses."""
+    client = beside(kafka, group)
     try:
         yield client
     except KafkaException as error:

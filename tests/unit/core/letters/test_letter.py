@@ -42,6 +42,7 @@ def test_what_we_wrote_down_is_read() -> None:
         attempts=3,
         redeliveries=0,
         key=b"k",
+        timestamp=AT - 3600.0,
     )
 
 

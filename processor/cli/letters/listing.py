@@ -1,4 +1,4 @@
-"""The command `letters`: what stands in the dead-letter topic, kind by kind, and one letter whole."""
+"""What stands in the dead-letter topic, kind by kind, and one letter whole."""
 
 from __future__ import annotations
 
@@ -7,51 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from processor.cli.letters.selecting import Selected, selecting
 from processor.cli.verdict import ConfigFile, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from processor.core.letters.selection import SelectionPolicy
+    from processor.config.settings import Settings
+    from processor.core.letters.redelivery import RedeliveryPolicy
     from processor.letters.reading import Listing
     from processor.model import Record
 
-letters = typer.Typer(help="Count the dead letters that are open, and show them.")
+letters = typer.Typer(help="Count the dead letters that are open, show them, and bring them back.")
 
-Codes = Annotated[
-    list[str] | None,
-    typer.Option("--code", help="Of this kind: refused, …; may be given several times."),
-]
-Statuses = Annotated[
-    list[str] | None, typer.Option("--status", help="Answered so: 422, or 4xx; may be given several times.")
-]
-Since = Annotated[
-    str | None, typer.Option("--since", help="That failed since then: 2026-11-27T00:00:00Z, or 2h ago.")
-]
-Until = Annotated[str | None, typer.Option("--until", help="That failed before then.")]
-Keys = Annotated[list[str] | None, typer.Option("--key", help="Whose record has this key.")]
-Destinations = Annotated[
-    list[str] | None, typer.Option("--destination", help="That were to go to this destination.")
-]
-Topics = Annotated[list[str] | None, typer.Option("--topic", help="Whose record stood first in this topic.")]
-Places = Annotated[
-    list[str] | None, typer.Option("--offset", metavar="TOPIC/PARTITION/OFFSET", help="That stands there.")
-]
 Most = Annotated[int | None, typer.Option("--limit", min=1, help="No more than so many.")]
 
 
 @letters.callback(invoke_without_command=True)
+@selecting
 def counted(
     context: typer.Context,
+    selected: Selected,
     file: ConfigFile = None,
-    code: Codes = None,
-    status: Statuses = None,
-    since: Since = None,
-    until: Until = None,
-    key: Keys = None,
-    destination: Destinations = None,
-    topic: Topics = None,
-    offset: Places = None,
     limit: Most = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line, one for each kind.")] = False,
 ) -> None:
@@ -62,13 +39,20 @@ def counted(
     """
     if context.invoked_subcommand is not None:
         return
+    from processor.core.letters.redelivery import RedeliveryPolicy
+
+    tell(settings_of(file), RedeliveryPolicy(selected.selection, most=limit), as_json=as_json)
+
+
+def tell(
+    settings: Settings, policy: RedeliveryPolicy, group: str | None = None, *, as_json: bool = False
+) -> None:
+    """Which letters are meant and open for that group, by kind."""
     from processor.errors import FatalError
     from processor.letters.reading import counted
 
-    selection = _selection(code, status, since, until, key, destination, topic, offset)
-    settings = settings_of(file)
     try:
-        listing = counted(settings, selection, limit)
+        listing = counted(settings, policy, group)
     except FatalError as error:
         typer.echo(f"error {settings.secrets.strike(str(error))}", err=True)
         raise typer.Exit(1) from None
@@ -98,64 +82,6 @@ def show(
         raise typer.Exit(1) from None
     text = json.dumps(_shown(record, with_value=payload), ensure_ascii=False, indent=2)
     typer.echo(settings.secrets.strike(text))
-
-
-def _selection(
-    codes: list[str] | None,
-    statuses: list[str] | None,
-    since: str | None,
-    until: str | None,
-    keys: list[str] | None,
-    destinations: list[str] | None,
-    topics: list[str] | None,
-    places: list[str] | None,
-) -> SelectionPolicy:
-    """What was asked for; where something of it means nothing, the command ends."""
-    import time
-
-    from processor.core.letters.letter import place_of
-    from processor.core.letters.selection import SelectionPolicy
-
-    now = time.time()
-    where = [(text, place_of(text)) for text in places or ()]
-    for text, place in where:
-        if place is None:
-            raise typer.BadParameter(
-                f"{text[:80]!r} is no place of a letter: write topic/partition/offset", param_hint="--offset"
-            )
-    return SelectionPolicy(
-        codes=frozenset(codes or ()),
-        statuses=_statuses(statuses or []),
-        since=_time(since, "--since", now),
-        until=_time(until, "--until", now),
-        keys=frozenset(key.encode() for key in keys or ()),
-        destinations=frozenset(destinations or ()),
-        topics=frozenset(topics or ()),
-        places=frozenset(place for _, place in where if place is not None),
-    )
-
-
-def _statuses(said: list[str]) -> frozenset[int]:
-    from processor.config.values.statuses import statuses_of
-
-    try:
-        return frozenset[int]().union(*map(statuses_of, said))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--status") from None
-
-
-def _time(text: str | None, option: str, now: float) -> float | None:
-    from processor.core.progress.start import policy_of
-
-    if text is None:
-        return None
-    try:
-        policy = policy_of(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from None
-    if policy.word:
-        raise typer.BadParameter(f"{text!r} is no time: write 2h, or 2026-11-27T00:00:00Z", param_hint=option)
-    return now - policy.before if policy.at is None else policy.at
 
 
 def _objects(listing: Listing) -> Iterator[str]:
@@ -194,6 +120,9 @@ def _table(listing: Listing, topic: str) -> Iterator[str]:
             yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
     if histogram.others:
         yield f"{histogram.others} of other kinds"
+    for verdict, count in sorted(listing.passed_over.items()):
+        if count:
+            yield f"{count} of them would be passed over: {verdict.replace('_', ' ')}"
 
 
 def _iso(at: float | None) -> str | None:

@@ -1,0 +1,1 @@
+"""The command `letters`: dead letters counted, shown, sent again, put back, deleted."""

@@ -1,0 +1,82 @@
+"""Which letters of a topic are open: what it holds, and what the group that brings them back has finished.
+
+Promise: nothing is joined or changed by asking, and what is not told is never taken for "none is open".
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import confluent_kafka
+from confluent_kafka import KafkaException
+
+from processor.config.kafka import KafkaSettings
+from processor.core.letters.finished import Finished
+from processor.errors import FatalError
+from processor.kafka.checks import stored
+from processor.kafka.checks.inquiry import apart
+from processor.kafka.checks.positions import committed
+from processor.kafka.checks.stored import Span
+from processor.kafka.partitions.topic_ids import ANSWER_SECONDS, Registry
+from processor.model import Partition, Record
+
+
+class Standing(NamedTuple):
+    """What each partition holds, and what of it was brought back."""
+
+    held: Mapping[Partition, Span]
+    finished: Mapping[Partition, Finished]
+
+    def open(self) -> int:
+        """How many offsets are open; records, where nothing was deleted and no transaction left a mark."""
+        return sum(self.finished[each].open(*span) for each, span in self.held.items())
+
+    def first_open(self) -> Iterator[tuple[Partition, Span]]:
+        """Of each partition with open letters from where on they are."""
+        for partition, (first, end) in self.held.items():
+            begins = max(first, self.finished[partition].offset)
+            if begins < end:
+                yield partition, Span(begins, end)
+
+
+def standing(client: confluent_kafka.Consumer, topics: Registry, topic: str) -> Standing:
+    """How it stands for the group of the client. Raises FatalError."""
+    those = stored.partitions(client, topic)
+    topic_id = topics.ask({topic}).answer(ANSWER_SECONDS).get(topic) or None
+    held = stored.held(client, those)
+    return Standing(held, {p: Finished(at, topic_id) for p, at in committed(client, those).items()})
+
+
+class OpenLetters:
+    """Those of one topic for one group, asked again and again while the process does other things."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str, group: str) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self._group = group
+        self._client: confluent_kafka.Consumer | None = None
+        self._topics: Registry | None = None
+
+    async def ask(self) -> Standing | None:
+        """How it stands now; None: that is not told."""
+        return await apart(self._standing)
+
+    async def oldest(self, now: Standing) -> list[Record] | None:
+        """The first open letter of each partition; None: they cannot be read."""
+        return await apart(lambda: self._oldest(now))
+
+    def _standing(self) -> Standing | None:
+        self._client = self._client or stored.beside(self._kafka, self._group)
+        self._topics = self._topics or Registry(self._kafka)
+        try:
+            return standing(self._client, self._topics, self._topic)
+        except (FatalError, KafkaException):
+            return None
+
+    def _oldest(self, now: Standing) -> list[Record] | None:
+        assert self._client is not None
+        try:
+            return list(stored.read(self._client, dict(now.first_open()), 1))
+        except (FatalError, KafkaException):
+            return None
+        finally:
+            self._client.unassign()
