@@ -7,6 +7,7 @@ a secret that stands in the wrong place.
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -44,16 +45,22 @@ _WORDS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 _OUT_OF_RANGE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 
-def fields(section: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+@cache  # they are asked for several times whenever settings are read
+def fields() -> tuple[tuple[str, FieldInfo], ...]:
     """Every setting by its dotted name, sections left out, in the order of the reference."""
+    return tuple(_within(Settings, ""))
+
+
+def _within(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
     for attribute, field in section.model_fields.items():
         name, kind = field.alias or attribute, field.annotation
         if isinstance(kind, type) and issubclass(kind, Section):
-            yield from fields(kind, f"{prefix}{name}.")
+            yield from _within(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
 
 
+@cache
 def variable(name: str) -> str:
     """The environment variable of a dotted setting."""
     return PREFIX + name.replace(".", "__").upper()
