@@ -1,8 +1,9 @@
 """The whole suite in processes side by side: parts that mostly wait, and parts that mostly compute.
 
 What waits goes first where all want a core, since it is about time. Arguments go to pytest, for each part;
-where they name tests, one process runs those alone. Coverage is that of the last part, where the tests
-of decisions are: when all of them have run and passed, no branch of a decision may be left.
+where they name tests, one process runs those alone. Where no test is left out, the tests of decisions that
+the quick loop has run once more at the end, under coverage: no branch of a decision may be left. All tests
+would take three times as long under it, and leave nothing to be seen that these leave.
 """
 
 import os
@@ -23,7 +24,11 @@ COMPUTING = (("tests/browser", "tests/differential", "tests/fuzzing", "tests/pac
 STEP_BACK = 2
 """How nice what computes is: more, and where others want the cores too it gets none for hours."""
 NOTHING_COLLECTED = 5
-_COVERED = ("-m", "coverage", "run", "-m", "pytest")
+DECISIONS = "tests/unit/core"
+_PLUGINS = ("-p", "no:cacheprovider", "-p", "tests.support.garbage")
+QUICK = (*_PLUGINS, "--hypothesis-profile=quick", "-m", "not slow")
+"""What makes a run of tests a quick one."""
+_COVERED = ("-m", "coverage", "run", "-m", "pytest", *QUICK)
 _GATE = ("-m", "coverage", "report", "--include=processor/core/*", "--fail-under=100")
 _LEAVES_OUT = (
     "-k",
@@ -44,14 +49,16 @@ _LEAVES_OUT = (
 def main(arguments: Sequence[str]) -> int:
     """The exit status: pytest's, the worst of all."""
     if any(Path(argument.partition("::")[0]).exists() for argument in arguments):
-        return run(*_COVERED, *arguments)
+        return run("-m", "pytest", *arguments)
     apart = [place for part in (*WAITING, *COMPUTING) for place in part]
     with ExitStack() as told:
         beside = [told.enter_context(Part([*arguments, *part])) for part in WAITING]
         os.nice(STEP_BACK)
         beside += [told.enter_context(Part([*arguments, *part])) for part in COMPUTING]
-        last = run(*_COVERED, *arguments, *(f"--ignore={place}" for place in apart))
-        status = worse(last, *(part.told() for part in beside))
+        last = [run("-m", "pytest", *arguments, *(f"--ignore={place}" for place in apart))]
+        if not is_part(arguments):
+            last.append(run(*_COVERED, *arguments, DECISIONS))
+        status = worse(*last, *(part.told() for part in beside))
     return status or (0 if is_part(arguments) else run(*_GATE))
 
 

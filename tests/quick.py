@@ -9,14 +9,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-from tests.__main__ import run, worse
+from tests.__main__ import DECISIONS, QUICK, run, worse
 
 LOOKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 UNIT = "tests/unit"
-DECISIONS = ("tests/unit/core", "tests/unit/config")
+OURS = (DECISIONS, "tests/unit/config")
 """One half, with linters and types before it; all others, which take as long, are the other."""
-_PLUGINS = ("-p", "no:cacheprovider", "-p", "tests.support.garbage")
-_PYTEST = ("-m", "pytest", "-q", *_PLUGINS, "-m", "not slow", "--hypothesis-profile=quick")
+_PYTEST = ("-m", "pytest", "-q", *QUICK)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def halves() -> tuple[list[str], list[str]]:
     """What each process is asked for: all unit tests, each once."""
-    return list(DECISIONS), [UNIT, *(f"--ignore={place}" for place in DECISIONS)]
+    return list(OURS), [UNIT, *(f"--ignore={place}" for place in OURS)]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processor.core.redaction import KEPT, Secrets
+from processor.core.spelling import DEPTH
 from tests.support.examples import examples
 
 Encoder = Callable[[str], str]
@@ -122,6 +123,14 @@ def test_what_only_holds_a_short_secret_stays(secret: str, text: str) -> None:
 def test_without_secrets_nothing_is_changed(text: str) -> None:
     assert Secrets().strike(text) == text
     assert Secrets(["hunter2-correct-horse"]).strike(text) == text
+
+
+def test_a_text_is_read_through_as_many_encoders_as_there_may_be_and_no_more() -> None:
+    encoded = ["hunter2-correct-hors%65"]
+    while len(encoded) <= DEPTH:
+        encoded.append(encoded[-1].replace("%", "%25"))
+    secrets = Secrets(["hunter2-correct-horse"])
+    assert [secrets.strike(text) for text in encoded] == ["***"] * DEPTH + encoded[DEPTH:]
 
 
 def test_secrets_that_overlap_leave_nothing_between_them() -> None:

@@ -9,7 +9,7 @@ from processor.core.pace.budget import BudgetPolicy, Fault
 from processor.core.pace.circuit import CircuitPolicy, State
 from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.pace.rate import RatePolicy
-from processor.model import Signal
+from processor.model import Quota, Signal
 
 NOW = 5000.0
 
@@ -77,6 +77,16 @@ def test_the_rate_takes_room_away_and_says_when_there_is_some() -> None:
     assert admission.room(wakes_at) == 1
 
 
+def test_what_is_said_to_be_left_is_spread_over_the_time_that_it_has_to_last() -> None:
+    admission = Admission(AdmissionPolicy(static(10)))
+    none_left = Outcome(1, Signal.THROTTLED, None, 0.0, Quota(0, 1.0))
+    admission.ended(admission.started(NOW), none_left, NOW, 1.0)
+    admission.accepted(admission.started(NOW + 1.0), NOW + 1.0, Quota(5, 60.0))
+    admission.started(NOW + 1.0)
+    assert admission.room(NOW + 1.0) == 0
+    assert admission.wakes_at(NOW + 1.0) == pytest.approx(NOW + 16.0)
+
+
 def test_a_pause_that_the_endpoint_asks_for_holds_all_requests() -> None:
     admission = Admission(AdmissionPolicy(static(10)))
     answer(admission, Signal.THROTTLED, pause=7.0)
@@ -111,10 +121,14 @@ def test_while_the_circuit_is_open_only_probes_leave() -> None:
     assert admission.room(NOW + 1.0) == 0
 
 
-def test_a_probe_that_succeeds_lets_more_leave() -> None:
+@pytest.mark.parametrize("is_short", [False, True])
+def test_a_probe_that_succeeds_lets_more_leave(is_short: bool) -> None:
     admission = Admission(AdmissionPolicy(static(10)))
     answer(admission, *[Signal.NO_ANSWER] * 10)
-    answer(admission, Signal.DELIVERED, at=NOW + 1.0)
+    if is_short:
+        admission.accepted(admission.started(NOW + 1.0), NOW + 1.0)
+    else:
+        answer(admission, Signal.DELIVERED, at=NOW + 1.0)
     assert (admission.circuit().state(), admission.room(NOW + 1.0)) == (State.HALF_OPEN, 2)
 
 

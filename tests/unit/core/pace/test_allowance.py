@@ -10,8 +10,6 @@ from processor.core.pace.allowance import Allowance
 from processor.model import Quota
 from tests.unit.core.pace.limited import TELLING, Liar, Link, Ours, Outcomes, run
 
-pytestmark = pytest.mark.slow
-
 KNOWN = 60.0
 """Seconds after which what is reached is counted."""
 LONGEST = 300.0
@@ -25,6 +23,7 @@ def outcome(name: str, *, hints: bool = True) -> Outcomes:
     return run(link, lambda random: Ours(random, hints=hints), seconds=link.seconds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TELLING))
 def test_a_quota_that_is_told_is_used_and_little_is_refused(name: str) -> None:
     link, found = TELLING[name], outcome(name)
@@ -33,11 +32,13 @@ def test_a_quota_that_is_told_is_used_and_little_is_refused(name: str) -> None:
     assert found.openings == 0
 
 
+@pytest.mark.slow
 def test_of_a_fixed_quota_one_request_is_refused_and_without_hints_most_are() -> None:
     assert len(outcome("fixed minute").pushed_back) == 1
     assert outcome("fixed minute", hints=False).share(KNOWN) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remaining", [0, 1, 5, 60])
 def test_a_header_that_is_always_wrong_costs_three_waits_of_five_seconds_in_ten_minutes(
     remaining: int,

@@ -27,8 +27,6 @@ from tests.unit.core.pace.links import (
 )
 from tests.unit.core.request.vector_arc import VectorArc
 
-pytestmark = pytest.mark.slow
-
 SEEDS = range(3)
 
 
@@ -59,6 +57,7 @@ def arriving(rate: float) -> Callable[[], float]:
 # Throughput and latency
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("name", "share"),
@@ -86,12 +85,14 @@ def test_nearly_as_much_is_delivered_as_with_the_best_limit_known_beforehand(
     assert outcome(name, "ours", seed).throughput() >= share * best(name, seed).throughput()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 def test_more_is_delivered_than_by_the_rule_of_vector(name: str, seed: int) -> None:
     assert outcome(name, "ours", seed).throughput() > outcome(name, "Vector's", seed).throughput()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("name", "most"), [("16 servers", 1.1), ("16 servers, exponential", 1.7), ("collapse beyond 24", 1.15)]
@@ -101,6 +102,7 @@ def test_no_queue_is_built_up_where_it_brings_nothing(name: str, most: float, se
     assert outcome(name, "the maximum", seed).mean_latency() > 3.9 * BASE
 
 
+@pytest.mark.slow
 def test_latency_that_brings_throughput_is_accepted() -> None:
     assert outcome("slower by every request").limit_at(20.0) >= 48
 
@@ -108,6 +110,7 @@ def test_latency_that_brings_throughput_is_accepted() -> None:
 # On the way up
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "most"),
     [
@@ -154,6 +157,7 @@ def test_after_an_outage_it_does_not_wait_for_the_time_outs_of_before() -> None:
     assert run(rule, constant, 1.0, begin=10.0).highest() == 64
 
 
+@pytest.mark.slow
 def test_late_time_outs_are_waited_for_ever_less_once_they_do_not_come() -> None:
     link = then(refusing(Random(1), 24, 2.0), constant, 15.0)
     found = run(Concurrency(ConcurrencyPolicy(max_in_flight=512)), link, 40.0)
@@ -163,6 +167,7 @@ def test_late_time_outs_are_waited_for_ever_less_once_they_do_not_come() -> None
 # Push-back
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_at_a_hard_limit_hardly_anything_is_pushed_back(seed: int) -> None:
     assert outcome("429 beyond 20", "ours", seed).refused_share() < 0.01
@@ -170,17 +175,20 @@ def test_at_a_hard_limit_hardly_anything_is_pushed_back(seed: int) -> None:
     assert outcome("429 beyond 20", "the maximum", seed).refused_share() > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_hard_limit_that_shows_only_in_late_time_outs_is_found_too(seed: int) -> None:
     assert outcome("time-out of 1 s beyond 24", "ours", seed).refused_share(10.0) < 0.02
     assert outcome("time-out of 1 s beyond 24", "the maximum", seed).refused_share(10.0) > 0.07
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_hundredth_of_503s_lowers_nothing(seed: int) -> None:
     assert outcome("503 for 1 % at random", "ours", seed).lowest(5.0) >= 51
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_while_everything_is_pushed_back_little_is_sent_and_soon_afterwards_all_again(seed: int) -> None:
     found = outcome("503 for 10 s", "ours", seed)
@@ -237,6 +245,7 @@ def test_what_was_sent_before_a_restart_does_not_lower_it() -> None:
 # What is not the load's fault
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_endpoint_that_turns_slow_whatever_is_under_way_is_not_sent_less(seed: int) -> None:
     found = outcome("5 times slower for 15 s", "ours", seed)
@@ -245,6 +254,7 @@ def test_an_endpoint_that_turns_slow_whatever_is_under_way_is_not_sent_less(seed
     assert found.throughput(31.0, 45.0) > 0.93 * 64 / BASE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_endpoint_that_loses_servers_gets_less_and_one_that_gains_some_gets_more(seed: int) -> None:
     fewer, more = outcome("48 servers, then 8", "ours", seed), outcome("8 servers, then 48", "ours", seed)
@@ -284,6 +294,7 @@ def test_a_load_that_reaches_it_at_times_is_not_slowed_by_it() -> None:
         assert ours.lowest() >= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["429 beyond 20", "503 for 10 s", "16 servers"])
 def test_a_limit_that_is_not_adaptive_is_always_the_maximum(name: str) -> None:
     rule = Concurrency(ConcurrencyPolicy(max_in_flight=40, adaptive=False))
@@ -353,6 +364,7 @@ def test_the_rule_of_vector_takes_a_tenth_off_when_it_turns_slow() -> None:
     assert rule.limit() == int(before * 0.9)
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_every_endpoint() -> None:
     lines = table(range(1), [SCENARIOS["16 servers"], SCENARIOS["429 beyond 20"]]).splitlines()
     assert len(lines) == 4

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from processor.core.pace.pacing import Pacing, PacingPolicy
 from tests.unit.core.pace.limited import LEARNT, LINKS, Link, Ours, Outcomes, run
 
-pytestmark = pytest.mark.slow
-
 SECONDS = 40.0
 SLOW = {
     "bucket, 100 then 200 a second": 0.75,
@@ -29,6 +27,7 @@ def outcome(name: str) -> Outcomes:
     return run(LINKS[name], seconds=SECONDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(LINKS))
 def test_most_of_a_limit_is_used_from_the_tenth_second_on_and_little_is_refused(name: str) -> None:
     found = outcome(name)
@@ -37,11 +36,13 @@ def test_most_of_a_limit_is_used_from_the_tenth_second_on_and_little_is_refused(
     assert found.share(LEARNT) <= 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(name for name, link in LINKS.items() if link.processes == 1))
 def test_the_circuit_stays_closed_while_a_steady_share_is_delivered(name: str) -> None:
     assert outcome(name).openings == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bucket", "fixed window", "sliding window", "bucket, 1 ms"])
 def test_a_backlog_is_delivered_in_less_than_twice_the_time_that_it_takes(name: str) -> None:
     backlog = 3000
@@ -66,6 +67,7 @@ def test_processes_that_share_a_limit_each_get_some_of_it() -> None:
     assert min(each.admission.delivered() for each in doors) > 0.2 * 100.0 * SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("broken", "share"), [(0.01, 0.95), (0.03, 0.95), (0.05, 0.6)])
 def test_an_endpoint_that_refuses_some_whatever_it_gets_is_not_slowed(broken: float, share: float) -> None:
     found = run(Link("no limit", quota=None, broken=broken), seconds=30.0)

@@ -633,6 +633,13 @@ def test_a_dead_letter_that_cannot_be_written_holds_its_partition_only() -> None
     assert flow.held() == {}
 
 
+def test_a_record_that_can_go_on_again_holds_nothing() -> None:
+    flow = running_flow(record(0))
+    flow.blocked(record(0))
+    flow.blocked(record(0), None)
+    assert flow.held() == {}
+
+
 def test_every_unwritten_dead_letter_counts() -> None:
     flow = running_flow(*records(range(2)))
     for one in records(range(2)):

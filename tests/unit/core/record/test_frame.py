@@ -42,6 +42,10 @@ def test_a_value_says_which_schema_wrote_it(
     assert read(value, headers, framing) == frame
 
 
+def test_people_are_told_of_a_schema_by_its_value() -> None:
+    assert f"{Schema('id', 7)} {BY_GUID}" == f"schema 7 schema {GUID}"
+
+
 @pytest.mark.parametrize(
     ("name", "header", "schema", "rest"),
     [

@@ -108,6 +108,7 @@ def test_what_topics_carry_and_is_no_event_is_called_by_its_name(name: str, text
         (b"\xfc\xfd\xfe\xfb\xfa\xf9", "Avro unframed"),
         (b"\x0a\x7f" + b"x" * 127 + (b"\x12\x7f" + b"y" * 127) * 20, "Protobuf"),
         (bytes([0x0A, 0xFF, 0xFF]), "Avro unframed"),
+        (b'"text', "a JSON text"),
     ],
 )
 def test_other_formats_are_called_by_their_names_too(value: bytes, name: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processor.core.request.events import Event, Number, decode, is_truthy, json_text, parse, text_of
+from processor.core.request.events import Event, Number, decode, is_truthy, json_text, parse, text_of, written
 from processor.core.request.nesting import DEEPEST
 from processor.errors import EventError
 from tests.support.builders import event
@@ -89,6 +89,9 @@ def mended(value: Any) -> Any:
         b'["\\ud83d"] 1',
         b'["\\ud83d", NaN]',
         b'["\\ud83d"',
+        b'{"a":"\\ud83d"} 1',
+        b'{"a":"\\ud83d","b":[1]1}',
+        b'{"a":"\\ud83d","b":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b"[" * 3000,
         b"[" * 100_000 + b'"\\ud83d"' + b"]" * 100_000,
     ],
@@ -206,6 +209,11 @@ def test_what_can_be_split_but_is_too_deep_to_be_read_is_refused() -> None:
 )
 def test_what_is_true_is_true_in_javascript(raw: str, *, truthy: bool) -> None:
     assert is_truthy(msgspec.Raw(raw.encode())) is truthy
+
+
+def test_half_a_surrogate_in_a_name_is_written_as_it_was() -> None:
+    value = b'{"\\ud83d":1,"b":[2]}'
+    assert written(parse(value).members) == value
 
 
 def test_an_absent_member_and_a_null_one_are_the_same() -> None:

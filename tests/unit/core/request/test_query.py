@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.request.events import Number
+from processor.core.request.events import Number, parse
 from processor.core.request.query import flatten, joined, parameters
 from processor.errors import EventError
 from tests.support.builders import event
@@ -63,6 +63,11 @@ def test_an_empty_object_under_an_empty_name_stays() -> None:
 @pytest.mark.parametrize("number", ["9" * 5000, f"0.{'1' * 5000}", "1E5", "-0", "1.10"])
 def test_a_number_is_sent_as_it_was_written(number: str) -> None:
     assert flatten({"a": Number(number)}) == {"a": number}
+
+
+def test_of_an_event_that_is_no_object_no_query_can_be_made() -> None:
+    with pytest.raises(EventError, match="no query can be made of it"):
+        parameters(parse(b"[1]"))
 
 
 def test_deep_nesting_is_flattened_without_recursion() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from processor.core.request.events import Event, parse
 from processor.core.request.nesting import DEEPEST
-from processor.core.request.transform import Method, Prepared, RequestPolicy, Transform
+from processor.core.request.transform import Envelope, Method, Prepared, RequestPolicy, Transform
 from processor.errors import EventError
 from processor.model import Headers, Request
 from tests.support.builders import event
@@ -727,6 +727,13 @@ def test_what_is_passed_on_unchanged_would_be_prepared_the_same(
 def encodable(subject: dict[str, Any], ascii_only: bool) -> bytes:
     """As JSON; lone surrogates, which are no UTF-8, as question marks."""
     return json.dumps(subject, ensure_ascii=ascii_only).encode(errors="replace")
+
+
+def test_without_an_envelope_all_is_passed_on_unchanged() -> None:
+    value = b' {"header":{"A":"b"},"type":null} '
+    made = Transform(RequestPolicy(URL, envelope=Envelope.NONE)).unchanged(parse(value))
+    assert made is not None
+    assert made.body == value
 
 
 @pytest.mark.parametrize(

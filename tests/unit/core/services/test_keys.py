@@ -4,7 +4,7 @@ import sys
 from base64 import b64encode
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -16,7 +16,7 @@ from processor.core.services import keys
 
 
 def pem(
-    key: "rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey | dsa.DSAPrivateKey",
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed448.Ed448PrivateKey | ed25519.Ed25519PrivateKey,
 ) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
@@ -28,6 +28,7 @@ def test_a_key_that_jws_has_no_algorithm_for_is_none() -> None:
         ed448.Ed448PrivateKey.generate(),
     )
     assert all("holds no private key that can be used" in keys.fault_of(pem(each)) for each in others)
+    assert keys.fault_of(pem(ed25519.Ed25519PrivateKey.generate())) == ""
 
 
 def test_what_is_no_key_or_encrypted_is_told_and_not_repeated() -> None:
