@@ -172,6 +172,8 @@ COVERED_BY = {
     "open_letters": "letters",
     "listing": "letters",
     "selecting": "letters",
+    "moving": "requeue",
+    "purging": "requeue",
 }
 """Modules that are tested under another noun."""
 

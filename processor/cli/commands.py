@@ -17,6 +17,7 @@ from processor import __version__, startup
 from processor.cli.importing import imports
 from processor.cli.init import init
 from processor.cli.letters.listing import letters
+from processor.cli.letters.moving import purge, requeue
 from processor.cli.letters.redelivery import redeliver
 from processor.cli.preview import preview
 from processor.cli.verdict import ConfigFile, refuse, settings_of
@@ -136,7 +137,8 @@ app.command()(preview)
 app.command()(init)
 app.add_typer(imports, name="import")
 app.add_typer(letters, name="letters")
-letters.command()(redeliver)
+for each in (redeliver, requeue, purge):
+    letters.command()(each)
 
 
 @app.command()

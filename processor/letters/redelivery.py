@@ -126,9 +126,13 @@ class Watch:
     def _progress(self, now: Standing) -> Progress:
         (first_at, first), (at, settled) = self._looks[0], self._looks[-1]
         rate = (settled - first) / (at - first_at) if at > first_at else 0.0
-        firsts = {partition: span.first for partition, span in now.held.items()}
-        left = self._excerpt.left(firsts, now.finished)
+        left = self._excerpt.left(now.firsts(), now.finished)
         return Progress(left, self._tally.settled, rate, None if rate else self._waits())
+
+
+def excerpt_of(policy: RedeliveryPolicy, now: Standing) -> Excerpt:
+    """What of the topic is passed on, as it stands now."""
+    return Excerpt(policy, {partition: span.end for partition, span in now.held.items()}, now.finished)
 
 
 async def redeliver(
@@ -142,7 +146,7 @@ async def redeliver(
     asked = stop_on_signals(loop)
     standing = await asyncio.to_thread(standing_now, settings, plan.group)
     tally, sight = Tally(), Sight(settings, serves=serves)
-    excerpt = Excerpt(plan.policy, {partition: span.end for partition, span in standing.held.items()})
+    excerpt = excerpt_of(plan.policy, standing)
     run = Run(plan.policy, excerpt, tally, time.time, parking(settings, plan.parked))
     app = App(settings_for(settings, plan.group, plan.rate), sight.front, run)
     letters = OpenLetters(settings.kafka, settings.dead_letter.topic, plan.group)

@@ -13,12 +13,12 @@ from processor.core.pace.circuit import State
 from processor.model import Answer, Record, Signal
 from processor.telemetry.facts import Listener, Tried
 
-DELIVERED, FAILED_AGAIN = "delivered", "failed_again"
-_ALWAYS_TOLD = (DELIVERED, FAILED_AGAIN)
+DELIVERED, FAILED_AGAIN, REQUEUED = "delivered", "failed_again", "requeued"
 _UNDONE = (FAILED_AGAIN, Verdict.TOO_OFTEN, Verdict.INCOMPLETE, Verdict.UNUSABLE, Verdict.PARKED)
 _WORDS = {
     DELIVERED: "delivered",
     FAILED_AGAIN: "failed again",
+    REQUEUED: "requeued",
     Verdict.OTHER: "not meant",
     Verdict.TOO_OFTEN: "passed over (failed too often)",
     Verdict.INCOMPLETE: "passed over (without their value)",
@@ -27,6 +27,11 @@ _WORDS = {
 }
 BAR = 24
 """Characters."""
+
+
+def is_clean(settled: Mapping[str, int]) -> bool:
+    """Whether nothing that was meant ended otherwise than it was to."""
+    return not any(settled.get(end) for end in _UNDONE)
 
 
 class Tally(Listener):
@@ -74,7 +79,7 @@ class Tally(Listener):
 
     def is_clean(self) -> bool:
         """Whether everything that was meant was delivered, or is not for this destination by a rule."""
-        return not any(self.settled[end] for end in _UNDONE)
+        return is_clean(self.settled)
 
 
 class Progress(NamedTuple):
@@ -87,6 +92,8 @@ class Progress(NamedTuple):
     settled: Mapping[str, int]
     rate: float
     waits: str | None = None
+    told: tuple[str, ...] = (DELIVERED, FAILED_AGAIN)
+    """Ends that are told of in any case."""
 
     def seconds_left(self) -> float | None:
         """None: not known, as nothing goes on."""
@@ -97,8 +104,8 @@ class Progress(NamedTuple):
         left = self.seconds_left()
         return {
             "left": self.left,
-            **{end: self.settled.get(end, 0) for end in _ALWAYS_TOLD},
-            **{end: count for end, count in sorted(self.settled.items()) if end not in _ALWAYS_TOLD},
+            **{end: self.settled.get(end, 0) for end in self.told},
+            **{end: count for end, count in sorted(self.settled.items()) if end not in self.told},
             "per_second": round(self.rate, 1),
             "seconds_left": None if left is None else round(left),
             "waits": self.waits,
@@ -110,9 +117,9 @@ class Progress(NamedTuple):
         share = done / (done + self.left) if done + self.left else 1.0
         bar = ("#" * round(share * BAR)).ljust(BAR, "-")
         left = self.seconds_left()
-        others = {end: self.settled[end] for end in sorted(self.settled) if end not in _ALWAYS_TOLD}
+        others = {end: self.settled[end] for end in sorted(self.settled) if end not in self.told}
         said = [
-            *(f"{self.settled.get(end, 0):,} {_WORDS[end]}" for end in _ALWAYS_TOLD),
+            *(f"{self.settled.get(end, 0):,} {_WORDS[end]}" for end in self.told),
             *(f"{count:,} {_WORDS.get(end, f'left out ({end})')}" for end, count in others.items()),
             f"{self.left:,} left",
             f"{self.rate:.0f}/s",

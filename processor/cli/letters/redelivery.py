@@ -29,7 +29,7 @@ _RUN = re.compile("[A-Za-z0-9._-]{1,100}")
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Count what is meant and open, and do nothing with it.")
 ]
-Run = Annotated[
+KeptApart = Annotated[
     str | None,
     typer.Option(
         "--run",
@@ -37,6 +37,14 @@ Run = Annotated[
         help="The name under which it is kept what of these letters is done; with one of your own they are "
         "another run's. Without filters: the group's own, whose lag is the number of open letters.",
     ),
+]
+
+TooOften = Annotated[
+    int, typer.Option(min=1, help="A letter that was sent again and failed so often is passed over.")
+]
+Parked = Annotated[
+    str | None,
+    typer.Option(metavar="TOPIC", help="Where those are put, as they stand, in place of being passed over."),
 ]
 
 
@@ -51,16 +59,9 @@ def redeliver(
             min=0.01, help="Requests a second; else a tenth of delivery.rate_limit, or 50 without one."
         ),
     ] = None,
-    max_redeliveries: Annotated[
-        int, typer.Option(min=1, help="A letter that was sent again and failed so often is passed over.")
-    ] = 3,
-    parked: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOPIC", help="Where those are put, as they stand, in place of being passed over."
-        ),
-    ] = None,
-    run: Run = None,
+    max_redeliveries: TooOften = 3,
+    parked: Parked = None,
+    run: KeptApart = None,
     dry_run: DryRun = False,
     serve: Annotated[
         bool,
@@ -78,12 +79,11 @@ def redeliver(
     were passed over.
     """
     from processor.core.letters.redelivery import RedeliveryPolicy
-    from processor.letters.reading import standing_group
     from processor.letters.redelivery import Plan
 
     settings = settings_of(file)
-    group = _group(standing_group(settings), selected, run)
-    _refuse_wrong(settings, selected, parked)
+    group = group_of(settings, selected, run)
+    refuse_wrong(settings, selected, parked)
     policy = RedeliveryPolicy(selected.selection, max_redeliveries, limit)
     if dry_run:
         tell(settings, policy, group)
@@ -94,17 +94,20 @@ def redeliver(
     raise typer.Exit(_sent(settings, plan, serves=serve))
 
 
-def _group(standing: str, selected: Selected, run: str | None) -> str:
+def group_of(settings: Settings, selected: Selected, run: str | None) -> str:
     """The group of a run: the standing one, or one of its own where not all are meant."""
+    from processor.letters.reading import standing_group
+
     if run is not None and not _RUN.fullmatch(run):
         raise typer.BadParameter(
             f"{run[:80]!r} is no name of a run: letters, digits, '.', '_' and '-'", param_hint="--run"
         )
-    name = run or selected.name()
+    name, standing = run or selected.name(), standing_group(settings)
     return f"{standing}.{name}" if name else standing
 
 
-def _refuse_wrong(settings: Settings, selected: Selected, parked: str | None) -> None:
+def refuse_wrong(settings: Settings, selected: Selected, parked: str | None) -> None:
+    """Where letters are asked for, or to be put, that cannot be, the command ends."""
     topic = settings.dead_letter.topic
     for place in sorted(selected.selection.places):
         if place.partition.topic != topic:
@@ -119,10 +122,10 @@ def _refuse_wrong(settings: Settings, selected: Selected, parked: str | None) ->
         raise typer.BadParameter(
             f"{parked} is read by kafka.topics: what is parked would be sent at once", param_hint="--parked"
         )
-    _refuse_absent(settings, parked, "--parked")
+    refuse_absent(settings, parked, "--parked")
 
 
-def _refuse_absent(settings: Settings, topic: str, option: str) -> None:
+def refuse_absent(settings: Settings, topic: str, option: str) -> None:
     """Where a topic is not there that is to be written to, the command ends."""
     from processor.errors import FatalError
     from processor.kafka.checks import stored

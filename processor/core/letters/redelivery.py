@@ -10,6 +10,7 @@ Promises:
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from processor.core.dead_letter import CONNECT, OURS, written
 from processor.core.letters.finished import Finished
@@ -75,12 +76,18 @@ def original(record: Record, letter: Letter) -> Record:
 class Excerpt:
     """What of a topic of letters is passed on: what it held when the run began, no more than was asked for.
 
-    `ends` are the offsets behind the last letter of each partition then.
+    `ends` are the offsets behind the last letter of each partition then, `finished` what was brought back.
     """
 
-    def __init__(self, policy: RedeliveryPolicy, ends: Mapping[Partition, int]) -> None:
+    def __init__(
+        self,
+        policy: RedeliveryPolicy,
+        ends: Mapping[Partition, int],
+        finished: Mapping[Partition, Finished] = MappingProxyType({}),
+    ) -> None:
         self._policy = policy
         self._ends = dict(ends)
+        self._finished = finished
         self._left = policy.most
         self._passed: dict[Partition, int] = {}
         """Behind the last letter of each that was passed on, once."""
@@ -100,13 +107,22 @@ class Excerpt:
             if offset >= self._end(partition):
                 continue
             if self._left is not None and offset >= self._passed.get(partition, 0):
-                is_one = self._policy.judge(read(record)) is Verdict.SENT
+                is_one = not self._is_finished(record) and self._policy.judge(read(record)) is Verdict.SENT
                 if is_one and self._left == 0:
                     self._ends[partition] = offset
                     continue
                 self._left -= is_one
                 self._passed[partition] = offset + 1
             yield record
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many were passed on as were asked for."""
+        return self._left == 0
+
+    def _is_finished(self, record: Record) -> bool:
+        finished = self._finished.get(record.partition)
+        return finished is not None and finished.has(record.offset)
 
     def _end(self, partition: Partition) -> int:
         return self._ends.get(partition, 0)
@@ -117,7 +133,7 @@ class Excerpt:
         `first`: of each partition, what it still holds. Where no more is to be passed on than was, only that
         counts.
         """
-        ends = self._ends if self._left != 0 else self._passed
+        ends = self._passed if self.is_full else self._ends
         return sum(
             finished[partition].open(first.get(partition, 0), end)
             for partition, end in ends.items()

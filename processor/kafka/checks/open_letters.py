@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 
 from processor.config.kafka import KafkaSettings
 from processor.core.letters.finished import Finished
+from processor.core.progress.offset_codec import NO_MARKS, Marks
 from processor.errors import FatalError
 from processor.kafka.checks import stored
 from processor.kafka.checks.inquiry import apart
@@ -21,14 +22,19 @@ from processor.model import Partition, Record
 
 
 class Standing(NamedTuple):
-    """What each partition holds, and what of it was brought back."""
+    """What each partition holds, and what of it was brought back; by which ids positions are marked."""
 
     held: Mapping[Partition, Span]
     finished: Mapping[Partition, Finished]
+    marks: Marks = NO_MARKS
 
     def open(self) -> int:
         """How many offsets are open; records, where nothing was deleted and no transaction left a mark."""
         return sum(self.finished[each].open(*span) for each, span in self.held.items())
+
+    def firsts(self) -> dict[Partition, int]:
+        """The first offset that each partition holds."""
+        return {partition: span.first for partition, span in self.held.items()}
 
     def first_open(self) -> Iterator[tuple[Partition, Span]]:
         """Of each partition with open letters from where on they are."""
@@ -43,7 +49,8 @@ def standing(client: confluent_kafka.Consumer, topics: Registry, topic: str) -> 
     those = stored.partitions(client, topic)
     topic_id = topics.ask({topic}).answer(ANSWER_SECONDS).get(topic) or None
     held = stored.held(client, those)
-    return Standing(held, {p: Finished(at, topic_id) for p, at in committed(client, those).items()})
+    finished = {p: Finished(at, topic_id) for p, at in committed(client, those).items()}
+    return Standing(held, finished, Marks(topic_id, cluster=topics.cluster(ANSWER_SECONDS)))
 
 
 class OpenLetters:

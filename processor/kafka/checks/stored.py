@@ -110,6 +110,7 @@ def read(
             if error is None and offset < spans[partition].end:
                 left[partition] -= 1
                 yield _record(message, partition, offset)
+                quiet_until = time.monotonic() + ANSWER_SECONDS  # who takes them may take their time
             if error is not None or left[partition] == 0 or offset + 1 >= spans[partition].end:
                 del left[partition]
                 client.incremental_unassign([TopicPartition(*partition)])

@@ -1,0 +1,1 @@
+"""What is changed of letters in Kafka: they are moved by transactions, and deleted."""

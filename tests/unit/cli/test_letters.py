@@ -1,0 +1,39 @@
+"""What is asked of letters and cannot be meant is said, before any broker is asked."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.cli.typing import asked
+
+SETTINGS = {
+    "kafka": {"bootstrap_servers": "nowhere.invalid:1", "group_id": "g", "topics": ["events"]},
+    "dead_letter": {"topic": "events.dlq"},
+    "destination": {"url": "https://h.example/"},
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("requeue --to events.dlq", "dead-letter topic itself"),
+        ("redeliver --parked events.dlq", "dead-letter topic itself"),
+        ("redeliver --parked events", "would be sent at once"),
+        ("redeliver --run a/b", "no name of a run"),
+        ("redeliver --offset events/0/3", "is not in"),
+        ("redeliver --offset events", "no place of a letter"),
+        ("redeliver --since latest", "no time"),
+        ("requeue --to again --status 42", "42"),
+        ("redeliver --rate 0", "rate"),
+        ("requeue", "--to"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_before_any_broker_is_asked(
+    tmp_path: Path, arguments: str, words: str
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump(SETTINGS), encoding="utf-8")
+    done = asked("letters", *arguments.split(), "-c", str(file))
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.replace("│", " ").split())
