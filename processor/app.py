@@ -26,7 +26,7 @@ from processor.kafka.checks.inquiry import Inquiry
 from processor.kafka.consumer import Consumer
 from processor.kafka.options import refuse_unknown, write_debug
 from processor.kafka.partitions.end_offsets import EndOffsets
-from processor.kafka.producer import Producer
+from processor.kafka.producer import Producer, TopicOfReports
 from processor.kafka.retention import Retention
 from processor.model import SourceEvent
 from processor.signals import stop_on_signals
@@ -107,7 +107,7 @@ class App:
         self._retention = Retention(settings.kafka, settings.dead_letter.topic)
         self._consumer = Consumer(
             settings.kafka,
-            settings.unread_topic(),
+            settings.unread_topics(),
             max_wait=settings.longest_revocation(CLOSE_SECONDS),
         )
         self._framed = Framed(settings) if settings.uses_registry else None
@@ -202,7 +202,7 @@ class App:
 
     def _build_traffic(self, loop: asyncio.AbstractEventLoop) -> Traffic:
         settings = self._settings
-        delivery = settings.delivery
+        delivery, reports = settings.delivery, settings.reports.topic
         self._preparation = Preparation(
             settings.request_policy(), settings.filter_policy(), settings.record_policy(), self._decode
         )
@@ -233,6 +233,7 @@ class App:
             Policies(
                 retry=settings.retry_policy(),
                 dead_letter=settings.dead_letter_policy(),
+                reports=settings.report_policy(),
                 pipeline=PipelinePolicy(
                     delivery.commit_interval, delivery.drain_timeout, settings.lease_policy()
                 ),
@@ -246,6 +247,7 @@ class App:
                 chance=random.random,
                 failed=self._fail,
                 oldest=self._retention.oldest,
+                reports=None if reports is None else TopicOfReports(self._producer, reports),
             ),
             Rooms(
                 preparation=preparing,

@@ -3,7 +3,7 @@
 ConfigError     do not start; every problem is listed; exit 2.
 EventError      the record can never be delivered: dead-letter it, never retry.
 TransportError  no answer came: try again.
-WriteError      a dead letter was not acknowledged: hold the record, try again.
+WriteError      a dead letter or a report was not acknowledged: hold the record, try again.
 FatalError      this process cannot go on: exit non-zero, to be started anew.
 """
 

@@ -246,8 +246,8 @@ class Quota(NamedTuple):
     reset: float
 
 
-class DeadLetter(NamedTuple):
-    """A record to be written to the dead-letter topic: key, value and headers as Kafka takes them.
+class Message(NamedTuple):
+    """A record to be written to a topic of ours: key, value and headers as Kafka takes them.
 
     `timestamp`: None is that of when it is written.
     """
@@ -256,6 +256,10 @@ class DeadLetter(NamedTuple):
     value: bytes | None
     headers: RecordHeaders
     timestamp: float | None = None
+
+
+DeadLetter = Message
+"""One for the dead-letter topic."""
 
 
 Answer = Response | TransportError

@@ -71,8 +71,8 @@ class Status:
         return Report(ok, {"poll_thread": "ok" if ok else f"silent for {silence:.0f} s"})
 
     def readiness(self) -> Report:
-        """Whether we are proven to be in the group, its topics can be read, dead letters be written, and
-        no stop is under way.
+        """Whether we are proven to be in the group, its topics can be read, dead letters and
+        required reports be written, and no stop is under way.
 
         A dead endpoint only counts where `circuit.unready` says so, one that does not know us in any case, a
         partition that cannot be read where
@@ -89,8 +89,11 @@ class Status:
             "credentials": self.credentials.fault() or (_UNKNOWN if self.admission.is_unknown() else "ok"),
             "events": self.dispatch.withheld.said(self.now()) or "ok",
         }
-        if (blocked := self.dispatch.stages()[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
+        stages = self.dispatch.stages()
+        if (blocked := stages[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
             checks["dead_letters"] = f"{blocked} cannot be written"
+        if unreported := stages[Stage.BLOCKED_REPORT]:
+            checks["reports"] = f"{unreported} cannot be written"
         if unprepared := self.dispatch.unprepared.said():
             checks["preparation"] = unprepared
         if self.settings.kafka.unready and (unreadable := self.unreadable.places()):
@@ -130,6 +133,7 @@ class Status:
             connections=self.client.connections(),
             retries_waiting=sum(map(stages.__getitem__, _WAIT_TO_BE_SENT)),
             dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
+            reports_blocked=stages[Stage.BLOCKED_REPORT],
             withheld=self.dispatch.withheld.counts(),
             waiting_records=records,
             waiting_bytes=size,

@@ -170,6 +170,8 @@ DEAD_LETTERS = Row(
         Panel("Records withheld", "What waits because too many would be dead letters; deliveries pay for it.", "short", (gauge("withheld_records", "sum", "by (destination, reason)", "{{destination}} {{reason}}"),), width=6),
         Panel("Dead letters that wait to be written", "Each holds its partition until it is written.", "short", (gauge("dead_letters_blocked"),), width=6),
         Panel("Dead-letter writes that failed", "By reason; they are tried again.", "cps", rate("dead_letter_write_failures_total", "reason"), width=6),
+        Panel("Delivery reports", "Written; failed, which are tried again if they are required and else lost; and dropped, as too many are on their way.", "cps", rate("delivery_reports_total", "result"), width=6),
+        Panel("Reports that wait to be written", "Required ones: each holds its partition until it is written.", "short", (gauge("delivery_reports_blocked"),), width=6),
     ),
 )  # fmt: skip
 

@@ -23,6 +23,7 @@ from processor.config.kafka import letters_read_again
 from processor.config.problems import fields, names, nearest, problem_of, variable
 from processor.config.record import faults
 from processor.config.services.registry import faults as faults_of_registry
+from processor.config.services.reports import faults as faults_of_reports
 from processor.config.services.tracing import faults as faults_of_tracing
 from processor.config.settings import PREFIX, Settings
 from processor.config.sources.documents import DocumentError, read
@@ -281,6 +282,7 @@ def _misfits(settings: Settings) -> list[str]:
     return [
         *misfits(settings.delivery, kafka),
         *letters_read_again(kafka, settings.dead_letter),
+        *faults_of_reports(settings.reports, kafka, settings.dead_letter.topic),
         *contradictions(settings.retry),
         *faults(settings.record, settings.cloudevents, settings.destination, settings.filter),
         *misfits_of(settings.destination),

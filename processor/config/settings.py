@@ -28,6 +28,8 @@ from processor.config.record import (
 from processor.config.sections import CircuitSettings, DeliverySettings, RetrySettings, retry_policy
 from processor.config.services.registry import SchemaRegistrySettings
 from processor.config.services.registry import meaningless as meaningless_of_registry
+from processor.config.services.reports import ReportSettings
+from processor.config.services.reports import warnings as warnings_of_reports
 from processor.config.services.secrets import secret_texts
 from processor.config.services.tracing import TracingSettings
 from processor.config.values.filters import FilterSettings
@@ -46,6 +48,7 @@ from processor.core.progress.lease import LeasePolicy
 from processor.core.record.format import FormatPolicy, SchemaFilePolicy
 from processor.core.record.reading import RecordPolicy, Value
 from processor.core.redaction import Secrets
+from processor.core.reports.report import ReportPolicy
 from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.request.endpoint import Endpoint
 from processor.core.request.filters import FilterPolicy
@@ -90,6 +93,9 @@ class Settings(BaseModel):
         default_factory=DeliverySettings, description="How events are delivered."
     )
     retry: RetrySettings = Field(default_factory=RetrySettings, description="What is tried again.")
+    reports: ReportSettings = Field(
+        default_factory=ReportSettings, description="What is told of events that are settled."
+    )
     circuit: CircuitSettings = Field(
         default_factory=CircuitSettings, description="When the endpoint counts as down."
     )
@@ -120,18 +126,15 @@ class Settings(BaseModel):
         """Whether values name their schemas in a registry."""
         return self.record.value is Value.REGISTRY
 
-    def unread_topic(self) -> str:
-        """The dead-letter topic, of which no pattern is to read; empty: its letters are what is read."""
-        return "" if self.dead_letter.topic in self.kafka.topics else self.dead_letter.topic
+    def unread_topics(self) -> frozenset[str]:
+        """Topics that we write, and no pattern is to find; not that of dead letters where they are read."""
+        ours = (self.dead_letter.topic, self.reports.topic)
+        return frozenset(each for each in ours if each and each not in self.kafka.topics)
 
     def warnings(self) -> list[str]:
         """What can be done as it is said, and is hardly meant."""
-        topic = self.dead_letter.topic
         return [
-            f"kafka.topics: {pattern} matches the dead-letter topic {topic}, which is left out: its letters "
-            "are not read again"
-            for pattern in self.kafka.patterns_for(topic)
-        ] + [
+            *warnings_of_reports(self.reports, self.kafka, self.dead_letter.topic),
             *meaningless(self.record, self.debezium, self.cloudevents, self.destination),
             *texts_compared(self.filter.when),
             *warnings_of_signing(self.destination),
@@ -297,6 +300,11 @@ class Settings(BaseModel):
             keeps_time=self.dead_letter.timestamp == "record",
             ids=signing.ids(self.destination),
         )
+
+    def report_policy(self) -> ReportPolicy:
+        """What is told of events that are settled, and whether they wait for that."""
+        ids, are_letters = signing.ids(self.destination), self.dead_letter.topic in self.kafka.topics
+        return self.reports.policy(self.destination.name, self.secrets, ids, are_letters=are_letters)
 
     def disclosure_policy(self) -> DisclosurePolicy:
         """What those see who look at the live page."""

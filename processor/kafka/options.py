@@ -5,7 +5,7 @@ https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -43,10 +43,10 @@ def client_options(kafka: KafkaSettings) -> Options:
     return {name: value for name, value in options.items() if value is not None} | in_clear(kafka.client)
 
 
-def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None) -> Options:
-    """What the consumer needs beside that; no pattern of `kafka.topics` finds the dead-letter topic.
+def consumer_options(kafka: KafkaSettings, unread: Collection[str] = ()) -> Options:
+    """What the consumer needs beside that; no pattern of `kafka.topics` finds the topics `unread`.
 
-    With the protocol `consumer` brokers evaluate the patterns and assign it all the same: then it is
+    With the protocol `consumer` brokers evaluate the patterns and assign them all the same: then they are
     taken, so that the group comes to rest, and not read.
 
     The queue limits are per process; the library's own are 100,000 records and 64 MiB. With limits so low
@@ -79,8 +79,8 @@ def consumer_options(kafka: KafkaSettings, dead_letter_topic: str | None = None)
         options["partition.assignment.strategy"] = "cooperative-sticky"
         options["session.timeout.ms"] = round(kafka.session_timeout * 1000)
         options["heartbeat.interval.ms"] = round(min(kafka.session_timeout / 3, 3.0) * 1000)
-        if dead_letter_topic and _TOPIC.fullmatch(dead_letter_topic):
-            options["topic.blacklist"] = f"^{dead_letter_topic.replace('.', '[.]')}$"
+        if names := sorted(filter(_TOPIC.fullmatch, unread)):
+            options["topic.blacklist"] = ",".join(f"^{name.replace('.', '[.]')}$" for name in names)
     if kafka.group_instance_id:
         options["group.instance.id"] = kafka.group_instance_id
     return options

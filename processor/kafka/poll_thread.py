@@ -13,7 +13,7 @@ Promises:
   is told as `Missed`, and a position behind the end of the same log ends the process;
 - a topic that was deleted and made anew is told as `MadeAnew`, and read from its beginning in a new
   assignment, whatever was committed for the one before; with `auto_offset_reset: error` the process ends;
-- nothing of the dead-letter topic is read, told or committed, also where a pattern assigns it to us;
+- nothing of the topics that we write is read, told or committed, also where a pattern assigns them to us;
 - an assignment waits at most 20 s for the brokers, what is asked again 5 s and a fifth of the time;
 - at most `AHEAD` batches are handed over and not taken, so a busy loop is not buried.
 """
@@ -64,7 +64,7 @@ class PollThread:
     def __init__(
         self,
         kafka: KafkaSettings,
-        dead_letter_topic: str,
+        own_topics: frozenset[str],
         max_wait: float,
         commands: Commands,
         loop: AbstractEventLoop,
@@ -73,20 +73,21 @@ class PollThread:
     ) -> None:
         """`sink` takes source events on `loop`, and `ended` is called there when nothing more comes."""
         self._kafka = kafka
-        self._dead_letter_topic = dead_letter_topic
+        self._own_topics = own_topics
         self._max_wait = max_wait
         self._commands = commands
         self._loop = loop
         self._sink = sink
         self._ended = ended
         self._epoch = self._ahead = 0
-        self._closing = self._has_told_of_letters = False
+        self._closing = False
+        self._has_told_of = set[str]()
         self.beat = time.monotonic()
         """When it last went round."""
         self._tenures = Tenures()
         self._identities = TopicIdentities()
         self._committer = Committer(self._tenures, partial(call_on, loop), self._tell)
-        options = consumer_options(kafka, dead_letter_topic)
+        options = consumer_options(kafka, own_topics)
         options |= {"on_commit": self._committer.answered, "error_cb": self._on_error}
         options |= {"stats_cb": self._on_statistics}
         self._client = confluent_kafka.Consumer(options, logger=LOGGER)
@@ -97,7 +98,7 @@ class PollThread:
             kafka.may_read,
             kafka.auto_offset_reset,
             self._tell,
-            dead_letter_topic=dead_letter_topic,
+            own_topics=own_topics,
             cluster=self._registry.cluster,
         )
         self._fetching = Fetching(
@@ -158,14 +159,14 @@ class PollThread:
         """Begin these; `is_again`: those that were parked, and are told anew once it is known where."""
         self.beat = began = time.monotonic()
         patience = self._beginnings.take_time(is_again=is_again)
-        ours = [each for each in assigned if each.topic != self._dead_letter_topic]
+        ours = [each for each in assigned if each.topic not in self._own_topics]
         partitions = list(map(partition_of, ours))
         question = self._registry.ask({each.topic for each in ours}, self._answered)
         committed = self._beginnings.committed(ours, 1 if is_again else TRIES)
         marked = {p: read(*at).marks.topic_id if (at := committed.get(p)) else None for p in partitions}
         told = question.answer(patience.at_most(ANSWER_SECONDS) if any(marked.values()) else 0.0)
         anew = self._identities.begun(marked, told)
-        unread = self._letters_among(assigned)
+        unread = self._own_among(assigned)
         if anew and not self._may_begin_anew(anew):
             unread |= anew
         begun = self._beginnings.of(partitions, committed, is_asked=is_again)
@@ -197,22 +198,21 @@ class PollThread:
 
     def _leave(self, leaving: list[TopicPartition]) -> frozenset[Partition]:
         """Nothing of these is read any more; those are returned that the loop knows of."""
-        letters = self._letters_among(leaving)
-        partitions = frozenset(map(partition_of, leaving)) - letters
+        own = self._own_among(leaving)
+        partitions = frozenset(map(partition_of, leaving)) - own
         self._identities.forgotten(partitions)
-        self._tenures.gone(letters)
+        self._tenures.gone(own)
         self._tenures.leave(partitions)
         self._holds.forget(partitions)
         return partitions
 
-    def _letters_among(self, partitions: list[TopicPartition]) -> frozenset[Partition]:
-        """The partitions of the dead-letter topic among these, which is told once."""
-        found = frozenset(map(partition_of, partitions))
-        letters = frozenset(p for p in found if p.topic == self._dead_letter_topic)
-        if letters and not self._has_told_of_letters:
-            self._has_told_of_letters = True
-            self._tell(Troubled("dead_letter_topic", f"{self._dead_letter_topic} {UNREAD}"))
-        return letters
+    def _own_among(self, partitions: list[TopicPartition]) -> frozenset[Partition]:
+        """The partitions of topics of ours among these, each of which is told once."""
+        found = frozenset(p for p in map(partition_of, partitions) if p.topic in self._own_topics)
+        for topic in sorted({p.topic for p in found} - self._has_told_of):
+            self._has_told_of.add(topic)
+            self._tell(Troubled("own_topic", f"{topic} {UNREAD}"))
+        return found
 
     # Identities
 

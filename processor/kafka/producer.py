@@ -1,4 +1,4 @@
-"""Writes records and waits for the acknowledgement.
+"""Writes records to topics of ours and waits for the acknowledgement.
 
 Promise: every `write` is answered exactly once on the event loop, and with None only after all in-sync
 replicas have the record. A write that timed out may still arrive: written again it is there twice, never not
@@ -22,7 +22,7 @@ from processor.errors import WriteError
 from processor.kafka.commands import call_on
 from processor.kafka.options import LOGGER, producer_options
 from processor.kafka.remedies import in_words
-from processor.model import DeadLetter
+from processor.model import Message
 
 POLL_SECONDS = 0.2
 RENEW_SECONDS = 5.0
@@ -51,11 +51,12 @@ _REASONS = {
 
 
 _REMEDIES = {
-    "too_large": " (max.message.bytes of the dead-letter topic, or message.max.bytes of its broker)",
-    "invalid_record": " (a compacted dead-letter topic takes none without a key: set cleanup.policy=delete)",
+    "too_large": " (max.message.bytes of the {topic}, or message.max.bytes of its broker)",
+    "invalid_record": " (a compacted {topic} takes none without a key: set cleanup.policy=delete)",
     "invalid_timestamp": " (beyond message.timestamp.before.max.ms or message.timestamp.after.max.ms of the "
-    "dead-letter topic: is the clock here right?)",
+    "{topic}: is the clock here right?)",
 }
+LETTERS, REPORTS = "dead-letter topic", "topic of reports"
 
 
 def _untold(_name: str, _text: str) -> None:
@@ -63,7 +64,7 @@ def _untold(_name: str, _text: str) -> None:
 
 
 class Producer:
-    """Writes to the dead-letter topic, from `open` to `close`."""
+    """Writes to the dead-letter topic, and to others, from `open` to `close`."""
 
     def __init__(self, kafka: KafkaSettings, dead_letter: DeadLetterSettings) -> None:
         self._topic = dead_letter.topic
@@ -94,8 +95,12 @@ class Producer:
         self._thread = threading.Thread(target=self._run, args=(client,), name="kafka-producer", daemon=True)
         self._thread.start()
 
-    def write(self, letter: DeadLetter, written: Written) -> None:
-        """Write; `written` gets None once acknowledged, else WriteError."""
+    def write(self, message: Message, written: Written) -> None:
+        """Write a dead letter; `written` gets None once acknowledged, else WriteError."""
+        self.write_to(self._topic, message, written, LETTERS)
+
+    def write_to(self, topic: str, message: Message, written: Written, called: str) -> None:
+        """The same to any topic, which is `called` that where something is wrong with it."""
         if self._client is None:
             self._loop.call_soon(written, self._broken)
             return
@@ -103,19 +108,19 @@ class Producer:
         self._unanswered[number] = written
         try:
             self._client.produce(
-                self._topic,
-                key=letter.key,
-                value=letter.value,
-                headers=list(letter.headers),
-                timestamp=_milliseconds(letter.timestamp),
+                topic,
+                key=message.key,
+                value=message.value,
+                headers=list(message.headers),
+                timestamp=_milliseconds(message.timestamp),
                 on_delivery=lambda error, _: call_on(
-                    self._loop, self._settle, number, _answer(error) if error else None
+                    self._loop, self._settle, number, _answer(error, called) if error else None
                 ),
             )
         except KafkaException as error:
             self._loop.call_soon(self._settle, number, self._refused(error.args[0]))
         except BufferError:
-            full = WriteError("queue_full", "too many dead letters wait to be written")
+            full = WriteError("queue_full", "too many records wait to be written")
             self._loop.call_soon(self._settle, number, full)
 
     async def close(self, within: float) -> None:
@@ -178,10 +183,22 @@ class Producer:
             written(error)
 
 
-def _answer(error: KafkaError) -> WriteError:
+class TopicOfReports:
+    """Where the producer of dead letters writes reports."""
+
+    def __init__(self, producer: Producer, topic: str) -> None:
+        self._producer = producer
+        self._topic = topic
+
+    def write(self, message: Message, written: Written) -> None:
+        """Write; `written` gets None once acknowledged, else WriteError."""
+        self._producer.write_to(self._topic, message, written, REPORTS)
+
+
+def _answer(error: KafkaError, called: str) -> WriteError:
     """Of the broker, so that the limit is the topic's."""
     told = _write_error(error)
-    return WriteError(told.reason, told.message + _REMEDIES.get(told.reason, ""))
+    return WriteError(told.reason, told.message + _REMEDIES.get(told.reason, "").format(topic=called))
 
 
 def _milliseconds(timestamp: float | None) -> int:

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError
 from processor.kafka.remedies import in_words
 from processor.model import MemberState, Stopped, Troubled
 
-UNREAD = "matches a pattern of kafka.topics: its dead letters are not read again, nothing of it is committed"
+UNREAD = "matches a pattern of kafka.topics: what we write there is not read, nothing of it is committed"
 MADE_ANEW = (
     "was deleted and made anew, and kafka.auto_offset_reset is `error`: "
     "delete the group's offsets of the topic, or set them, then start again"

@@ -19,7 +19,7 @@ from processor.letters.tally import Tally
 from processor.model import DeadLetter, Received, Record, Request, SourceEvent
 from processor.telemetry.facts import Listener
 from processor.traffic.preparation import Held, Later, Preparing, Result, Skipped
-from processor.traffic.undelivered.dead_letters import DeadLetters
+from processor.traffic.written.writing import Topic
 
 CLOSE_SECONDS = 10.0
 
@@ -27,7 +27,7 @@ CLOSE_SECONDS = 10.0
 class Redelivering:
     """Prepares letters; `inner` prepares the records that they are of."""
 
-    def __init__(self, policy: RedeliveryPolicy, inner: Preparing, parked: DeadLetters | None) -> None:
+    def __init__(self, policy: RedeliveryPolicy, inner: Preparing, parked: Topic | None) -> None:
         self._policy = policy
         self._inner = inner
         self._parked = parked
@@ -64,7 +64,7 @@ class Redelivering:
         return request if request.id is not None else request._replace(id=self._ids.of(first))
 
 
-def _put_away(topic: DeadLetters, record: Record, done: Callable[[Record, Result], None]) -> Later:
+def _put_away(topic: Topic, record: Record, done: Callable[[Record, Result], None]) -> Later:
     """The letter as it stands, written to `topic`; its record is settled once that is acknowledged."""
     is_called_off = False
 

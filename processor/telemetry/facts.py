@@ -76,6 +76,15 @@ class Facts:
     def blocked(self, record: Record, failure: Failure, error: WriteError, /) -> None:
         """A dead letter could not be written, and will be tried again."""
 
+    def reported(self, record: Record, /) -> None:
+        """A report is in its topic, acknowledged by all replicas."""
+
+    def unreported(self, record: Record, error: WriteError | None, /, *, is_held: bool) -> None:
+        """A report could not be written: it will be tried again, and the record `is_held`, or it is lost.
+
+        None: it was not tried, as too many are on their way.
+        """
+
     def unprepared(self, record: Record, reason: str, /) -> None:
         """What it takes to prepare a record is not to be had; it will be asked for again."""
 

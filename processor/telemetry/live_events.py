@@ -125,6 +125,12 @@ class Live(Listener):
         )
         self._happened(Happening.HELD, record, details)
 
+    def unreported(self, record: Record, error: WriteError | None, *, is_held: bool) -> None:
+        """The report of a record cannot be written now, and it waits for that."""
+        if error is not None and is_held:
+            details = partial(self._sight.unreported, error.reason)
+            self._happened(Happening.HELD, record, details)
+
     def unprepared(self, record: Record, reason: str) -> None:
         """What it takes to make a request of a record is not to be had now."""
         details = partial(self._sight.unprepared, reason)
@@ -184,6 +190,9 @@ class _Sight:
             details["reason"], details["message"] = answer.reason, self._text(answer.message, TEXT_LIMIT)
             return details
         return details | self._response(answer)
+
+    def unreported(self, reason: str) -> Details:
+        return Details(reason="report", message=f"it is settled, and its report cannot be written: {reason}")
 
     def unprepared(self, reason: str) -> Details:
         return Details(reason="preparation", message=self._text(reason, TEXT_LIMIT))

@@ -53,6 +53,7 @@ class LogLines(Listener):
         self._source = SourceLog()
         self._failures = Repeats()
         self._unprepared = Repeats()
+        self._reports = Repeats()
         self._registry = Repeats()
         self._traces = Repeats()
         self._credentials = Repeats()
@@ -67,6 +68,9 @@ class LogLines(Listener):
         for _, last, times, seconds, is_over in self._unprepared.due(self._now()):
             event = "events could not be prepared, and can again" if is_over else "events cannot be prepared"
             log.warning(event, times=times, seconds=round(seconds), reason=last)
+        for result, last, times, seconds, is_over in self._reports.due(self._now()):
+            event = "reports could not be written, and can again" if is_over else "reports cannot be written"
+            log.warning(event, result=result, times=times, seconds=round(seconds), reason=last)
         for result, last, times, seconds, is_over in self._registry.due(self._now()):
             event = "the schema registry failed, and does no more" if is_over else "the schema registry fails"
             log.warning(event, result=result, times=times, seconds=round(seconds), reason=last)
@@ -124,6 +128,13 @@ class LogLines(Listener):
         """A dead letter could not be written."""
         what = "dead letter cannot be written, will be tried again"
         self._warn(what, record, reason=error.reason, message=error.message)
+
+    def unreported(self, record: Record, error: WriteError | None, *, is_held: bool) -> None:
+        """A report is late, or lost; told once for each reason, then summed up."""
+        result, why = (error.reason, error.message) if error else ("dropped", "too many are on their way")
+        if self._reports.is_first(result, why, self._now()):
+            what = "report cannot be written, its event waits for that" if is_held else "report is lost"
+            log.warning(what, **_where(record), result=result, reason=why)
 
     def unprepared(self, record: Record, reason: str) -> None:
         """What it takes to prepare a record is not to be had; told once, then summed up."""

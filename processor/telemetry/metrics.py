@@ -72,6 +72,7 @@ class ProcessMetrics(Listener):
         self._dead_letters = self._counter(definitions.DEAD_LETTERS)
         self._write_failures = self._counter(definitions.DEAD_LETTER_WRITE_FAILURES)
         self._withheld = self._counter(definitions.DEAD_LETTERS_WITHHELD)
+        self._reports = self._unlocked_counter(definitions.DELIVERY_REPORTS)
         self._circuit_changes = self._counter(definitions.CIRCUIT_CHANGES)
         self._second_tries = self._counter(definitions.SECOND_TRIES)
         self._opened = self._counter(definitions.CONNECTIONS_OPENED)
@@ -107,6 +108,8 @@ class ProcessMetrics(Listener):
         """What is watched for its growth is there at 0: the first of it would be missed otherwise."""
         for outcome in ("delivered", "skipped", "dead_lettered"):
             self._outcomes.counts[outcome] += 0
+        for result in ("written", "failed", "dropped"):
+            self._reports.counts[result] += 0
         for reason in Unknown:
             self._unknown_latencies.counts[reason] += 0
         for ending in Ending:
@@ -173,6 +176,14 @@ class ProcessMetrics(Listener):
     def blocked(self, _record: Record, _failure: Failure, error: WriteError) -> None:
         """A dead letter could not be written."""
         self._write_failures.labels(self._destination, error.reason).inc()
+
+    def reported(self, _record: Record) -> None:
+        """A report is in its topic, acknowledged by all replicas."""
+        self._reports.counts["written"] += 1
+
+    def unreported(self, _record: Record, error: WriteError | None, **_: bool) -> None:
+        """A report could not be written, or was not tried."""
+        self._reports.counts["failed" if error else "dropped"] += 1
 
     def withheld(self, _tried: Tried, failure: Failure, _answer: Answer | None, **_: bool) -> None:
         """A failure became no dead letter, and the record waits."""

@@ -34,6 +34,7 @@ class Snapshot(NamedTuple):
     learnt_rate: float | None
     retries_waiting: int
     dead_letters_blocked: int
+    reports_blocked: int
     waiting_records: int
     waiting_bytes: int
     withheld: Mapping[str, int]
@@ -91,6 +92,7 @@ class PartitionStatuses(Collector):
             (definitions.CONNECTIONS_OPEN, snapshot.connections),
             (definitions.RETRIES_WAITING, snapshot.retries_waiting),
             (definitions.DEAD_LETTERS_BLOCKED, snapshot.dead_letters_blocked),
+            (definitions.DELIVERY_REPORTS_BLOCKED, snapshot.reports_blocked),
             (definitions.WAITING_RECORDS, snapshot.waiting_records),
             (definitions.WAITING_BYTES, snapshot.waiting_bytes),
             (definitions.OLDEST_UNSETTLED_AGE_SECONDS, eldest),

@@ -13,18 +13,22 @@ from processor.core.dead_letter import DeadLetterPolicy
 from processor.core.pace.admission import Admission
 from processor.core.pace.hosts import Hosts, HostsPolicy
 from processor.core.progress.flow import Flow
+from processor.core.reports.report import ReportPolicy
 from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.retry import RetryPolicy
 from processor.model import SourceEvent
 from processor.telemetry.facts import Facts, Listener
-from processor.traffic.attempt import End, Run, Sender
+from processor.traffic.attempt import End, Run, Sender, Stage
 from processor.traffic.delivery import Delivery
 from processor.traffic.dispatch import Dispatch
 from processor.traffic.pipeline import Pipeline, PipelinePolicy, Source
 from processor.traffic.preparation import Preparing
-from processor.traffic.undelivered.dead_letters import DeadLetters, Letters
+from processor.traffic.undelivered.dead_letters import Letters
 from processor.traffic.undelivered.elsewhere import Elsewhere
 from processor.traffic.unprepared import MOST, Unprepared
+from processor.traffic.written.closing import Closing
+from processor.traffic.written.reports import Reports
+from processor.traffic.written.writing import Topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +40,26 @@ class Policies:
     pipeline: PipelinePolicy
     most_unprepared: int = MOST
     """Of how many records the preparation may be asked at once, where it answers later."""
+    reports: ReportPolicy = field(default_factory=lambda: ReportPolicy(""))
+    """How it is reported what became of events, where there is a topic for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What it touches. `oldest`: the timestamp before which a record's time is not to be that of its letter.
 
-    `failed` is told why it cannot go on.
+    `failed` is told why it cannot go on. Without `reports` nothing is reported.
     """
 
     source: Source
     sender: Sender
-    dead_letters: DeadLetters
+    dead_letters: Topic
     clock: Clock
     wall_clock: Callable[[], float]
     chance: Callable[[], float]
     failed: Callable[[str], None]
     oldest: Callable[[], float] = lambda: -math.inf
+    reports: Topic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +117,14 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
             chance=chance,
             facts=facts,
             ended=ended,
+            is_reported=world.reports is not None,
         )
+
+    def closing(closed: Callable[[Run], None], waits: Callable[[Run, Stage], None]) -> Closing:
+        letters = Letters(policies.dead_letter, world.dead_letters, clock, chance, facts, world.oldest)
+        topic = world.reports
+        reports = None if topic is None else Reports(policies.reports, topic, clock, chance, facts)
+        return Closing(letters, reports, rooms.flow, closed=closed, waits=waits)
 
     def unprepared(
         delivery: Delivery, ended: Callable[[Run, End], None], changed: Callable[[], None]
@@ -134,7 +148,7 @@ def assemble(policies: Policies, world: World, rooms: Rooms) -> Traffic:
         return Dispatch(
             flow=rooms.flow,
             admission=rooms.admission,
-            letters=Letters(policies.dead_letter, world.dead_letters, clock, chance, facts, world.oldest),
+            closing=closing,
             delivery=delivery,
             unprepared=unprepared,
             knock_after=policies.retry.max_backoff,

@@ -19,12 +19,13 @@ from processor.core.age import known
 from processor.core.dead_letter import Failure
 from processor.core.pace.admission import Admission, Earlier, Permit
 from processor.core.pace.budget import Fault
+from processor.core.reports.report import Outcome, Settlement
 from processor.core.request.endpoint import origin_of
 from processor.core.retry import Again, Effort, Reason
 from processor.errors import TransportError
 from processor.model import Answer, Record, Request
 from processor.telemetry.facts import Tried
-from processor.traffic.undelivered.dead_letters import Letter
+from processor.traffic.written.writing import Writing
 
 
 class Stage(IntEnum):
@@ -50,11 +51,15 @@ class Stage(IntEnum):
     """The time at which its dead letter, which could not be written, is written again."""
     ELSEWHERE = 11
     """Room at the host that its event names."""
-    OVER = 12
+    REPORT = 12
+    """The acknowledgement of its report: how it ended is decided."""
+    BLOCKED_REPORT = 13
+    """The time at which its report, which could not be written, is written again."""
+    OVER = 14
     """Nothing: it is settled, or given up."""
 
 
-_LOOKED_INTO = frozenset((Stage.UNPREPARED, Stage.LETTER, Stage.WITHHELD, Stage.OVER))
+_LOOKED_INTO = frozenset((Stage.UNPREPARED, Stage.LETTER, Stage.WITHHELD, Stage.REPORT, Stage.OVER))
 """Where a run may go for which there is no request."""
 
 FOLLOWS: dict[Stage, frozenset[Stage]] = {
@@ -62,19 +67,21 @@ FOLLOWS: dict[Stage, frozenset[Stage]] = {
     Stage.PREPARATION: _LOOKED_INTO | {Stage.PREPARED, Stage.ELSEWHERE},
     Stage.UNPREPARED: _LOOKED_INTO | {Stage.PREPARATION, Stage.PREPARED, Stage.ELSEWHERE},
     Stage.PREPARED: frozenset((Stage.ANSWER, Stage.OVER)),
-    Stage.ANSWER: frozenset((Stage.RETRY, Stage.WITHHELD, Stage.LETTER, Stage.OVER)),
+    Stage.ANSWER: frozenset((Stage.RETRY, Stage.WITHHELD, Stage.LETTER, Stage.REPORT, Stage.OVER)),
     Stage.RETRY: frozenset((Stage.DUE, Stage.ELSEWHERE, Stage.OVER)),
     Stage.DUE: frozenset((Stage.ANSWER, Stage.OVER)),
     # One that was kept back was never looked into: it may turn out to be no request, or none to be sent.
     Stage.WITHHELD: _LOOKED_INTO | {Stage.PREPARATION, Stage.ELSEWHERE, Stage.ANSWER},
     Stage.ELSEWHERE: frozenset((Stage.ANSWER, Stage.LETTER, Stage.OVER)),
-    Stage.LETTER: frozenset((Stage.BLOCKED_LETTER, Stage.OVER)),
+    Stage.LETTER: frozenset((Stage.BLOCKED_LETTER, Stage.REPORT, Stage.OVER)),
     Stage.BLOCKED_LETTER: frozenset((Stage.LETTER, Stage.OVER)),
+    Stage.REPORT: frozenset((Stage.BLOCKED_REPORT, Stage.OVER)),
+    Stage.BLOCKED_REPORT: frozenset((Stage.REPORT, Stage.OVER)),
     Stage.OVER: frozenset(),
 }
 """Where a run may go from where it is."""
 
-WAITING = frozenset(Stage) - {Stage.ANSWER, Stage.LETTER, Stage.OVER}
+WAITING = frozenset(Stage) - {Stage.ANSWER, Stage.LETTER, Stage.REPORT, Stage.OVER}
 """Where nothing of a run is under way in the world, or can be called off: giving it up leaves no trace."""
 
 _ANSWER = Stage.ANSWER
@@ -105,8 +112,8 @@ class Attempt(Struct, eq=False, gc=False):
 class Run(Struct, eq=False, gc=False):
     """A record under way; a new one has no times yet.
 
-    What it waits for (attempt, letter, timer) refers to it too, and no collector looks here: so it lets go of
-    each when that is over.
+    What it waits for (attempt, writing, timer) refers to it too, and no collector looks here: so it lets go
+    of each when that is over.
     """
 
     record: Record
@@ -117,7 +124,8 @@ class Run(Struct, eq=False, gc=False):
     """When it failed last, and how many deliveries had been made by then."""
     paid: Fault | None = None
     """What its dead letter was paid as, which is written or may have to be."""
-    letter: Letter | None = None
+    writing: Writing | None = None
+    """Its dead letter, or its report, on its way."""
     timer: Timer | None = None
     """Rings when its next attempt is due, or it is to be prepared again."""
     unprepared: int = 0
@@ -132,6 +140,8 @@ class Run(Struct, eq=False, gc=False):
     sent_at: float = -math.inf
     started_at: float = -math.inf
     downtime: float = 0.0
+    took: float | None = None
+    """How long its last attempt took that failed."""
 
     def enter(self, stage: Stage) -> None:
         """It waits for that now."""
@@ -153,6 +163,7 @@ class Run(Struct, eq=False, gc=False):
 
         `is_spared`: not held against it; not `is_counted`: no more than the time that it takes is.
         """
+        self.took = now - self.sent_at
         self.attempts += 1
         self.counted += is_counted and not is_spared
         elapsed = now - self.started_at - (downtime - self.downtime)
@@ -165,12 +176,12 @@ class Run(Struct, eq=False, gc=False):
         return origin_of(self.request.url)
 
     def let_go(self) -> None:
-        """Nothing waits for it any more: neither its letter nor its timer."""
-        if self.letter is not None:
-            self.letter.give_up()
+        """Nothing waits for it any more: neither what is written of it nor its timer."""
+        if self.writing is not None:
+            self.writing.give_up()
         if self.timer is not None:
             self.timer.cancel()
-        self.letter = self.timer = None
+        self.writing = self.timer = None
 
     def tried(self) -> Tried:
         """Its last attempt, which was answered, as it is told."""
@@ -189,6 +200,19 @@ class Run(Struct, eq=False, gc=False):
             last_attempt=self.last_attempt,
             request=self.request,
             response=response,
+        )
+
+    def delivery(self, answer: Answer, seconds: float) -> Settlement:
+        """How it was settled by an answer that came after so long, and delivered it."""
+        assert not isinstance(answer, TransportError)
+        return Settlement(
+            Outcome.DELIVERED,
+            attempts=self.attempts + 1,
+            first_attempt=self.first_attempt,
+            last_attempt=self.last_attempt,
+            seconds=seconds,
+            request=self.request,
+            response=answer,
         )
 
 
@@ -215,5 +239,11 @@ class Withheld(NamedTuple):
     answer: Answer | None
 
 
-End = Settled | Again | Failed | Withheld
+class Unreported(NamedTuple):
+    """Nothing more has to be done for it, but that it is reported how it was settled."""
+
+    settlement: Settlement
+
+
+End = Settled | Unreported | Again | Failed | Withheld
 """What becomes of a run by an attempt, or for want of one."""

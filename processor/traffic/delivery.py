@@ -8,6 +8,7 @@ Promises:
 - while the endpoint as a whole is down no attempt is held against a record, and no refusal becomes
   a dead letter that is not paid for; an answer that refuses us is no record's, but of one that chose its
   receiver or said itself who sends;
+- where events are reported, one that is settled says how;
 - what becomes of a run is told once, as one fact, to whom was named at the beginning; nothing is asked of
   this room before that has returned.
 
@@ -25,13 +26,24 @@ from processor.core.pace.admission import Admission, Earlier, Outcome, Permit
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import Circuit, State
 from processor.core.pace.hosts import Hosts
+from processor.core.reports.report import skipped
 from processor.core.request.attempt_headers import AttemptHeaders
 from processor.core.request.transform import Prepared
 from processor.core.retry import Again, Effort, Reading, RetryPolicy
 from processor.errors import EventError
 from processor.model import Answer, Request, Response, Signal, request_of
 from processor.telemetry.facts import Facts
-from processor.traffic.attempt import Attempt, End, Failed, Run, Sender, Settled, Withheld, nothing
+from processor.traffic.attempt import (
+    Attempt,
+    End,
+    Failed,
+    Run,
+    Sender,
+    Settled,
+    Unreported,
+    Withheld,
+    nothing,
+)
 from processor.traffic.preparation import Skipped
 
 _TAKEN, _UNKNOWN = Signal.DELIVERED, Signal.CREDENTIALS
@@ -57,7 +69,9 @@ class Delivery:
         chance: Callable[[], float],
         facts: Facts,
         ended: Callable[[Run, End], None],
+        is_reported: bool = False,
     ) -> None:
+        self._is_reported = is_reported
         self._attempt_headers = attempt_headers
         self._admission = admission
         self._hosts = hosts
@@ -110,6 +124,8 @@ class Delivery:
         reading = retry.read(self._policy, answer, wall)
         end: End = _DELIVERED
         if reading.sign is _TAKEN:
+            if self._is_reported:
+                end = Unreported(run.delivery(answer, now - permit.at))
             admission.accepted(permit, now, reading.quota)
             record = run.record
             self._facts.delivered(
@@ -180,7 +196,7 @@ class Delivery:
     def _skip(self, run: Run, reason: str) -> End:
         self.give_back(run)
         self._facts.skipped(run.record, reason)
-        return _SKIPPED
+        return Unreported(skipped(reason)) if self._is_reported else _SKIPPED
 
     def _reject(self, run: Run, failure: Failure) -> End:
         """It can be no request, which is paid for too, but for tombstones: for those there is a setting."""

@@ -9,6 +9,7 @@ Promises:
   is not settled then, and nothing of it is sent, or told, any more;
 - an event whose dead letter is not paid for waits; others are looked for behind those that wait, each of
   which goes on as deliveries pay for it;
+- no new record is begun while too many wait to be reported;
 - a record is looked into once, before its first attempt; one that is prepared later holds no slot meanwhile;
 - what goes to a host that an event names leaves beside all that (`undelivered/elsewhere`);
 - of a partition that is leaving nothing is begun, and what comes to wait is left to whoever reads it next.
@@ -21,19 +22,19 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from processor.clock import Alarm, Clock
-from processor.core.dead_letter import Failure
 from processor.core.pace.admission import Admission
 from processor.core.pace.budget import Fault
 from processor.core.pace.circuit import State
 from processor.core.progress.flow import Flow
+from processor.core.reports.report import Outcome
 from processor.core.retry import Again
 from processor.model import Partition, Record, Request, Signal
 from processor.telemetry.facts import Facts
-from processor.traffic.attempt import WAITING, End, Failed, Run, Settled, Stage, Withheld
+from processor.traffic.attempt import WAITING, End, Failed, Run, Settled, Stage, Unreported, Withheld
 from processor.traffic.delivery import Delivery
-from processor.traffic.undelivered.dead_letters import Letters
 from processor.traffic.undelivered.withheld import Withheld as Unpaid
 from processor.traffic.unprepared import Unprepared
+from processor.traffic.written.closing import Closing
 
 _OVER, _OPEN = Stage.OVER, State.OPEN
 """Looking a member up in its class is dear where it is done for every record."""
@@ -44,7 +45,8 @@ class Dispatch:
     """All records under way in this process.
 
     `delivery` makes the attempts, given whom they tell what becomes of a run; `unprepared` has what is not
-    prepared yet, given also whom to tell of a change. `pumped` is called when all has left that may, and one
+    prepared yet, given also whom to tell of a change; `closing` writes what is to be written of a run, given
+    whom to tell when that is done, or has to wait. `pumped` is called when all has left that may, and one
     that is not paid for is tried again after `knock_after` seconds.
     """
 
@@ -53,7 +55,7 @@ class Dispatch:
         *,
         flow: Flow,
         admission: Admission,
-        letters: Letters,
+        closing: Callable[[Callable[[Run], None], Callable[[Run, Stage], None]], Closing],
         delivery: Callable[[Callable[[Run, End], None]], Delivery],
         unprepared: Callable[[Delivery, Callable[[Run, End], None], Callable[[], None]], Unprepared],
         knock_after: float,
@@ -65,7 +67,7 @@ class Dispatch:
         self._flow = flow
         self._admission = admission
         self._circuit = admission.circuit()
-        self._letters = letters
+        self._closing = closing(self._written, self._wait)
         self._delivery = delivery(self._ended)
         self.unprepared = unprepared(self._delivery, self._ended, self.pump_soon)
         self.elsewhere = self.unprepared.elsewhere
@@ -78,7 +80,7 @@ class Dispatch:
         """Those whose next attempt is due, in the order in which it became due."""
         self.withheld = Unpaid(clock, knock_after, self.pump_soon)
         self._alarm = Alarm(clock, self.pump_soon)
-        self._is_open, self._pump_is_due = True, False
+        self._is_open, self._is_closed, self._pump_is_due = True, False, False
 
     # Facts
 
@@ -95,7 +97,7 @@ class Dispatch:
 
     def close(self) -> None:
         """No new record is begun any more."""
-        self._is_open = False
+        self._is_open, self._is_closed = False, True
 
     def forget(self, partitions: Collection[Partition]) -> None:
         """What waits of these is given up; what is under way in the world is not."""
@@ -121,6 +123,7 @@ class Dispatch:
         assert all(run.stage is Stage.DUE for run in self._due)
         assert (len(self._due), self.withheld.count) == (stages[Stage.DUE], stages[Stage.WITHHELD])
         self.unprepared.check(stages)
+        self._closing.check(stages)
         assert stages[Stage.NEW] == stages[Stage.OVER] == 0
         assert all((run.attempt is not None) is (run.stage is Stage.ANSWER) for run in runs)
         assert stages[Stage.ANSWER] == self._admission.in_flight() + self.elsewhere.in_flight()
@@ -166,7 +169,7 @@ class Dispatch:
         is_refused = self._circuit.reason() is Signal.REFUSED
         if self._circuit.failed_probes() % (4 if is_refused else 2) == 0:
             return
-        while (room := self._room()) > 0:
+        while self._is_open and (room := self._room()) > 0:
             if self.unprepared.prepared:
                 self._delivery.begin(self.unprepared.next_prepared())
                 continue
@@ -184,7 +187,7 @@ class Dispatch:
         """
         while self.withheld.has_unusable() and self._admission.afford_unusable():
             run, failure = self.withheld.next_unusable()
-            self._bury(run, failure, Fault.UNUSABLE)
+            self._closing.bury(run, failure, Fault.UNUSABLE)
         while self.withheld.has_refused() and self.unprepared.room(self._room(), keeps_place=True) > 0:
             is_reserved = not is_open and self._admission.reserve()
             if not (is_open or is_reserved or self.withheld.has_knocked):
@@ -245,13 +248,19 @@ class Dispatch:
         if not self._pump_is_due:
             self.pump_soon()
 
-    def _goes_on(self, run: Run, end: Again | Failed | Withheld) -> None:
+    def _goes_on(self, run: Run, end: Unreported | Again | Failed | Withheld) -> None:
         match end:
+            case Unreported(settlement):
+                if settlement.outcome is Outcome.DELIVERED and self.withheld.kinds.known:
+                    self.withheld.kinds.delivered(run.record)
+                if not self._closing.report(run, settlement):
+                    self._ended(run, _WRITTEN)
+                self._open_or_shut()
             case Again(after):
                 run.timer = self._clock.call_later(after, partial(self._becomes_due, run))
                 self._wait(run, Stage.RETRY)
             case Failed(failure, paid):
-                self._bury(run, failure, paid)
+                self._closing.bury(run, failure, paid)
             case Withheld(failure, answer):
                 self._facts.withheld(run.tried(), failure, answer, is_first=not self.withheld.count)
                 if answer is None:
@@ -267,6 +276,7 @@ class Dispatch:
             self._flow.withheld(run.record)
         if self._flow.is_leaving(run.record):
             self._give_up(run)
+        self.pump_soon()
 
     def _becomes_due(self, run: Run) -> None:
         run.timer = None
@@ -277,27 +287,13 @@ class Dispatch:
             self._due[run] = None
         self.pump_soon()
 
-    def _bury(self, run: Run, failure: Failure, paid: Fault | None) -> None:
-        """Write its dead letter, which was paid as that."""
-        run.paid = paid
-        run.enter(Stage.LETTER)
-        run.letter = self._letters.write(
-            run.record,
-            failure,
-            partial(self._buried, run),
-            partial(self._blocked, run),
-            partial(run.enter, Stage.LETTER),
-        )
-
-    def _buried(self, run: Run) -> None:
-        run.letter = None
+    def _written(self, run: Run) -> None:
+        """All is written of it that has to be."""
+        self._open_or_shut()
         self._ended(run, _WRITTEN)
 
-    def _blocked(self, run: Run) -> None:
-        """Its dead letter could not be written; it is written again, until it can be."""
-        self._flow.blocked(run.record)
-        self._wait(run, Stage.BLOCKED_LETTER)
-        self.pump_soon()
+    def _open_or_shut(self) -> None:
+        self._is_open = self._closing.has_room() and not self._is_closed
 
     def _give_up(self, run: Run) -> None:
         """It is not settled, and does not run any more."""
@@ -315,6 +311,7 @@ class Dispatch:
         del self._runs[run.record.partition, run.record.offset]
         self._facts.gave_up(run.record)
         self._flow.abandoned(run.record)
+        self._open_or_shut()
 
     def _of(self, partitions: Collection[Partition]) -> list[Run]:
         return [self._runs[r.partition, r.offset] for r in self._flow.running(partitions)]

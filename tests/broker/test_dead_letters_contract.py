@@ -21,7 +21,8 @@ from processor.kafka.embedded import EmbeddedBroker
 from processor.kafka.producer import Producer
 from processor.model import DeadLetter, Record
 from processor.telemetry.metrics import ProcessMetrics
-from processor.traffic.undelivered.dead_letters import DeadLetters, Letters
+from processor.traffic.undelivered.dead_letters import Letters
+from processor.traffic.written.writing import Topic
 from tests.support.builders import record
 from tests.support.fakes import FakeDeadLetters, VirtualClock
 from tests.support.patience import PATIENCE
@@ -114,7 +115,7 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
 async def write(rig: Rig, letter: DeadLetter) -> list[WriteError | None]:
     """Write and wait for the answers."""
     answers: list[WriteError | None] = []
-    writer: DeadLetters = rig.writer
+    writer: Topic = rig.writer
     writer.write(letter, answers.append)
     assert answers == []
     async with asyncio.timeout(PATIENCE):

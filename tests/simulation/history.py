@@ -74,6 +74,7 @@ class Run:
             count=self.history.count,
         )
         self._letters = Topic(random, self._items)
+        self._reports = Topic(Random(f"reports {seed}"), self._items)
         self.log = Lines()
         self._around = Surroundings(
             self.world,
@@ -82,6 +83,7 @@ class Run:
             self._group,
             self._endpoint,
             self._letters,
+            self._reports,
             shape,
             Random(f"preparation {seed}"),
             self._damage,
@@ -135,13 +137,14 @@ class Run:
                 self._refuse(self._partitions[event.which].topic, event.seconds)
             case Do.ANEW:
                 self._make_anew(self._partitions[event.which].topic)
-            case Do.COORDINATOR | Do.WEATHER | Do.SLOW | Do.INK | Do.DAMAGE | Do.LOG:
+            case Do.COORDINATOR | Do.WEATHER | Do.SLOW | Do.INK | Do.REPORTS | Do.DAMAGE | Do.LOG:
                 self._disturb_world(event)
             case _ if process is not None and process.is_up:
                 self._disturb(process, event)
 
     def _disturb_world(self, event: Event) -> None:
-        group, endpoint, letters = self._group, self._endpoint, self._letters
+        group, endpoint = self._group, self._endpoint
+        letters = self._reports if event.do is Do.REPORTS else self._letters
         match event.how:
             case Trouble():
                 group.trouble = event.how
@@ -343,6 +346,8 @@ class Run:
             skipped = item.kind is Kind.TOMBSTONE and self._plan.shape.skip_tombstones
             if not (is_held or skipped or item.arrivals or item.letters or item.is_gone):
                 self.history.fail(Promise.TRUTHFUL_COMMIT, "everybody", f"{item.name} went nowhere")
+            if self._plan.shape.must_report and not (is_held or item.reports or item.is_gone):
+                self.history.fail(Promise.REPORTED, "everybody", f"{item.name} is reported nowhere")
         processes = [process for process in self._slots if process is not None]
         for process in processes:
             process.stop()

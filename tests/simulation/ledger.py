@@ -122,7 +122,9 @@ class Tenure:
         self.revoked = False
         self.attempts: dict[int, int] = {}
         self.settled: dict[int, float] = {}
-        self.proven: set[int] = set()
+        self.proven: dict[int, str] = {}
+        """What is known to be done, and how."""
+        self.reported: set[int] = set()
 
     def knew(self, offset: int) -> bool:
         """Whether the position that it began with says that `offset` is finished."""
@@ -457,7 +459,7 @@ class Account:
             self._fail(Promise.NOTHING_AFTER_STOP, f"{item.name} starts")
 
     def _is_not_done(self, tenure: Tenure, item: Item) -> None:
-        if item.offset in tenure.settled:
+        if item.offset in tenure.settled or item.offset in tenure.proven:
             self._fail(Promise.SETTLED_ONCE, f"{item.name} is sent again")
         if tenure.knew(item.offset):
             self._fail(Promise.NO_REPEAT, f"{item.name} was in the committed position")
@@ -490,7 +492,7 @@ class Account:
                 self.deliveries += 1
                 self.refused.clear()
                 self.failing.clear()
-            self._proves(item)
+            self._proves(item, "delivered")
         elif item.kind is not Kind.ELSEWHERE and result not in REFUSED_STATUSES:
             self.failing.add(item.name)
             self.alone = self.alone + 1 if self.failed_last == item.name else 1
@@ -508,10 +510,10 @@ class Account:
         if lane is not None:
             del self.lanes[lane]
 
-    def _proves(self, item: Item) -> None:
+    def _proves(self, item: Item, how: str) -> None:
         self._history.terminal(item)
         if tenure := self.tenures.get(item.partition):
-            tenure.proven.add(item.offset)
+            tenure.proven[item.offset] = how
 
     def corrupt(self, what: str) -> None:
         """A request that is no record's."""
@@ -597,10 +599,40 @@ class Account:
         self._note("hears of a letter", (item.name, error and error.reason))
         self.busy_at = self._history.world.now
         if error is None:
-            self._proves(item)
+            self._proves(item, "dead_lettered")
             return
         for paid in self.paid:  # paid back, should it be given up
             paid.discard(item.name)
+
+    # From the topic of reports
+
+    def report_sent(
+        self, partition: Partition, offset: int, outcome: str
+    ) -> tuple[Item | None, Tenure | None]:
+        """A report leaves; of which record, if it is one that is there, and of which assignment."""
+        self._note("reports", (partition.number, offset, outcome))
+        self._history.count("reports")
+        tenure = self.tenures.get(partition)
+        if tenure is None or self._is_stale(tenure, partition):
+            return None, tenure
+        item = self._history.logs[partition].by_offset[offset]
+        is_skipped = item.kind is Kind.TOMBSTONE and self._history.shape.skip_tombstones
+        if outcome != ("skipped" if is_skipped else tenure.proven.get(offset)):
+            self._fail(Promise.REPORTED, f"{item.name} is reported as {outcome}")
+        if offset in tenure.reported:
+            self._fail(Promise.REPORTED, f"{item.name} is reported again")
+        return item, tenure
+
+    def report_answered(
+        self, place: tuple[Partition, int], tenure: Tenure | None, error: WriteError | None
+    ) -> None:
+        """The process is about to be told."""
+        self._note("hears of a report", (place[0].number, place[1], error and error.reason))
+        self.busy_at = self._history.world.now
+        if error is not None:
+            self._history.count("reports that failed")
+        elif tenure is not None:
+            tenure.reported.add(place[1])
 
     # From the delivery
 
@@ -620,6 +652,8 @@ class Account:
         skipped = item.kind is Kind.TOMBSTONE and self._history.shape.skip_tombstones
         if not skipped and record.offset not in tenure.proven:
             self._fail(Promise.SETTLED_TRUTHFULLY, f"{item.name} is called settled")
+        if self._history.shape.must_report and record.offset not in tenure.reported:
+            self._fail(Promise.REPORTED, f"{item.name} is settled before its report is acknowledged")
         tenure.settled[record.offset] = self.busy_at = self._history.world.now
 
     # At its end

@@ -14,6 +14,7 @@ from processor.core.pace.rate import RatePolicy
 from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.lease import LeasePolicy
+from processor.core.reports.report import ReportPolicy
 from processor.core.retry import RetryPolicy
 from processor.traffic.pipeline import PipelinePolicy
 from tests.simulation.endpoint import Weather
@@ -40,6 +41,7 @@ class Do(Enum):
     WEATHER = "weather"
     SLOW = "slow"
     INK = "ink"
+    REPORTS = "ink of reports"
     WALL_CLOCK = "wall clock"
     DAMAGE = "damage"
     LOG = "log"
@@ -137,7 +139,31 @@ def plan(random: Random, demands: Demands) -> Plan:
         ends_at=max(length, *(event.at + event.seconds for event in events)),
     )
     plan = replace(plan, shape=replace(shape, lateness=_lateness(random, length)))
-    return _limited(random, _sent_elsewhere(random, plan))
+    return _reported(random, length, _limited(random, _sent_elsewhere(random, plan)))
+
+
+def _reported(random: Random, length: float, plan: Plan) -> Plan:
+    """In most histories nothing is; where it is the topic of reports may fail for a while."""
+    policies = (None, None, ReportPolicy("simulated"), ReportPolicy("simulated", is_required=True))
+    policy = random.choice(policies)
+    faults = [
+        Event(
+            at=random.uniform(0, length),
+            do=Do.REPORTS,
+            which=0,
+            seconds=random.choice((3.0, 30.0, 90.0)),
+            how=random.choice(list(Ink)[1:]),
+        )
+        for _ in range(random.choice((0, 1, 2)))
+    ]
+    if policy is None or not faults:
+        return replace(plan, shape=replace(plan.shape, reports=policy))
+    return replace(
+        plan,
+        shape=replace(plan.shape, reports=policy),
+        events=sorted([*plan.events, *faults], key=lambda event: event.at),
+        ends_at=max(plan.ends_at, *(event.at + event.seconds for event in faults)),
+    )
 
 
 def _limited(random: Random, plan: Plan) -> Plan:

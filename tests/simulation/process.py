@@ -10,6 +10,7 @@ from processor.core.disclosure import DisclosurePolicy
 from processor.core.pace.admission import Admission
 from processor.core.pace.hosts import Hosts
 from processor.core.progress.flow import Flow, FlowPolicy
+from processor.core.reports.report import ReportPolicy
 from processor.core.request.filters import FilterPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.model import Position, Record
@@ -29,6 +30,7 @@ from tests.simulation.letters import DeadLetters, Topic
 from tests.simulation.preparation import Preparation
 from tests.simulation.promises import Promise
 from tests.simulation.registry import Framed
+from tests.simulation.reports import Reports
 from tests.simulation.shape import Shape
 from tests.simulation.source import Source
 from tests.simulation.steady import Steady
@@ -61,6 +63,7 @@ class Surroundings(NamedTuple):
     group: Group
     endpoint: Endpoint
     letters: Topic
+    reports: Topic
     shape: Shape
     preparation: Random
     """The chance of who prepares: apart, so that other histories stay as they are."""
@@ -107,6 +110,7 @@ class Process:
                 dead_letter=DeadLetterPolicy("simulated", "group", "1"),
                 pipeline=shape.pipeline,
                 most_unprepared=shape.lateness.most,
+                reports=shape.reports or ReportPolicy("simulated"),
             ),
             World(
                 source=self.source,
@@ -116,6 +120,7 @@ class Process:
                 wall_clock=self.wall_clock,
                 chance=around.random.random,
                 failed=partial(around.history.fail, Promise.NO_EXCEPTION, self.name),
+                reports=Reports(around.reports, self.loop, self.account) if shape.reports else None,
             ),
             Rooms(
                 preparation=(Framed if shape.lateness.is_framed else Preparation)(

@@ -13,6 +13,7 @@ class Promise(StrEnum):
     SETTLED_ONCE = "1: nothing is settled twice, and nothing settled is sent again"
     INTACT = "1: request and letter hold the record's bytes"
     RIGHT_CODE = "1: a dead letter has the code of what went wrong"
+    REPORTED = "1: a report tells the truth, and is acknowledged before what requires it is settled"
     KEY_ORDER = "2: a record leaves after all earlier ones of its lane are terminal"
     ONE_OF_A_LANE = "2: of a lane one request is under way in a process"
     NO_REPEAT = "3: what the committed position says is finished is not sent again"

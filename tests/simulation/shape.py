@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from processor.core.pace.admission import AdmissionPolicy
 from processor.core.pace.hosts import HostsPolicy
 from processor.core.progress.flow import FlowPolicy
+from processor.core.reports.report import ReportPolicy
 from processor.core.retry import RetryPolicy
 from processor.traffic.pipeline import PipelinePolicy
 from processor.traffic.unprepared import MOST
@@ -37,6 +38,13 @@ class Shape:
     batch: int = 500
     hosts: HostsPolicy = field(default_factory=HostsPolicy)
     lateness: Lateness = field(default_factory=Lateness)
+    reports: ReportPolicy | None = None
+    """None: nothing is reported."""
+
+    @property
+    def must_report(self) -> bool:
+        """Whether nothing may be settled that is not reported."""
+        return self.reports is not None and self.reports.is_required
 
     @property
     def session(self) -> float:

@@ -1,7 +1,4 @@
-"""The simulation finds the bugs that others had, each within a few hundred histories.
-
-A history that told of one before is asked first; where it no longer does, the search takes longer.
-"""
+"""The simulation finds the bugs that others had, each within a few hundred histories."""
 
 import pytest
 
@@ -11,7 +8,7 @@ from tests.simulation.planted import BUGS, MOST_SEEDS, Bug, find, planted
 
 @pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
 def test_a_planted_bug_is_found(bug: Bug) -> None:
-    found = find(bug, (bug.seed, *range(MOST_SEEDS)))
+    found = find(bug)
     assert found is not None, f"not found in {MOST_SEEDS} histories"
     assert not isinstance(found.broken.__cause__, TypeError), "the product calls it otherwise by now"
 
@@ -29,5 +26,5 @@ def test_a_planted_bug_is_found_by_the_same_seed_again() -> None:
     found = find(bug)
     assert found is not None
     with planted(bug.replacements):
-        again = happen(found.seed).broken
+        again = happen(found.seeds - 1).broken
     assert str(again) == str(found.broken)

@@ -61,6 +61,7 @@ class Item:
         "offset",
         "partition",
         "produced_at",
+        "reports",
         "value",
     )
 
@@ -79,6 +80,7 @@ class Item:
         """Whether its topic was deleted."""
         self.arrivals = 0
         self.letters = 0
+        self.reports = 0
         self.forbidden = 0
         self.fair_failures = 0
         """While nothing was wrong with the endpoint as a whole."""

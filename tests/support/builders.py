@@ -78,7 +78,7 @@ def response(status: int = 200, retry_after: str | None = None, body: bytes = b"
 def snapshot(**more: Any) -> Snapshot:
     """How a process stands that has nothing to do."""
     idle = Snapshot(
-        *(0, 0, 0, 0, 0, 0, None, 0, 0, 0, 0),
+        *(0, 0, 0, 0, 0, 0, None, 0, 0, 0, 0, 0),
         withheld={},
         held={},
         ends={},

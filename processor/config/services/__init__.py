@@ -1,1 +1,1 @@
-"""Services beside the brokers and the webhook, each with where it is and who we are there."""
+"""What stands beside the way of events: services, each with who we are there, and reports."""

@@ -21,6 +21,7 @@ class Hold(StrEnum):
     METADATA = "metadata"
     DEAD_LETTER = "dead_letter"
     PREPARATION = "preparation"
+    REPORT = "report"
 
 
 class PartitionStatus(NamedTuple):

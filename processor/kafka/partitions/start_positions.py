@@ -63,10 +63,13 @@ class StartPositions:
         tell: Callable[[SourceEvent], None],
         now: Callable[[], float] = time.time,
         *,
-        dead_letter_topic: str = "",
+        own_topics: Collection[str] = (),
         cluster: Callable[[float], bytes | None] = lambda _: None,
     ) -> None:
-        """`cluster`: what marks positions of our cluster, if that is told in so many seconds."""
+        """`own_topics` are those that we write.
+
+        `cluster`: what marks positions of our cluster, if that is told in so many seconds.
+        """
         self.since: float | None = None
         self._cluster = cluster
         self.patience = Patience(FIRST_SECONDS)
@@ -75,7 +78,7 @@ class StartPositions:
         self._is_ours = is_ours
         self._assigned: set[str] = set()
         """Topics that are ours whatever our reading of the patterns says: the library assigned them."""
-        self._dead_letter_topic = dead_letter_topic
+        self._own_topics = own_topics
         self._troubles: set[str] = set()
         self._is_apart = False
         """Whether leaders are asked apart, as one of them once did not answer for all."""
@@ -198,9 +201,9 @@ class StartPositions:
         return [at for at in (self.since, *marks) if at is not None]
 
     def _ours(self, topics: Mapping[str, int]) -> list[Partition]:
-        """All partitions of the topics that the group reads; nothing of the dead letters is committed."""
+        """All partitions of the topics that the group reads; nothing of those that we write is committed."""
         ours = {t for t in topics if self._is_ours(t)} | (self._assigned & topics.keys())
-        ours.discard(self._dead_letter_topic)
+        ours.difference_update(self._own_topics)
         return [Partition(topic, number) for topic in sorted(ours) for number in range(topics[topic])]
 
     def _topics(self) -> dict[str, int] | None:

@@ -73,6 +73,9 @@ UNKNOWN = alert("LagUnknown", "warning", **CRM)
 DEAD_LETTERS = alert("DeadLetterRate", "warning", **CRM)
 LOSS = alert("RecordsMissed", "critical", topic="events", **CRM)
 BLOCKED = alert("DeadLetterWriteFailing", "critical", **CRM)
+UNREPORTED = alert("ReportWriteFailing", "critical", **CRM)
+UNTOLD = alert("ReportsLost", "warning", **CRM)
+LOST_REPORTS = 'delivery_reports_total{result="failed"}'
 BURN = {
     "14.4": alert("ErrorBudgetBurn", "critical", burn="14.4", **CRM),
     "6": alert("ErrorBudgetBurn", "critical", burn="6", **CRM),
@@ -571,6 +574,28 @@ EVENTS = [
         "dead letters that cannot be written for a minute",
         [Process(but={"dead_letters_blocked": lambda minute: int(minute % 10 < 2)})],
         dict.fromkeys(range(60), ()),
+    ),
+    Scene(
+        "required reports that cannot be written",
+        [Process(but={"delivery_reports_blocked": steps((0, 0), (10, 3), (30, 0)), "ready": steps((0, 1), (10, 0), (30, 1)), LOST_REPORTS: steps((0, 0), (10, rising(5)), (30, 100))}), ERP],
+        {11: (), 13: [UNREPORTED], 29: [UNREPORTED], 39: (), 47: ()},
+    ),
+    Scene(
+        "the same, in words",
+        [Process(but={"delivery_reports_blocked": 3}), ERP],
+        {10: [UNREPORTED]},
+        says=["ReportWriteFailing"],
+    ),
+    Scene(
+        "reports that are lost, for long, and for a minute",
+        [Process(but={LOST_REPORTS: steps((0, 0), (10, rising(5)), (30, 100))}), Process("erp", "pod-9:8080", but={LOST_REPORTS: steps((0, 0), (10, 30))})],
+        {19: (), 24: [UNTOLD], 35: [UNTOLD], 45: ()},
+    ),
+    Scene(
+        "reports that are lost, in words",
+        [Process(but={LOST_REPORTS: rising(5)}), ERP],
+        {40: [UNTOLD]},
+        says=["ReportsLost"],
     ),
     Scene(
         "every fiftieth event becomes a dead letter",

@@ -249,6 +249,9 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "retry.initial_backoff": ("0.1", 0.1),
     "retry.max_backoff": ("9", 9.0),
     "retry.max_retry_after": ("7", 7.0),
+    "reports.topic": ("events.reports", "events.reports"),
+    "reports.required": ("true", True),
+    "reports.body": ("2048", 2048),
     "circuit.enabled": ("false", False),
     "circuit.window": ("20", 20.0),
     "circuit.minimum_attempts": ("30", 30),
@@ -1705,6 +1708,8 @@ def test_without_a_budget_every_refusal_is_a_dead_letter() -> None:
         ({"DEAD_LETTER__TOPIC": "events"}, "every dead letter would be read again"),
         ({"KAFKA__TOPICS": "a, events.dlq"}, "every dead letter would be read again"),
         ({"KAFKA__TOPICS": "a", "DEAD_LETTER__TOPIC": " a "}, "every dead letter would be read again"),
+        ({"REPORTS__TOPIC": "events"}, "every report would be read as an event"),
+        ({"REPORTS__TOPIC": "events.dlq"}, "reports.topic is dead_letter.topic"),
     ],
 )
 def test_settings_that_are_wrong_only_together_are_refused(said: dict[str, str], misfit: str) -> None:
@@ -1729,6 +1734,26 @@ def test_patterns_that_match_the_dead_letter_topic_are_a_warning(
 ) -> None:
     settings = loading.load(None, env(KAFKA__TOPICS=topics, DEAD_LETTER__TOPIC=dead_letters))
     assert [warning.split()[1] for warning in settings.warnings()] == patterns
+
+
+def test_what_reports_mean_and_where_they_mean_nothing() -> None:
+    told = env(REPORTS__TOPIC="events.r", REPORTS__REQUIRED="true", REPORTS__BODY="7", KAFKA__TOPICS="a,^e")
+    settings = loading.load(None, told)
+    policy = settings.report_policy()
+    assert (policy.destination, policy.is_required, policy.body_bytes) == ("webhook", True, 7)
+    assert policy.secrets is settings.secrets
+    assert settings.unread_topics() == {"events.dlq", "events.r"}
+    assert "^e matches the topic of reports events.r" in settings.warnings()[1]
+    silent = loading.load(None, env(REPORTS__REQUIRED="true", REPORTS__BODY="none"))
+    assert (silent.reports.topic, silent.report_policy().body_bytes) == (None, 0)
+    assert [each.split()[0] for each in silent.warnings()] == ["reports.body", "reports.required"]
+
+
+@pytest.mark.parametrize("said", [{"TOPIC": "a,b"}, {"BODY": "0"}, {"BODY": "16385"}, {"BODY": "all"}])
+def test_what_can_be_no_topic_or_body_of_reports_is_refused(said: dict[str, str]) -> None:
+    (name,) = said
+    told = {"REPORTS__TOPIC": "events.r"} | {f"REPORTS__{key}": text for key, text in said.items()}
+    assert problem(environ=env(**told)).path.startswith(f"reports.{name.lower()}")
 
 
 def test_what_brokers_match_is_no_warning_since_nobody_here_knows() -> None:

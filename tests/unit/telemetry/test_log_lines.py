@@ -49,6 +49,7 @@ def test_lines_say_where_a_record_stood_and_not_what_it_held() -> None:
         log_lines.dead_lettered(private(), failure, is_whole=True)
         log_lines.blocked(private(), FAILURE, WriteError("broker", "no leader"))
         log_lines.unprepared(private(), "the registry does not answer")
+        log_lines.unreported(private(), WriteError("broker", "no leader"), is_held=True)
     assert PAYLOAD not in repr(lines)
     assert all(line["partition"] == "events/0" and line["offset"] == 7 for line in lines)
     assert lines[0] == {
@@ -200,6 +201,24 @@ def test_events_that_cannot_be_prepared_are_told_once_and_then_summed_up() -> No
         ("reason 0", None),
         ("reason 2", 2),
         ("reason 2", 3),
+    ]
+
+
+def test_reports_that_are_late_or_lost_are_told_once_for_each_reason_and_then_summed_up() -> None:
+    clock = Clock()
+    log_lines = LogLines(clock)
+    with capture_logs() as lines:
+        for offset in range(2):
+            log_lines.unreported(record(offset), WriteError("broker", "no leader"), is_held=True)
+        for offset in range(3):
+            log_lines.unreported(record(offset), None, is_held=False)
+        clock.now += EVERY_SECONDS
+        log_lines.sum_up()
+    assert [(line["event"], line["result"], line.get("times")) for line in lines] == [
+        ("report cannot be written, its event waits for that", "broker", None),
+        ("report is lost", "dropped", None),
+        ("reports cannot be written", "broker", 1),
+        ("reports cannot be written", "dropped", 2),
     ]
 
 

@@ -159,6 +159,15 @@ FACTS: list[tuple[Callable[[ProcessMetrics], None], Series]] = [
         lambda t: t.blocked(record(), FAILURE, WriteError("timed_out", "no answer")),
         {("dead_letter_write_failures_total", "timed_out"): 1},
     ),
+    (lambda t: t.reported(record()), {("delivery_reports_total", "written"): 1}),
+    (
+        lambda t: t.unreported(record(), WriteError("timed_out", "no answer"), is_held=True),
+        {("delivery_reports_total", "failed"): 1},
+    ),
+    (
+        lambda t: t.unreported(record(), None, is_held=False),
+        {("delivery_reports_total", "dropped"): 1},
+    ),
     (lambda t: t.dropped_headers(2), {("event_headers_dropped_total",): 2}),
     (lambda t: t.came_late(), {("late_results_total",): 1}),
     (
@@ -232,6 +241,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         learnt_rate=12.5,
         retries_waiting=3,
         dead_letters_blocked=4,
+        reports_blocked=13,
         waiting_records=5,
         waiting_bytes=6,
         ready=True,
@@ -248,6 +258,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         "learnt_rate_per_second",
         "retries_waiting",
         "dead_letters_blocked",
+        "delivery_reports_blocked",
         "waiting_records",
         "waiting_bytes",
         "ready",
@@ -255,7 +266,7 @@ def test_a_scrape_asks_how_the_process_stands() -> None:
         "endpoint_pause_seconds",
         "lease_seconds",
     )
-    assert [found[name,] for name in names] == [1, 2, 11, 12, 10, 12.5, 3, 4, 5, 6, 1, 7, 8, 9]
+    assert [found[name,] for name in names] == [1, 2, 11, 12, 10, 12.5, 3, 4, 13, 5, 6, 1, 7, 8, 9]
 
 
 def test_withheld_records_are_counted_by_what_is_wrong_with_them() -> None:

@@ -15,6 +15,7 @@ from processor.core.pace.rate import RatePolicy
 from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
+from processor.core.reports.report import ReportPolicy
 from processor.core.request.attempt_headers import AttemptHeaders, Composed, Leaving
 from processor.core.request.filters import DEFAULT, ConsentPolicy, FilterPolicy
 from processor.core.request.signing.ids import Ids
@@ -73,10 +74,12 @@ class House:
         attempt_headers: AttemptHeaders | None = None,
         hosts: Hosts | None = None,
         listeners: tuple[Listener, ...] = (),
+        reports: ReportPolicy | None = None,
     ) -> None:
         self.clock = VirtualClock()
         self.sender = FakeSender(self.clock)
         self.letters = FakeDeadLetters(self.clock)
+        self.reports = FakeDeadLetters(self.clock)
         self.flow = Remembering()
         self.admission = Admission(
             admission or AdmissionPolicy(ConcurrencyPolicy(max_in_flight, adaptive=False))
@@ -87,12 +90,14 @@ class House:
             Policies(
                 retry=retry,
                 dead_letter=DeadLetterPolicy("test", "group", "1"),
+                reports=reports or ReportPolicy("test"),
                 pipeline=PipelinePolicy(),
             ),
             World(
                 source=FakeSource(self.clock),
                 sender=self.sender,
                 dead_letters=self.letters,
+                reports=self.reports if reports else None,
                 clock=self.clock,
                 wall_clock=lambda: self.clock.time() + 1e9,
                 chance=chance,

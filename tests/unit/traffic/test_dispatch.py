@@ -78,7 +78,7 @@ def test_a_run_goes_only_where_it_may_go() -> None:
 def test_from_every_stage_a_run_can_be_given_up_and_over_is_the_end() -> None:
     assert all(Stage.OVER in follows for stage, follows in FOLLOWS.items() if stage is not Stage.OVER)
     assert FOLLOWS[Stage.OVER] == frozenset()
-    assert {*Stage} - WAITING == {Stage.ANSWER, Stage.LETTER, Stage.OVER}
+    assert {*Stage} - WAITING == {Stage.ANSWER, Stage.LETTER, Stage.REPORT, Stage.OVER}
 
 
 def test_a_count_that_is_wrong_is_noticed() -> None:

@@ -12,6 +12,7 @@ from processor.core.pace.concurrency import ConcurrencyPolicy
 from processor.core.progress.flow import Flow, FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.offset_codec import Span, decode
+from processor.core.reports.report import ReportPolicy
 from processor.core.request.transform import RequestPolicy
 from processor.core.retry import RetryPolicy
 from processor.errors import TransportError, WriteError
@@ -45,6 +46,7 @@ class House:
         clock: VirtualClock | None = None,
         chance: Callable[[], float] = lambda: 1.0,
         most_unprepared: int = MOST,
+        reports: ReportPolicy | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.preparation = FakePreparation(self.clock, Preparation(RequestPolicy("https://h.example/base")))
@@ -52,6 +54,7 @@ class House:
         self.source = source or FakeSource(self.clock)
         self.sender = FakeSender(self.clock, rule)
         self.letters = FakeDeadLetters(self.clock)
+        self.reports = FakeDeadLetters(self.clock)
         self.metrics = ProcessMetrics("test")
         self.flow = Flow(flow)
         self.admission = Admission(
@@ -62,6 +65,7 @@ class House:
             Policies(
                 retry=RetryPolicy(),
                 dead_letter=DeadLetterPolicy("test", "group", "1"),
+                reports=reports or ReportPolicy("test"),
                 pipeline=PipelinePolicy(commit_interval=1.0, drain_timeout=25.0),
                 most_unprepared=most_unprepared,
             ),
@@ -69,6 +73,7 @@ class House:
                 source=self.source,
                 sender=self.sender,
                 dead_letters=self.letters,
+                reports=self.reports if reports else None,
                 clock=self.clock,
                 wall_clock=self.clock.time,
                 chance=chance,

@@ -93,7 +93,7 @@ def beginnings(
     told: list[SourceEvent] = []
     one = cast(confluent_kafka.Consumer, client)
     return StartPositions(
-        one, topics.__contains__, setting, told.append, lambda: NOW, dead_letter_topic=letters
+        one, topics.__contains__, setting, told.append, lambda: NOW, own_topics=[letters]
     ), told
 
 

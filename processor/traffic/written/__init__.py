@@ -1,0 +1,1 @@
+"""What is written of records to topics of ours, until it is acknowledged."""
