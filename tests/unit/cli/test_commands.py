@@ -18,7 +18,7 @@ import yaml
 
 from processor import __version__
 from processor.cli import commands
-from processor.kafka.checks import check
+from processor.kafka.checks import check, rights
 from processor.kafka.embedded import EmbeddedBroker
 from tests.support.endpoint import HOST, Endpoint, Reply, unused_port
 from tests.support.patience import PATIENCE
@@ -67,7 +67,7 @@ def shown(line: str) -> dict[str, Any]:
 def test_preview_shows_every_conformance_case_as_it_should_be(tmp_path: Path, configured: str) -> None:
     cases = [case for case in CASES if json.dumps(case["config"], sort_keys=True) == configured]
     file = written(tmp_path, json.loads(configured))
-    done = typed("preview", "-c", str(file), text="\n".join(json.dumps(case["event"]) for case in cases))
+    done = asked("preview", "-c", str(file), text="\n".join(json.dumps(case["event"]) for case in cases))
     assert done.returncode == 0, done.stderr
     assert [shown(line) for line in done.stdout.splitlines()] == [case["expect"] for case in cases]
 
@@ -225,24 +225,10 @@ async def test_check_connect_reports_everything_that_it_tried(tmp_path: Path) ->
         assert [line.split()[0] for line in done.stdout.splitlines()] == ["ok"] * 5
 
 
-def test_check_connect_ends_with_1_where_the_endpoint_cannot_be_reached_now(tmp_path: Path) -> None:
-    with EmbeddedBroker() as broker:
-        broker.create_topic("events")
-        broker.create_topic("events.dlq")
-        kafka = BASE["kafka"] | {"bootstrap_servers": broker.bootstrap_servers}
-        nobody = f"http://127.0.0.1:{unused_port()}"
-        file = written(tmp_path, {"url": nobody}, kafka=kafka)
-        done = asked("check", "--connect", "-c", str(file))
-        file = written(tmp_path, {"url": "https://h.example", "proxy": {"url": nobody}}, kafka=kafka)
-        proxied = asked("check", "--connect", "-c", str(file))
-    assert (done.returncode, proxied.returncode) == (1, 1)
-    assert "away  endpoint http://127.0.0.1" in done.stderr
-    assert "away  endpoint https://h.example: proxy: the proxy: no connection" in proxied.stderr
-
-
 @pytest.fixture
-def broker() -> Iterator[EmbeddedBroker]:
-    """A broker with both topics."""
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
+    """A broker with both topics; what it does not answer, rights among it, is not waited for long."""
+    monkeypatch.setattr(rights, "ANSWER_SECONDS", 3.0)
     with EmbeddedBroker() as running:
         for topic in ("events", "events.dlq"):
             running.create_topic(topic)
@@ -255,6 +241,19 @@ def at(broker: EmbeddedBroker, folder: Path, url: str, **sections: Any) -> Path:
     return written(
         folder, sections.pop("destination", {"url": url}), kafka=kafka | sections.pop("kafka", {}), **sections
     )
+
+
+def test_check_connect_ends_with_1_where_the_endpoint_cannot_be_reached_now(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    nobody = f"http://127.0.0.1:{unused_port()}"
+    done = asked("check", "--connect", "-c", str(at(broker, tmp_path, nobody)))
+    behind = {"url": "https://h.example", "proxy": {"url": nobody}}
+    file = at(broker, tmp_path, nobody, destination=behind)
+    proxied = asked("check", "--connect", "-c", str(file))
+    assert (done.returncode, proxied.returncode) == (1, 1)
+    assert "away  endpoint http://127.0.0.1" in done.stderr
+    assert "away  endpoint https://h.example: proxy: the proxy: no connection" in proxied.stderr
 
 
 def test_check_connect_reports_topics_that_are_missing(broker: EmbeddedBroker, tmp_path: Path) -> None:

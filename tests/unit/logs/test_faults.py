@@ -128,12 +128,10 @@ CLOSED = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
 @pytest.mark.parametrize(
     ("stderr", "workers", "through"),
     [
-        (gone, "1", ()),
         (full, "1", ()),
         (unread, "1", ()),
         (gone, "2", ()),
         (unread, "2", ()),
-        (full, "1", CLOSED),
         (full, "2", CLOSED),
     ],
 )

@@ -1,6 +1,5 @@
 """No packet goes to an address that is refused, however a request comes by it."""
 
-import os
 import socket
 from typing import Any
 
@@ -24,12 +23,6 @@ EVERYWHERE = ["0.0.0.0/0", "::/0"]
 REFUSED = [*METADATA, *NOT_PUBLIC]
 NOT_THIS_HOST = [text for text in REFUSED if HOST not in text and "7f00:1" not in text]
 LITERAL = [text for text in REFUSED if "%" not in text]
-
-
-@pytest.fixture(autouse=True)
-def no_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loading the system's takes longer than most tests here, which speak no TLS."""
-    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
 
 
 def bracketed(address: str) -> str:

@@ -27,7 +27,7 @@ from tests.unit.core.pace.links import (
 )
 from tests.unit.core.request.vector_arc import VectorArc
 
-SEEDS = range(3)
+SEEDS = range(2)
 
 
 @cache
