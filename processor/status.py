@@ -89,10 +89,10 @@ class Status:
             "credentials": self.credentials.fault() or (_UNKNOWN if self.admission.is_unknown() else "ok"),
             "events": self.dispatch.withheld.said(self.now()) or "ok",
         }
-        stages = self.dispatch.stages()
-        if (blocked := stages[Stage.BLOCKED_LETTER]) and checks["dead_letters"] == "ok":
+        closing = self.dispatch.closing
+        if (blocked := closing.late_letters()) and checks["dead_letters"] == "ok":
             checks["dead_letters"] = f"{blocked} cannot be written"
-        if unreported := stages[Stage.BLOCKED_REPORT]:
+        if unreported := closing.late_reports():
             checks["reports"] = f"{unreported} cannot be written"
         if unprepared := self.dispatch.unprepared.said():
             checks["preparation"] = unprepared
@@ -132,8 +132,8 @@ class Status:
             hosts_down=self.dispatch.elsewhere.down(),
             connections=self.client.connections(),
             retries_waiting=sum(map(stages.__getitem__, _WAIT_TO_BE_SENT)),
-            dead_letters_blocked=stages[Stage.BLOCKED_LETTER],
-            reports_blocked=stages[Stage.BLOCKED_REPORT],
+            dead_letters_blocked=self.dispatch.closing.late_letters(),
+            reports_blocked=self.dispatch.closing.late_reports(),
             withheld=self.dispatch.withheld.counts(),
             waiting_records=records,
             waiting_bytes=size,

@@ -220,7 +220,9 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     from processor.web.check import probe as probe_endpoint
     from processor.web.credentials.check import find as find_credentials
 
-    yield from probe_kafka(settings.kafka, settings.dead_letter, settings.destination.name)
+    yield from probe_kafka(
+        settings.kafka, settings.dead_letter, settings.destination.name, settings.reports.topic
+    )
     what = "endpoint " + str(Transform(settings.request_policy()).origin)
     try:
         yield Finding(what, True, asyncio.run(probe_endpoint(settings.destination)))

@@ -19,10 +19,10 @@ from processor.model import Commit, Partition, SourceEvent
 class Consumer:
     """Reads the topics of `kafka` as a member of its group, from `open` to `close`."""
 
-    def __init__(self, kafka: KafkaSettings, unread: Collection[str], *, max_wait: float) -> None:
+    def __init__(self, kafka: KafkaSettings, unread: frozenset[str], *, max_wait: float) -> None:
         """No pattern of `kafka` stands for the topics `unread`."""
         self._kafka = kafka
-        self._unread = frozenset(unread)
+        self._unread = unread
         self._max_wait = max_wait
         self._commands = Commands()
         self._ended = asyncio.Event()

@@ -5,7 +5,7 @@ https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 
 import logging
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -43,7 +43,7 @@ def client_options(kafka: KafkaSettings) -> Options:
     return {name: value for name, value in options.items() if value is not None} | in_clear(kafka.client)
 
 
-def consumer_options(kafka: KafkaSettings, unread: Collection[str] = ()) -> Options:
+def consumer_options(kafka: KafkaSettings, unread: frozenset[str] = frozenset()) -> Options:
     """What the consumer needs beside that; no pattern of `kafka.topics` finds the topics `unread`.
 
     With the protocol `consumer` brokers evaluate the patterns and assign them all the same: then they are

@@ -67,7 +67,7 @@ class Dispatch:
         self._flow = flow
         self._admission = admission
         self._circuit = admission.circuit()
-        self._closing = closing(self._written, self._wait)
+        self.closing = closing(self._written, self._wait)
         self._delivery = delivery(self._ended)
         self.unprepared = unprepared(self._delivery, self._ended, self.pump_soon)
         self.elsewhere = self.unprepared.elsewhere
@@ -123,7 +123,7 @@ class Dispatch:
         assert all(run.stage is Stage.DUE for run in self._due)
         assert (len(self._due), self.withheld.count) == (stages[Stage.DUE], stages[Stage.WITHHELD])
         self.unprepared.check(stages)
-        self._closing.check(stages)
+        self.closing.check(stages)
         assert stages[Stage.NEW] == stages[Stage.OVER] == 0
         assert all((run.attempt is not None) is (run.stage is Stage.ANSWER) for run in runs)
         assert stages[Stage.ANSWER] == self._admission.in_flight() + self.elsewhere.in_flight()
@@ -187,7 +187,7 @@ class Dispatch:
         """
         while self.withheld.has_unusable() and self._admission.afford_unusable():
             run, failure = self.withheld.next_unusable()
-            self._closing.bury(run, failure, Fault.UNUSABLE)
+            self.closing.bury(run, failure, Fault.UNUSABLE)
         while self.withheld.has_refused() and self.unprepared.room(self._room(), keeps_place=True) > 0:
             is_reserved = not is_open and self._admission.reserve()
             if not (is_open or is_reserved or self.withheld.has_knocked):
@@ -253,14 +253,14 @@ class Dispatch:
             case Unreported(settlement):
                 if settlement.outcome is Outcome.DELIVERED and self.withheld.kinds.known:
                     self.withheld.kinds.delivered(run.record)
-                if not self._closing.report(run, settlement):
+                if not self.closing.report(run, settlement):
                     self._ended(run, _WRITTEN)
                 self._open_or_shut()
             case Again(after):
                 run.timer = self._clock.call_later(after, partial(self._becomes_due, run))
                 self._wait(run, Stage.RETRY)
             case Failed(failure, paid):
-                self._closing.bury(run, failure, paid)
+                self.closing.bury(run, failure, paid)
             case Withheld(failure, answer):
                 self._facts.withheld(run.tried(), failure, answer, is_first=not self.withheld.count)
                 if answer is None:
@@ -293,7 +293,7 @@ class Dispatch:
         self._ended(run, _WRITTEN)
 
     def _open_or_shut(self) -> None:
-        self._is_open = self._closing.has_room() and not self._is_closed
+        self._is_open = self.closing.has_room() and not self._is_closed
 
     def _give_up(self, run: Run) -> None:
         """It is not settled, and does not run any more."""

@@ -238,7 +238,7 @@ class Matching(RealRig):
             group_protocol=self._protocol,
             client={"topic.metadata.refresh.interval.ms": 500},
         )
-        return Consumer(kafka, f"{self.partitions[0].topic}.dlq", max_wait=self._max_wait)
+        return Consumer(kafka, frozenset((f"{self.partitions[0].topic}.dlq",)), max_wait=self._max_wait)
 
     def counts(self) -> Counter[str]:
         """How many records came of each topic."""

@@ -13,7 +13,7 @@ from processor.core.progress import offset_codec
 from processor.core.progress.offset_codec import Marks
 from processor.kafka.checks import check as module
 from processor.kafka.checks.check import probe
-from processor.kafka.checks.rights import COMPACTED, SHARED
+from processor.kafka.checks.rights import COMPACTED, ONE_OF_A_KEY, SHARED
 from tests.support.apache_kafka import Broker, GuardedBroker, SecureBroker, until
 
 pytestmark = pytest.mark.kafka
@@ -90,6 +90,33 @@ def test_a_dead_letter_topic_that_forgets_letters_is_told(apache_kafka: Broker) 
     apache_kafka.create_topic(f"{topic}.dlq", config={"cleanup.policy": "compact"})
     found = faults(apache_kafka.bootstrap_servers, topic, f"group-{uuid4()}")
     assert found == {f"dead-letter topic {topic}.dlq": COMPACTED}
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (None, (False, "is not there, or may not be seen: create it, or grant Write on it")),
+        ({}, (True, "1 partitions")),
+        ({"cleanup.policy": "compact"}, (True, f"1 partitions; {ONE_OF_A_KEY}")),
+        (
+            {"max.message.bytes": "1000"},
+            (False, "takes 1000 bytes: set max.message.bytes to 4096 or more"),
+        ),
+    ],
+    ids=["missing", "there", "compacted", "small"],
+)
+def test_whether_reports_can_be_written_is_told(
+    apache_kafka: Broker, topic: str, config: dict[str, str] | None, told: tuple[bool, str]
+) -> None:
+    reports = f"{topic}.reports"
+    if config is not None:
+        apache_kafka.create_topic(reports, config=config)
+    kafka = {"bootstrap_servers": apache_kafka.bootstrap_servers, "group_id": topic, "topics": [f"^{topic}"]}
+    letters = DeadLetterSettings(topic=f"{topic}.dlq")
+    found = {each.what: each for each in probe(KafkaSettings.model_validate(kafka), letters, None, reports)}
+    one = found[f"topic of reports {reports}"]
+    assert (one.ok, one.detail) == told
+    assert found[f"topics ^{topic}"].detail == "1 match"
 
 
 @pytest.mark.since("3.6")

@@ -181,7 +181,7 @@ class RealRig(Rig):
             auto_offset_reset=self._reset,
             client=self._client,
         )
-        return Consumer(kafka, [f"{self.partitions[0].topic}.dlq"], max_wait=self._max_wait)
+        return Consumer(kafka, frozenset((f"{self.partitions[0].topic}.dlq",)), max_wait=self._max_wait)
 
     async def work(self) -> None:
         for rival in self._rivals:

@@ -1,6 +1,6 @@
 """A look at the broker before anything is read: can it be reached, is what we need there and allowed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata  # type: ignore[attr-defined]
@@ -16,11 +16,14 @@ ANSWER_SECONDS = 10.0
 
 
 def probe(
-    kafka: KafkaSettings, dead_letter: DeadLetterSettings, destination: str | None = None
+    kafka: KafkaSettings,
+    dead_letter: DeadLetterSettings,
+    destination: str | None = None,
+    reports: str | None = None,
 ) -> list[Finding]:
     """The brokers, every topic to read, the group and the dead-letter topic, each with what was found.
 
-    With a `destination` also whether another one commits in the group.
+    With a `destination` also whether another one commits in the group; with a topic of `reports` that too.
     """
     brokers = f"brokers {kafka.bootstrap_servers}"
     errors: list[KafkaError] = []
@@ -36,15 +39,16 @@ def probe(
         why = _telling([*errors, error.args[0]])
         return [Finding(brokers, False, in_words(why), is_away=why.name() in AWAY)]
     readable = {name: cluster.topics[name] for name in kafka.topics if name in cluster.topics}
-    facts = rights.ask(client, kafka, dead_letter, readable)
+    facts = rights.ask(client, kafka, dead_letter, readable, reports)
     return [
         Finding(brokers, True, f"{len(cluster.brokers)} in the cluster"),
-        *_topics(cluster, kafka, dead_letter.topic, facts),
+        *_topics(cluster, kafka, {dead_letter.topic, reports}, facts),
         *rights.of_fetches(kafka, {name: topic.partitions for name, topic in readable.items()}),
         *rights.of_group(facts, kafka),
         *rights.of_protocol(kafka),
         *(rights.of_positions(client, kafka, destination) if destination else ()),
         _dead_letter_topic(cluster, dead_letter, facts),
+        *(() if reports is None else (_topic_of_reports(cluster, reports, facts),)),
     ]
 
 
@@ -54,19 +58,21 @@ def _telling(errors: list[KafkaError]) -> KafkaError:
 
 
 def _topics(
-    cluster: ClusterMetadata, kafka: KafkaSettings, dead_letter_topic: str, facts: rights.Facts
+    cluster: ClusterMetadata, kafka: KafkaSettings, ours: Collection[str | None], facts: rights.Facts
 ) -> Iterator[Finding]:
     for topic in kafka.topics:
         if topic.startswith("^"):
-            yield _pattern(cluster, kafka, topic, dead_letter_topic)
+            yield _pattern(cluster, kafka, topic, ours)
         elif topic in cluster.topics:
             yield rights.of_topic(facts, topic, len(cluster.topics[topic].partitions))
         else:
             yield Finding(f"topic {topic}", False, "is not there, or may not be seen with this login")
 
 
-def _pattern(cluster: ClusterMetadata, kafka: KafkaSettings, pattern: str, dead_letter_topic: str) -> Finding:
-    found = [kafka.finds(pattern, name) for name in cluster.topics if name != dead_letter_topic]
+def _pattern(
+    cluster: ClusterMetadata, kafka: KafkaSettings, pattern: str, ours: Collection[str | None]
+) -> Finding:
+    found = [kafka.finds(pattern, name) for name in cluster.topics if name not in ours]
     if None in found:
         return Finding(f"topics {pattern}", True, "what matches is not known here, the brokers say it")
     return Finding(f"topics {pattern}", any(found), f"{sum(map(bool, found))} match")
@@ -81,3 +87,10 @@ def _dead_letter_topic(
     return Finding(
         f"dead-letter topic {dead_letter.topic}", False, f"is not there, or may not be seen: {remedy}"
     )
+
+
+def _topic_of_reports(cluster: ClusterMetadata, topic: str, facts: rights.Facts) -> Finding:
+    if topic in cluster.topics:
+        return rights.of_reports(facts, topic, len(cluster.topics[topic].partitions))
+    remedy = "create it, or grant Write on it"
+    return Finding(f"topic of reports {topic}", False, f"is not there, or may not be seen: {remedy}")

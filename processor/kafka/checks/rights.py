@@ -24,6 +24,7 @@ from confluent_kafka.admin._resource import ResourceType
 
 from processor.config.kafka import DeadLetterSettings, KafkaSettings
 from processor.core.progress import offset_codec
+from processor.core.reports.report import LEAST_BYTES
 from processor.kafka.checks.inquiry import doubt_of_protocol
 from processor.kafka.options import LOGGER, consumer_options
 from processor.kafka.remedies import AWAY, advised
@@ -40,6 +41,7 @@ SHARED = (
 PRESENT_TIME = (
     "have the time at which they are written: raise what bounds them, or set dead_letter.timestamp to now"
 )
+ONE_OF_A_KEY = "is compacted: of each key only the last report stays"
 DENIED = ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED")
 
 
@@ -49,6 +51,7 @@ class Facts(NamedTuple):
     topics: Mapping[str, Any]
     group: Any
     limits: Mapping[str, str]
+    limits_of_reports: Mapping[str, str]
     denied: Collection[str]
     """Names of topics, or the group, that may not even be described."""
     oldest: float | None
@@ -56,23 +59,30 @@ class Facts(NamedTuple):
 
 
 def ask(
-    client: AdminClient, kafka: KafkaSettings, dead_letter: DeadLetterSettings, topics: Collection[str]
+    client: AdminClient,
+    kafka: KafkaSettings,
+    dead_letter: DeadLetterSettings,
+    topics: Collection[str],
+    reports: str | None = None,
 ) -> Facts:
-    """Ask for everything at once."""
-    names = TopicCollection([*topics, dead_letter.topic])
+    """Ask for everything at once; `reports` is the topic of reports."""
+    ours = [dead_letter.topic] if reports is None else [dead_letter.topic, reports]
+    names = TopicCollection([*topics, *ours])
     told = {"include_authorized_operations": True, "request_timeout": ANSWER_SECONDS}
     of_topics: dict[str, Future[Any]] = client.describe_topics(names, **told)
     of_group: Future[Any] = client.describe_consumer_groups([kafka.group_id], **told)[kafka.group_id]
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in (dead_letter.topic, *topics)]
-    asked = client.describe_configs(resources, request_timeout=ANSWER_SECONDS)
-    of_limits, *of_kept = (asked[resource] for resource in resources)
-    wait([*of_topics.values(), of_group, of_limits, *of_kept], 2 * ANSWER_SECONDS)
+    resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in (*ours, *topics)}
+    asked = client.describe_configs([*resources.values()], request_timeout=ANSWER_SECONDS)
+    of_limits = {name: asked[resource] for name, resource in resources.items()}
+    wait([*of_topics.values(), of_group, *of_limits.values()], 2 * ANSWER_SECONDS)
     denied = [name for name, each in (*of_topics.items(), (kafka.group_id, of_group)) if _is_denied(each)]
-    kept = [kept_seconds(_values(each)) for each in of_kept]
+    limits = {name: _values(each) for name, each in of_limits.items()}
+    kept = [kept_seconds(limits[name]) for name in topics]
     return Facts(
         {name: value for name, each in of_topics.items() if (value := _value(each))},
         _value(of_group),
-        _values(of_limits),
+        limits[dead_letter.topic],
+        limits.get(reports or "", {}),
         denied,
         max((seconds for seconds in kept if seconds is not None), default=None),
     )
@@ -127,6 +137,18 @@ def of_dead_letters(facts: Facts, dead_letter: DeadLetterSettings, partitions: i
     if dead_letter.timestamp == "record" and (bounds := list(bounds_of_time(facts.limits, facts.oldest))):
         text += f"; letters of records {', or '.join(bounds)} {PRESENT_TIME}"
     return Finding(what, True, text)
+
+
+def of_reports(facts: Facts, topic: str, partitions: int) -> Finding:
+    """Whether reports can be written."""
+    what, limits = f"topic of reports {topic}", facts.limits_of_reports
+    if not _may(facts.topics.get(topic), AclOperation.WRITE):
+        return Finding(what, False, "may not be written: grant Write on it")
+    limit = int(limits.get("max.message.bytes", LEAST_BYTES))
+    if limit < LEAST_BYTES:
+        return Finding(what, False, f"takes {limit} bytes: set max.message.bytes to {LEAST_BYTES} or more")
+    is_compacted = "compact" in limits.get("cleanup.policy", "")
+    return Finding(what, True, f"{partitions} partitions" + f"; {ONE_OF_A_KEY}" * is_compacted)
 
 
 def of_positions(client: AdminClient, kafka: KafkaSettings, destination: str) -> Iterator[Finding]:

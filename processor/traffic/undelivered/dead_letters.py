@@ -67,7 +67,7 @@ class Letter(Writing):
         blocked: Callable[[], None],
         rewritten: Callable[[], None],
     ) -> None:
-        super().__init__(record, written, blocked, rewritten)
+        super().__init__(letters, record, written, blocked, rewritten)
         self._letters = letters
         self.failure = failure
         self.form = Form()

@@ -45,6 +45,14 @@ class Closing:
         """Whether another record may be begun: not, where too many wait to be reported."""
         return self._reports is None or not (self._reports.is_required and self._reports.pressure.is_full())
 
+    def late_letters(self) -> int:
+        """How many dead letters could not be written yet."""
+        return self._letters.late
+
+    def late_reports(self) -> int:
+        """How many reports that are required could not be written yet."""
+        return 0 if self._reports is None else self._reports.late
+
     def check(self, stages: Counter[Stage]) -> None:
         """Each that waits for its report is on its way."""
         waiting = stages[Stage.REPORT] + stages[Stage.BLOCKED_REPORT]

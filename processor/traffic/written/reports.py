@@ -77,7 +77,7 @@ class Report(Writing):
         blocked: Callable[[], None],
         rewritten: Callable[[], None],
     ) -> None:
-        super().__init__(record, written, blocked, rewritten)
+        super().__init__(reports, record, written, blocked, rewritten)
         self._reports = reports
         self._settlement = settlement
         self._form = WHOLE

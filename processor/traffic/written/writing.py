@@ -37,11 +37,13 @@ class Writing:
 
     def __init__(
         self,
+        writer: "Writer",
         record: Record,
-        written: Callable[[], None] = nobody,
-        blocked: Callable[[], None] = nobody,
-        rewritten: Callable[[], None] = nobody,
+        written: Callable[[], None],
+        blocked: Callable[[], None],
+        rewritten: Callable[[], None],
     ) -> None:
+        self._writer = writer
         self.record = record
         self.written = written
         self.blocked = blocked
@@ -68,6 +70,7 @@ class Writing:
 
     def give_up(self) -> None:
         """Nobody waits for it any more."""
+        self._writer.late -= self.failures > 0
         self.is_given_up = True
         if self.timer:
             self.timer.cancel()
@@ -80,6 +83,8 @@ class Writer:
         self._topic = topic
         self._clock = clock
         self._chance = chance
+        self.late = 0
+        """How many could not be written, and are not yet: also while they are written again."""
 
     def send(self, writing: Writing) -> None:
         """Write it; what comes of it is told later."""
@@ -90,6 +95,7 @@ class Writer:
         if writing.is_given_up:
             return
         if error is None:
+            self.late -= writing.failures > 0
             writing.acknowledged(message)
             writing.written()
         elif error.reason == "other_record" or writing.becomes_less(error.reason):
@@ -99,6 +105,7 @@ class Writer:
             self._send_later(writing)
 
     def _send_later(self, writing: Writing) -> None:
+        self.late += writing.failures == 0
         writing.failures += 1
         delay = backoff(REWRITE_SECONDS, REWRITE_MAX_SECONDS, writing.failures, (1 + self._chance()) / 2)
         writing.timer = self._clock.call_later(delay, lambda: self._send_again(writing))

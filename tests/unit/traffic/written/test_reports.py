@@ -122,6 +122,25 @@ def test_while_a_required_report_cannot_be_written_its_partition_is_held_and_its
     assert (held(house), house.dispatch.stages()) == (None, {})
 
 
+def test_what_is_written_again_counts_as_late_until_it_is_acknowledged_or_given_up() -> None:
+    house = Alone(reports=REQUIRED)
+    late, of_letters = house.dispatch.closing.late_reports, house.dispatch.closing.late_letters
+    house.reports.error = house.letters.error = DOWN
+    house.deliver(record(0), record(1))
+    house.sender.answer(200)
+    house.sender.answer(400)
+    assert (late(), of_letters()) == (1, 1)
+    house.reports.answers = house.letters.answers = False
+    house.clock.advance(60.0)
+    assert house.dispatch.stages() == {Stage.REPORT: 1, Stage.LETTER: 1}
+    assert (late(), of_letters()) == (1, 1)
+    house.reports.error = house.letters.error = None
+    house.letters.answer()
+    assert (late(), of_letters()) == (1, 0)
+    house.abandon()
+    assert (late(), of_letters()) == (0, 0)
+
+
 def test_a_report_that_need_not_be_keeps_nothing_waiting_and_is_lost_and_counted() -> None:
     house = Alone(reports=BEST_EFFORT, max_in_flight=3 * MOST)
     house.reports.answers = False
