@@ -18,6 +18,8 @@ from tests.simulation.clock import Call, World
 HEARTBEAT = 3.0
 FOREVER = 1e9
 NO_GENERATION = -1
+LONGEST_SYNC = 0.05
+"""Seconds in which an assignment reaches its member."""
 
 Positions = Mapping[Partition, Position]
 Errors = Mapping[Partition, str | None]
@@ -268,8 +270,12 @@ class Group:
         self._tell(member, partial(self._rebalance_goes_on, member))
 
     def _rebalance_goes_on(self, member: Member) -> None:
-        if self._phase is Phase.PREPARING and not member.has_joined and member.is_reachable:
+        if self.asks(member) and member.is_reachable:
             member.contact.must_rejoin()
+
+    def asks(self, member: Member) -> bool:
+        """Whether a rebalance waits for this member to join."""
+        return self._phase is Phase.PREPARING and not member.has_joined
 
     def _forgotten(self, member: Member) -> None:
         self._tell(member, partial(member.contact.unknown, member))
@@ -297,7 +303,7 @@ class Group:
         self._phase = Phase.STABLE
         for member, partitions in assigned:
             told = partial(member.contact.synced, member, generation, partitions)
-            self._world.call_later(self._random.uniform(0.001, 0.05), told)
+            self._world.call_later(self._random.uniform(0.001, LONGEST_SYNC), told)
 
     def _shared_out(self) -> list[tuple[Member, list[Partition]]]:
         most = -(-len(self._partitions) // len(self.members))

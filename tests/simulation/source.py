@@ -29,7 +29,7 @@ from processor.model import (
     SourceEvent,
 )
 from tests.simulation.clock import Call, Gate
-from tests.simulation.group import NO_GENERATION, Errors, Group, Member, Positions
+from tests.simulation.group import LONGEST_SYNC, NO_GENERATION, Errors, Group, Member, Positions
 from tests.simulation.topic import Item, Log
 
 FENCES = True
@@ -113,6 +113,8 @@ class Source:
         self._after_callback: Call = _nothing
         self._round_is_due = False
         self._must_rejoin = False
+        self._join_is_under_way = False
+        self._awaits_sync = False
         self._left: Call | None = None
         self._is_closed = False
         self.member = self._new_member()
@@ -259,15 +261,28 @@ class Source:
 
     def _join(self) -> None:
         self._must_rejoin = False
-        member, claims = self.member, list(self._cursors)
-        self._group.send(member, partial(self._group.join, member, claims))
+        self._join_is_under_way = True
+        self._group.send(self.member, partial(self._joins, self.member, list(self._cursors)))
+
+    def _joins(self, member: Member, claims: list[Partition]) -> None:
+        """The request arrives."""
+        if member is self.member:
+            self._join_is_under_way, self._awaits_sync = False, True
+        self._group.join(member, claims)
 
     def must_rejoin(self) -> None:
         """A rebalance has begun."""
         self._thread.call_soon(self._hear_of_rebalance)
 
     def _hear_of_rebalance(self) -> None:
-        self._must_rejoin = True
+        """Who waits for an answer hears of none: what it holds now is not what it will hold after that."""
+        if self._join_is_under_way:
+            return
+        if self._awaits_sync:
+            self._awaits_sync = False
+            self._thread.call_later(LONGEST_SYNC, self._hear_of_rebalance)
+            return
+        self._must_rejoin |= self._group.asks(self.member)
         self._rejoin_if_asked()
 
     def _rejoin_if_asked(self) -> None:
@@ -280,7 +295,7 @@ class Source:
 
     def _hear_of_sync(self, member: Member, generation: int, partitions: list[Partition]) -> None:
         if member is self.member:
-            self._generation = generation
+            self._generation, self._awaits_sync = generation, False
             self._op(partial(self._on_synced, member, partitions))
 
     def unknown(self, member: Member) -> None:
@@ -332,6 +347,7 @@ class Source:
             return
         self.member = self._new_member()
         self.member.is_reachable = member.is_reachable
+        self._join_is_under_way = self._awaits_sync = False
         self._group.cut(member)
         self._generation = NO_GENERATION
         if self._cursors:
