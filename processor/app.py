@@ -23,6 +23,7 @@ from processor.errors import FatalError
 from processor.formats.schema_file import decode_by
 from processor.framed.rooms import Framed
 from processor.kafka.checks.inquiry import Inquiry
+from processor.kafka.checks.open_letters import OpenLetters
 from processor.kafka.consumer import Consumer
 from processor.kafka.options import refuse_unknown, write_debug
 from processor.kafka.partitions.end_offsets import EndOffsets
@@ -89,6 +90,7 @@ class App:
         write_debug(settings.kafka, settings.dead_letter)
         self._settings = settings
         self._narrowing = narrowing
+        topic = settings.dead_letter.topic
         self._decode = decode_by(settings.schema_file_policy())
         self._tracing = tracing_of(settings, time.time, random.random)
         traces = () if self._tracing is None else (self._tracing.traces,)
@@ -104,7 +106,8 @@ class App:
             chance=random.random,
         )
         self._producer = Producer(settings.kafka, settings.dead_letter)
-        self._retention = Retention(settings.kafka, settings.dead_letter.topic)
+        self._retention = Retention(settings.kafka, topic)
+        self._open_letters = OpenLetters(settings.kafka, topic, settings.dead_letter.group_of(settings.kafka))
         self._consumer = Consumer(
             settings.kafka,
             settings.unread_topics(),
@@ -171,7 +174,8 @@ class App:
         rooms.push_async_callback(self._leave)
         self._pipeline.start()
         rooms.push_async_callback(self._drain)
-        for work in (self._measure(), self._sum_up(), self._group.watch(), self._retention.watch()):
+        watches = (self._group.watch(), self._retention.watch(), self._open_letters.watch())
+        for work in (self._measure(), self._sum_up(), *watches):
             rooms.callback(begin(work, self._fail).cancel)
         self._say_started()
 
@@ -270,6 +274,7 @@ class App:
             unreadable=self._unreadable,
             consumer=self._consumer,
             producer=self._producer,
+            open_letters=self._open_letters,
             client=self._client,
             credentials=self._credentials,
             process_metrics=self._metrics,

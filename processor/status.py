@@ -13,6 +13,7 @@ from processor.core.pace.admission import Admission
 from processor.core.pace.circuit import State
 from processor.core.progress.flow import Flow
 from processor.core.request.transform import Transform
+from processor.kafka.checks.open_letters import OpenLetters
 from processor.kafka.consumer import Consumer
 from processor.kafka.producer import Producer
 from processor.model import About, Partition, Report
@@ -44,6 +45,7 @@ class Status:
     unreadable: UnreadablePartitions
     consumer: Consumer
     producer: Producer
+    open_letters: OpenLetters
     client: Client
     credentials: Credentials
     process_metrics: ProcessMetrics
@@ -113,7 +115,7 @@ class Status:
 
     def look(self, who: str, wanted: Filter) -> Batch:
         """What has happened since `who` asked last."""
-        return self.live_events.look(who, wanted)
+        return self.live_events.look(who, wanted)._replace(letters=self.open_letters.count)
 
     def unsubscribe(self, who: str) -> None:
         self.live_events.unsubscribe(who)
@@ -149,6 +151,8 @@ class Status:
             circuit=self.admission.circuit().state(),
             is_unknown=self.admission.is_unknown(),
             dead_letter_budget=self.admission.budget_left(),
+            letters_open=self.open_letters.count,
+            letters_oldest_at=self.open_letters.oldest_at,
             endpoint_pause=self.admission.pause(now),
             lease=self.admission.lease(now),
             at=now,

@@ -19,6 +19,8 @@ import typer.main
 from deploy.dashboard import grafana
 from processor.cli.commands import app
 from processor.config import loading
+from processor.core.dead_letter import CODES
+from processor.core.letters.letter import FROM_CONNECT
 from processor.core.request.transform import Prepared
 from processor.kafka.embedded import EmbeddedBroker
 from processor.model import Request
@@ -327,3 +329,11 @@ async def test_run_delivers_and_ends_on_sigterm(folder: Path, command: str) -> N
             running.send_signal(signal.SIGTERM)
             assert await running.wait() == 0
     assert arrival.header("Authorization") == "Bearer abc"
+
+
+def test_the_runbook_says_for_each_kind_of_dead_letter_what_brings_it_back() -> None:
+    text = (ROOT / "deploy" / "runbook.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE)
+    assert {kind for kind, _ in rows} == {*CODES, FROM_CONNECT}
+    for kind, command in rows:
+        assert kind == "tombstone" or f"letters redeliver --code {kind}" in command

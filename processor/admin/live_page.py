@@ -98,9 +98,14 @@ class LivePage:
         loop = asyncio.get_running_loop()
         sent = looked = loop.time()
         end = looked + self._longest
+        letters: int | None = None
         while request.transport and not self._closing.is_set() and looked < end:
             batch = await told(self._pages.look(who, wanted))
             now = loop.time()
+            if batch.letters != letters:
+                letters = batch.letters
+                await _send(response, "letters", _encode({"open": letters}))
+                sent = now
             if batch.entries or batch.unseen:
                 await _send(response, "entries", _written(batch, now - looked))
                 sent = now

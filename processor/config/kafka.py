@@ -202,6 +202,10 @@ class KafkaSettings(Section):
                 )
 
 
+LETTERS_SUFFIX = ".letters"
+"""Behind the name of the group: that of the group which brings its letters back."""
+
+
 class DeadLetterSettings(Section):
     """Where the events go that cannot be delivered."""
 
@@ -260,6 +264,10 @@ class DeadLetterSettings(Section):
         codes = {item for item in self.always if item in CODES}
         named = (statuses_of(item) for item in self.always if item not in CODES)
         return frozenset(codes | {str(status) for statuses in named for status in statuses})
+
+    def group_of(self, kafka: KafkaSettings) -> str:
+        """The group that brings letters back; its lag is the number of open letters."""
+        return kafka.group_id if self.topic in kafka.topics else kafka.group_id + LETTERS_SUFFIX
 
     @field_validator("client", mode="before")
     @classmethod

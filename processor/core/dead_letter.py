@@ -152,6 +152,11 @@ def lesser(policy: DeadLetterPolicy, record: Record, form: Form, reason: str) ->
     return None
 
 
+def was_letter(record: Record) -> bool:
+    """Whether it comes from a dead-letter topic, or was put back from one."""
+    return any(name.startswith(CONNECT) or name == REDELIVERIES for name, _ in record.headers or ())
+
+
 def write_down(
     policy: DeadLetterPolicy,
     record: Record,

@@ -18,9 +18,6 @@ from processor.kafka.checks.open_letters import Standing, standing
 from processor.kafka.partitions.topic_ids import Registry
 from processor.model import Record
 
-SUFFIX = ".letters"
-"""Behind the name of the group: that of the group which brings its letters back."""
-
 
 class Listing(NamedTuple):
     """The letters that are meant, by kind; `brought_back`: how many of the topic's are not open any more.
@@ -33,18 +30,13 @@ class Listing(NamedTuple):
     passed_over: Mapping[Verdict, int]
 
 
-def standing_group(settings: Settings) -> str:
-    """The group that brings letters back; its lag is the number of open letters."""
-    return settings.kafka.group_id + SUFFIX
-
-
 def counted(settings: Settings, policy: RedeliveryPolicy, group: str | None = None) -> Listing:
     """The letters that are meant and open for `group`, the standing one unless another is named.
 
     Raises FatalError.
     """
     histogram, brought_back, passed_over = Histogram(), 0, Counter[Verdict]()
-    group = group or standing_group(settings)
+    group = group or settings.dead_letter.group_of(settings.kafka)
     with stored.opened(settings.kafka, group) as client:
         now = standing(client, Registry(settings.kafka), settings.dead_letter.topic)
         spans = {each: span for each, span in now.held.items() if span.first < span.end}
@@ -70,7 +62,7 @@ def standing_now(settings: Settings, group: str) -> Standing:
 
 def one(settings: Settings, place: Place) -> Record:
     """The record of one letter. Raises FatalError where it is not there."""
-    with stored.opened(settings.kafka, standing_group(settings)) as client:
+    with stored.opened(settings.kafka, settings.dead_letter.group_of(settings.kafka)) as client:
         partition, offset = place
         if partition not in (those := stored.partitions(client, partition.topic)):
             raise FatalError(f"{partition}: topic {partition.topic} has {len(those)} partitions")

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from processor.core import disclosure
 from processor.core.age import Age, age, known
-from processor.core.dead_letter import Failure
+from processor.core.dead_letter import Failure, was_letter
 from processor.core.disclosure import (
     BODY_LIMIT,
     PAYLOAD_LIMIT,
@@ -178,6 +178,7 @@ class _Sight:
             key=None if record.key is None else self._key(record.key),
             bytes=None if value is None else len(value),
             payload=self._payload(value),
+            again=was_letter(record),
             **details,
         )
 

@@ -22,7 +22,8 @@ class Snapshot(NamedTuple):
 
     `endpoint_pause`: for how long the endpoint asked to be left alone; `lease`: for how long our
     membership in the group is proven; `lost`: how partitions stood that we were taken to have left. `ends`
-    are those of what may be read, `high` the high watermarks. `at` is the time by the loop's clock.
+    are those of what may be read, `high` the high watermarks; `letters_oldest_at`: when the open letter that
+    waits longest failed, as a timestamp. `at` is the time by the loop's clock.
     """
 
     in_flight: int
@@ -50,6 +51,8 @@ class Snapshot(NamedTuple):
     circuit: State
     is_unknown: bool
     dead_letter_budget: int | None
+    letters_open: int | None
+    letters_oldest_at: float | None
     endpoint_pause: float
     lease: float
     at: float
@@ -107,6 +110,14 @@ class PartitionStatuses(Collector):
             family = gauges(definition)
             family.add_metric([self._destination], value)
             yield family
+        for definition, known_value in (
+            (definitions.LETTERS_OPEN, snapshot.letters_open),
+            (definitions.LETTERS_OLDEST_AGE_SECONDS, known(age(snapshot.letters_oldest_at, self._now()))),
+        ):
+            if known_value is not None:
+                family = gauges(definition)
+                family.add_metric([self._destination], known_value)
+                yield family
 
     def _of_partitions(
         self, snapshot: Snapshot, standings: list[tuple[Partition, PartitionStatus]]

@@ -70,6 +70,8 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     response: str | None = None
     seconds: float | None = None
     retry_in: float | None = None
+    again: bool = False
+    """Whether it was a dead letter before."""
     worker: int | None = None
 
     def says(self, text: str) -> bool:
@@ -109,10 +111,14 @@ class Filter(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a watch has seen since it was last asked, the oldest first, and how many it left out."""
+    """What a watch has seen since it was last asked, the oldest first, and how many it left out.
+
+    `letters`: how many dead letters are open; None: not known.
+    """
 
     entries: tuple[Entry, ...]
     unseen: int
+    letters: int | None = None
 
 
 class Allowance:
@@ -190,4 +196,9 @@ def joined(batches: Iterable[tuple[int, Batch]]) -> Batch:
     """What several workers saw, each by its number, as one."""
     told = list(batches)
     entries = [replace(entry, worker=number) for number, batch in told for entry in batch.entries]
-    return Batch(tuple(sorted(entries, key=lambda entry: entry.at)), sum(batch.unseen for _, batch in told))
+    letters = [batch.letters for _, batch in told if batch.letters is not None]
+    return Batch(
+        tuple(sorted(entries, key=lambda entry: entry.at)),
+        sum(batch.unseen for _, batch in told),
+        max(letters, default=None),
+    )

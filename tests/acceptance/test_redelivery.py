@@ -136,6 +136,9 @@ async def test_all_that_are_open_are_delivered_once_with_their_ids_and_never_aga
     letters = lettered(60)
     async with Endpoint() as endpoint:
         letters.configure(endpoint.url)
+        async with letters.stage.processor(endpoint.url) as processor:
+            await processor.until("letters_open", at_least=60)
+            assert (await processor.metrics())["letters_oldest_age_seconds",] > 50_000_000
         status, lines, said = await letters.run("redeliver", "--rate", "1000")
         assert status == 0, said
         assert (lines[-1]["delivered"], lines[-1]["failed_again"], lines[-1]["left"]) == (60, 0, 0)

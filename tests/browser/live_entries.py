@@ -31,6 +31,7 @@ DELIVERED: Entry = {
     "seconds": 0.0123,
     "age": 1.2,
     "retry_in": None,
+    "again": False,
     "response": None,
     "request_headers": [["Content-Type", "application/json"], ["Authorization", "***"]],
     "payload": _PAYLOAD,

@@ -44,6 +44,7 @@ async def test_a_click_opens_everything_that_is_known(browser: Browser, site: Si
             "Age of the event": "1.20 s",
             "Next attempt in": "–",
             "Size of the value": "1,234 bytes",
+            "Was a dead letter": "no",
             "Worker": "–",
         }
         assert (await section(look, "Request")).splitlines() == [

@@ -36,8 +36,13 @@ async def test_events_pass_from_the_admin_port_to_the_table_through_its_filter(b
         await expect(look.text("about")).to_have_text("to https://h.example, version 1.2.3")
         await expect(look.rows).to_have_count(12)
         assert list(pages.looked.values()) == [Filter("failures", "track", "a b")]
-        pages.batch = batch(failure(key="late"))
+        await expect(look.text("letters")).to_be_hidden()
+        pages.batch = batch(failure(key="late") | {"again": True})._replace(letters=1200)
         await expect(look.cells("key").first).to_have_text("late")
+        await expect(look.cells("outcome").first).to_contain_text("(a dead letter before)")
+        await expect(look.text("letters")).to_have_text(
+            "1,200 dead letters are open: webhook-processor letters redeliver sends them again"
+        )
         await look.rows.first.click()
         await expect(look.details).to_contain_text("Not shown: the setting live.payloads is none.")
 

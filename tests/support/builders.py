@@ -92,6 +92,8 @@ def snapshot(**more: Any) -> Snapshot:
         circuit=State.CLOSED,
         is_unknown=False,
         dead_letter_budget=None,
+        letters_open=None,
+        letters_oldest_at=None,
         endpoint_pause=0.0,
         lease=0.0,
         at=0.0,

@@ -18,11 +18,12 @@ const FACTS = {
   "Age of the event": (entry) => duration(entry.age),
   "Next attempt in": (entry) => duration(entry.retry_in),
   "Size of the value": (entry) => bytes(entry.bytes),
+  "Was a dead letter": (entry) => (entry.again ? "yes" : "no"),
   Worker: (entry) => text(entry.worker),
 };
 const SHOWN = new Set([
   ..."at outcome type name key topic partition offset method url attempts status reason message".split(" "),
-  ..."seconds age retry_in response request_headers payload bytes worker".split(" "),
+  ..."seconds age retry_in response request_headers payload bytes again worker".split(" "),
 ]);
 
 const long = (value) => text(value, LONGEST);

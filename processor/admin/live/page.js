@@ -22,7 +22,7 @@ const pane = at("details");
 const counters = new Counters();
 const rows = new Rows(at("rows"), open);
 const filters = new Filters(at("filters"), refilter);
-const stream = new Stream({ hello, entries, state });
+const stream = new Stream({ hello, entries, letters, state });
 let paused = false;
 let pointed = 0;
 let scrolled = false;
@@ -31,6 +31,7 @@ let connecting = 0;
 
 function hello(said, lostAt) {
   payloads = said.payloads;
+  letters(null);
   rows.remember();
   at("destination").textContent = text(said.destination);
   document.title = `${text(said.destination)}: live deliveries`;
@@ -48,6 +49,12 @@ function entries(said, query) {
   filters.offer(came, at("types"));
   counters.add(came, Number(said.unseen) || 0, performance.now());
   refresh();
+}
+
+/* `open` is null while that is not known. */
+function letters(open) {
+  at("letters").hidden = !open;
+  at("letters-open").textContent = `${counted(Number(open) || 0)} dead ${open === 1 ? "letter is" : "letters are"} open`;
 }
 
 function state(name, why, wait) {

@@ -12,7 +12,7 @@ const REMEMBERED = 5000;
 
 /* The columns behind the first, which is the row's header. */
 const COLUMNS = {
-  outcome: (entry) => outcomeText(entry.outcome),
+  outcome: (entry) => outcomeText(entry.outcome) + (entry.again ? " (a dead letter before)" : ""),
   event: (entry) => (entry.name ? `${text(entry.type)} · ${text(entry.name)}` : text(entry.type)),
   answer: answerOf,
   key: (entry) => text(entry.key),

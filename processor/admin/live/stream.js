@@ -23,7 +23,7 @@ class NoStream extends Error {
 }
 
 export class Stream {
-  /* `on` has `hello(data, lostAt)`, `entries(data, query)` and `state(name, why, wait)`: connecting, live,
+  /* `on` has `hello(data, lostAt)`, `entries(data, query)`, `letters(count)` and `state(name, why, wait)`: connecting, live,
      lost, busy or locked. `lostAt` is when the stream before fell silent, in seconds since 1970, or null. */
   constructor(on) {
     this.on = on;
@@ -67,6 +67,7 @@ export class Stream {
       this.on.hello(JSON.parse(data), this.lostAt);
       this.lostAt = null;
     }
+    if (event === "letters") this.on.letters(JSON.parse(data).open);
     if (event === "entries") this.on.entries(JSON.parse(data), connection.query);
   }
 

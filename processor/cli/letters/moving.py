@@ -89,11 +89,11 @@ def purge(
     """
     from processor.errors import FatalError
     from processor.kafka.letters.purging import delete_below
-    from processor.letters.reading import standing_group, standing_now
+    from processor.letters.reading import standing_now
 
     settings = settings_of(file)
     try:
-        now = standing_now(settings, standing_group(settings))
+        now = standing_now(settings, settings.dead_letter.group_of(settings.kafka))
         below = {p: min(now.finished[p].offset, span.end) for p, span in now.held.items()}
         below = {p: offset for p, offset in below.items() if offset > now.held[p].first}
         count = sum(offset - now.held[p].first for p, offset in below.items())

@@ -96,13 +96,11 @@ def redeliver(
 
 def group_of(settings: Settings, selected: Selected, run: str | None) -> str:
     """The group of a run: the standing one, or one of its own where not all are meant."""
-    from processor.letters.reading import standing_group
-
     if run is not None and not _RUN.fullmatch(run):
         raise typer.BadParameter(
             f"{run[:80]!r} is no name of a run: letters, digits, '.', '_' and '-'", param_hint="--run"
         )
-    name, standing = run or selected.name(), standing_group(settings)
+    name, standing = run or selected.name(), settings.dead_letter.group_of(settings.kafka)
     return f"{standing}.{name}" if name else standing
 
 

@@ -3,6 +3,7 @@
 Promise: nothing is joined or changed by asking, and what is not told is never taken for "none is open".
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from processor.config.kafka import KafkaSettings
 from processor.core.letters.finished import Finished
+from processor.core.letters.letter import read
 from processor.core.progress.offset_codec import NO_MARKS, Marks
 from processor.errors import FatalError
 from processor.kafka.checks import stored
@@ -19,6 +21,8 @@ from processor.kafka.checks.positions import committed
 from processor.kafka.checks.stored import Span
 from processor.kafka.partitions.topic_ids import ANSWER_SECONDS, Registry
 from processor.model import Partition, Record
+
+WATCH_SECONDS = 60.0
 
 
 class Standing(NamedTuple):
@@ -54,14 +58,30 @@ def standing(client: confluent_kafka.Consumer, topics: Registry, topic: str) -> 
 
 
 class OpenLetters:
-    """Those of one topic for one group, asked again and again while the process does other things."""
+    """Those of one topic for one group, asked again and again while the process does other things.
+
+    `count`: how many were open when they were asked for last; `oldest_at`: when the one that waits longest
+    failed, as a timestamp in seconds. None: that is not known.
+    """
 
     def __init__(self, kafka: KafkaSettings, topic: str, group: str) -> None:
+        self.count: int | None = None
+        self.oldest_at: float | None = None
         self._kafka = kafka
         self._topic = topic
         self._group = group
         self._client: confluent_kafka.Consumer | None = None
         self._topics: Registry | None = None
+
+    async def watch(self) -> None:
+        """Ask now and then, for ever."""
+        while True:
+            now = await self.ask()
+            self.count = now and now.open()
+            oldest = await self.oldest(now) if now is not None and self.count else None
+            times = (read(each).at for each in oldest or ())
+            self.oldest_at = min((at for at in times if at is not None), default=None)
+            await asyncio.sleep(WATCH_SECONDS)
 
     async def ask(self) -> Standing | None:
         """How it stands now; None: that is not told."""
@@ -75,6 +95,7 @@ class OpenLetters:
         self._client = self._client or stored.beside(self._kafka, self._group)
         self._topics = self._topics or Registry(self._kafka)
         try:
+            self._client.poll(0)  # what it has to tell would be kept for ever
             return standing(self._client, self._topics, self._topic)
         except (FatalError, KafkaException):
             return None

@@ -106,6 +106,7 @@ WELL: Mapping[str, Values | float] = {
     'delivery_reports_total{result="written"}': 0,
     'delivery_reports_total{result="failed"}': 0,
     'delivery_reports_total{result="dropped"}': 0,
+    "letters_open": 0,
     "in_flight": 3,
     "max_in_flight": 64,
     "process_cpu_seconds_total": rising(6),
@@ -158,6 +159,7 @@ STRANGER = "credentials_refused"
 NOT_GRANTED = 'credential_fetches_total{outcome="refused"}'
 GRANTED = 'credential_fetches_total{outcome="granted"}'
 NOT_RELOADED = "credential_reload_failures_total"
+OLDEST_LETTER = "letters_oldest_age_seconds"
 EXPIRES_AT = 'certificate_expires_at_seconds{which="client"}'
 VALID_FROM = 'certificate_valid_from_seconds{which="client"}'
 HALF_OPEN = 'circuit_state{state="half_open"}'

@@ -17,6 +17,7 @@ from tests.packaging.deploy.scene import (
     NO_REGISTRY,
     NOT_GRANTED,
     NOT_RELOADED,
+    OLDEST_LETTER,
     ON_TIME,
     OPEN,
     OPEN_SINCE,
@@ -72,6 +73,7 @@ NOT_A_MEMBER = alert("NoMember", "critical", **CRM)
 UNKNOWN = alert("LagUnknown", "warning", **CRM)
 DEAD_LETTERS = alert("DeadLetterRate", "warning", **CRM)
 LOSS = alert("RecordsMissed", "critical", topic="events", **CRM)
+FORGOTTEN = alert("LettersForgotten", "info", **CRM)
 BLOCKED = alert("DeadLetterWriteFailing", "critical", **CRM)
 UNREPORTED = alert("ReportWriteFailing", "critical", **CRM)
 UNTOLD = alert("ReportsLost", "warning", **CRM)
@@ -407,6 +409,17 @@ MOVING = [
         [Process(but={EXPIRES_AT: 1000, VALID_FROM: 0}), ERP],
         {12: (), 13: (), 15: (), 16: (), 19: [EXPIRING]},
         says=["CertificateExpires"],
+    ),
+    Scene(
+        "dead letters that nobody brings back for two days, seen by two processes, until somebody does",
+        [Process(instance=f"pod-{n}:8080", but={**share, "letters_open": 7, OLDEST_LETTER: steps((0, rising(60, 172_000)), (50, 100))}) for n, share in enumerate(({}, NO_PARTITION))],
+        {27: (), 31: [FORGOTTEN], 49: [FORGOTTEN], 51: ()},
+    ),
+    Scene(
+        "a dead letter that nobody brings back, in words",
+        [Process(but={OLDEST_LETTER: 200_000}), ERP],
+        {14: (), 16: [FORGOTTEN]},
+        says=["LettersForgotten"],
     ),
     Scene(
         "events come and none is settled",

@@ -73,6 +73,15 @@ async def test_what_is_left_out_is_told_also_where_nothing_is_shown() -> None:
         assert (told["entries"], told["unseen"]) == ([], 7)
 
 
+async def test_how_many_dead_letters_are_open_is_told_when_that_changes() -> None:
+    pages = Shown()
+    pages.batch = Batch((), 0, 7)
+    async with listening(pages, live=True) as port, stream(port) as answer:
+        await message(answer)
+        assert await message(answer) == ("letters", {"open": 7})
+        assert await message(answer) == ("letters", {"open": None})
+
+
 async def test_what_is_wanted_is_asked_for() -> None:
     pages = Shown()
     async with (

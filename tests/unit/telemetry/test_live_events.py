@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
-from processor.core.dead_letter import Failure
+from processor.core.dead_letter import CONNECT, REDELIVERIES, Failure
 from processor.core.disclosure import DisclosurePolicy, Payloads
 from processor.core.pace.admission import AdmissionPolicy
 from processor.core.pace.budget import BudgetPolicy
@@ -70,6 +70,16 @@ def test_a_delivery_is_seen_with_its_place_name_key_request_status_and_times() -
     assert (entry.status, entry.response, entry.attempts) == (202, "thanks", 1)
     assert (entry.seconds, entry.age, entry.at) == (0.5, 1.5, 1e9 + 1000.5)
     assert (entry.reason, entry.message, entry.retry_in, entry.payload) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "again"), [(CONNECT + "topic", True), (REDELIVERIES, True), ("tenant", False)]
+)
+def test_what_was_a_dead_letter_before_is_marked(header: str, again: bool) -> None:
+    looking = Looking()
+    looking.house.deliver(record(7, value=EVENT, headers=((header, b"1"),)))
+    looking.house.sender.answer()
+    assert looking.the_entry().again is again
 
 
 def test_an_attempt_that_failed_is_seen_with_the_answer_and_when_the_next_one_is_due() -> None:

@@ -278,6 +278,13 @@ def test_a_budget_without_a_limit_is_infinite() -> None:
     assert watched(dead_letter_budget=None)["dead_letter_budget",] == math.inf
 
 
+def test_open_letters_are_told_where_they_are_known() -> None:
+    found = watched(lambda: 1e9 + 60.0, letters_open=3, letters_oldest_at=1e9)
+    assert (found["letters_open",], found["letters_oldest_age_seconds",]) == (3, 60.0)
+    unknown = watched(letters_open=None, letters_oldest_at=None)
+    assert not {("letters_open",), ("letters_oldest_age_seconds",)} & unknown.keys()
+
+
 @pytest.mark.parametrize("state", State)
 def test_the_circuit_stands_in_one_state(state: State) -> None:
     found = watched(circuit=state)
@@ -523,7 +530,12 @@ def busy() -> ProcessMetrics:
     metrics = ProcessMetrics("crm", Clock())
     metrics.ask(
         lambda: snapshot(
-            held={FIRST: Hold.BYTES}, ends={FIRST: 9}, high={FIRST: 9}, standings=list(flow.standings())
+            held={FIRST: Hold.BYTES},
+            ends={FIRST: 9},
+            high={FIRST: 9},
+            standings=list(flow.standings()),
+            letters_open=1,
+            letters_oldest_at=Clock()(),
         )
     )
     everything(metrics)

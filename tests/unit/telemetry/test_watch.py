@@ -168,6 +168,7 @@ def test_a_batch_comes_through_to_another_process_as_it_was() -> None:
 
 
 def test_what_several_workers_saw_is_joined_in_the_order_of_time_each_with_its_worker() -> None:
-    told = joined([(0, Batch((entry(at=1.0), entry(at=3.0)), 2)), (1, Batch((entry(at=2.0),), 3))])
+    told = joined([(0, Batch((entry(at=1.0), entry(at=3.0)), 2)), (1, Batch((entry(at=2.0),), 3, 7))])
+    assert told.letters == 7
     assert [(one.at, one.worker) for one in told.entries] == [(1.0, 0), (2.0, 1), (3.0, 0)]
     assert told.unseen == 5
