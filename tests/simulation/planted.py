@@ -398,8 +398,8 @@ BUGS = (
     ),
     Bug("a dead letter counts when it is sent", "Kafka Connect", ((Letters, "send", _done_when_sent),)),
     Bug("a dead letter that fails is dropped", "Knative, arroyo", ((Letters, "_send_later", _dropped),), 101),
-    Bug("a report counts when it is sent", "a first draft", ((Reports, "send", _done_when_sent),)),
-    Bug("dead letters cost nothing", "Knative", ((Budget, "pay", _paid_by_nobody),), 11),
+    Bug("a report counts when it is sent", "a first draft", ((Reports, "send", _done_when_sent),), 5),
+    Bug("dead letters cost nothing", "Knative", ((Budget, "pay", _paid_by_nobody),), 53),
     Bug("what is withheld is forgotten", "our own", ((Withheld, "refused", _forgotten),), 11),
     Bug("a refused record is finished without a letter", "Vector", ((Closing, "bury", _buried),)),
     Bug(
@@ -458,8 +458,8 @@ BUGS = (
     Bug("refused metadata is sent again as long", "0.1.0", ((Commits, "_learn", _not_learned),), 5),
     Bug("one topic's error is believed of all", "0.1.0", ((CommitRequests, "answered", _one_for_all),), 135),
     Bug("a topic made anew is read on", "0.1.0", ((TopicIdentities, "learned", _read_on),), 19),
-    Bug("a position of another topic is believed", "0.1.0", ((TopicIdentities, "begun", _any_topic),), 24),
-    Bug("metadata beyond the end is believed", "0.1.0", ((Offsets, "bounded", _unbounded),), 22),
+    Bug("a position of another topic is believed", "0.1.0", ((TopicIdentities, "begun", _any_topic),), 185),
+    Bug("metadata beyond the end is believed", "0.1.0", ((Offsets, "bounded", _unbounded),), 17),
     Bug("what cannot be prepared is finished", "imagined", ((Unprepared, "_hold", _held_is_done),), 2),
     Bug(
         "what cannot be prepared is asked for once",

@@ -273,6 +273,11 @@ config.delivery.commit_interval must not be above a third of config.kafka.sessio
 {{- if has (dig "dead_letter" "topic" "" .d.settings) ($kafka.topics | default list) }}
 config.dead_letter.topic is in config.kafka.topics, so that every dead letter would be read again
 {{- end }}
+{{- with dig "reports" "topic" "" .d.settings }}
+{{- if has . ($kafka.topics | default list) }}
+config.reports.topic is in config.kafka.topics, so that every report would be read as an event
+{{- end }}
+{{- end }}
 {{- if gt (dig "min_in_flight" 1 $delivery | float64) (dig "max_in_flight" 64 $delivery | float64) }}
 config.delivery.min_in_flight must not be above config.delivery.max_in_flight
 {{- end }}

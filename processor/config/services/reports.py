@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
 from processor.config.kafka import KafkaSettings
-from processor.config.values.types import Nullable, Section, topic_name
+from processor.config.values.types import Nullable, Section, Texts, topic_name
 from processor.core.redaction import Secrets
-from processor.core.reports.report import ReportPolicy
+from processor.core.reports.report import Outcome, ReportPolicy
 from processor.core.request.signing.ids import Ids
 
 _NUMBER = re.compile("[0-9]{1,6}")
@@ -30,6 +30,22 @@ def _body(said: Any) -> Any:
     return int(text)
 
 
+def _outcomes(said: list[str]) -> list[str]:
+    if wrong := [each for each in said if each not in _WORDS]:
+        raise ValueError(f"{wrong[0][:80]!r} is none of {', '.join(_WORDS)}")
+    if not said:
+        raise ValueError("names none, so that nothing would be reported: leave out reports.topic instead")
+    return said
+
+
+_WORDS = [*map(str, Outcome)]
+Outcomes = Annotated[
+    Texts,
+    AfterValidator(_outcomes),
+    WithJsonSchema({"type": "array", "items": {"enum": _WORDS}, "minItems": 1}),
+]
+
+
 class ReportSettings(Section):
     """What is told of events that are settled, in a topic of its own."""
 
@@ -43,6 +59,10 @@ class ReportSettings(Section):
         description="Whether an event counts as settled only when its report is acknowledged: while none can "
         "be written its partition is held, and it is not sent again. If not, reports are lost and counted "
         "where they cannot be written, and no event waits for them.",
+    )
+    outcomes: Outcomes = Field(
+        default=[*map(str, Outcome)],
+        description="Of which events: `delivered`, `dead_lettered`, `skipped`.",
     )
     body: Annotated[
         Literal["none"] | Annotated[int, Field(ge=1, le=MOST_BYTES)],
@@ -63,7 +83,8 @@ class ReportSettings(Section):
     ) -> ReportPolicy:
         """What reports say, and whether events wait for them."""
         body = 0 if self.body == "none" else self.body
-        return ReportPolicy(destination, self.required, body, secrets, ids, are_letters)
+        told = frozenset(map(Outcome, self.outcomes))
+        return ReportPolicy(destination, self.required, body, secrets, ids, told, are_letters)
 
 
 def warnings(reports: ReportSettings, kafka: KafkaSettings, letters: str) -> Iterator[str]:

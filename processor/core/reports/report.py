@@ -52,6 +52,8 @@ class ReportPolicy:
     secrets: Secrets = field(default_factory=Secrets)
     ids: Ids | None = None
     """By what receivers know events; None: by nothing of ours, and an id that a record brings is told."""
+    outcomes: frozenset[Outcome] = frozenset(Outcome)
+    """Which are told."""
     are_letters: bool = False
     """Whether what is read are dead letters, to be sent again."""
 
@@ -110,7 +112,8 @@ def dead_lettered(failure: Failure, seconds: float | None) -> Settlement:
 
 def is_told(policy: ReportPolicy, settlement: Settlement) -> bool:
     """Whether it is to be reported."""
-    return not (policy.are_letters and settlement.reason in _PASSED_OVER)
+    is_passed_over = policy.are_letters and settlement.reason in _PASSED_OVER
+    return settlement.outcome in policy.outcomes and not is_passed_over
 
 
 def lesser(record: Record, form: Form, reason: str) -> Form | None:

@@ -77,6 +77,10 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"config": {"dead_letter": {"topic": "events"}}},
         "every dead letter would be read again",
     ),
+    "reports that are read as events": (
+        {"config": {"reports": {"topic": "events"}}},
+        "every report would be read as an event",
+    ),
     "fewest above most": (
         {"config": {"delivery": {"min_in_flight": 65}}},
         "must not be above config.delivery.max_in_flight",

@@ -30,6 +30,7 @@ from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.lanes import Order
 from processor.core.progress.lease import LeasePolicy
 from processor.core.record.format import AvroPolicy, FormatPolicy, ProtobufPolicy, SchemaFilePolicy
+from processor.core.reports.report import Outcome
 from processor.core.request.filters import Consent, ConsentPolicy, FilterPolicy, Integrations
 from processor.core.request.headers import FRAMING
 from processor.core.request.templates.policy import Body, TemplatePolicy
@@ -251,6 +252,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "retry.max_retry_after": ("7", 7.0),
     "reports.topic": ("events.reports", "events.reports"),
     "reports.required": ("true", True),
+    "reports.outcomes": ("skipped, delivered", ["skipped", "delivered"]),
     "reports.body": ("2048", 2048),
     "circuit.enabled": ("false", False),
     "circuit.window": ("20", 20.0),
@@ -1742,6 +1744,8 @@ def test_what_reports_mean_and_where_they_mean_nothing() -> None:
     policy = settings.report_policy()
     assert (policy.destination, policy.is_required, policy.body_bytes) == ("webhook", True, 7)
     assert policy.secrets is settings.secrets
+    failures = loading.load(None, env(REPORTS__TOPIC="r", REPORTS__OUTCOMES="dead_lettered"))
+    assert failures.report_policy().outcomes == {Outcome.DEAD_LETTERED}
     assert settings.unread_topics() == {"events.dlq", "events.r"}
     assert "^e matches the topic of reports events.r" in settings.warnings()[1]
     silent = loading.load(None, env(REPORTS__REQUIRED="true", REPORTS__BODY="none"))
@@ -1749,11 +1753,13 @@ def test_what_reports_mean_and_where_they_mean_nothing() -> None:
     assert [each.split()[0] for each in silent.warnings()] == ["reports.body", "reports.required"]
 
 
-@pytest.mark.parametrize("said", [{"TOPIC": "a,b"}, {"BODY": "0"}, {"BODY": "16385"}, {"BODY": "all"}])
-def test_what_can_be_no_topic_or_body_of_reports_is_refused(said: dict[str, str]) -> None:
-    (name,) = said
-    told = {"REPORTS__TOPIC": "events.r"} | {f"REPORTS__{key}": text for key, text in said.items()}
-    assert problem(environ=env(**told)).path.startswith(f"reports.{name.lower()}")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("TOPIC", "a,b"), ("BODY", "0"), ("BODY", "16385"), ("OUTCOMES", "failed"), ("OUTCOMES", "[]")],
+)
+def test_what_can_mean_no_report_is_refused(name: str, text: str) -> None:
+    told = {"REPORTS__TOPIC": "events.r"} | {f"REPORTS__{name}": text}
+    assert problem(environ=env(**told)).path == f"reports.{name.lower()}"
 
 
 def test_what_brokers_match_is_no_warning_since_nobody_here_knows() -> None:

@@ -128,6 +128,15 @@ def test_of_a_letter_that_is_sent_again_its_record_is_told_of_by_where_that_stoo
     assert least.key == b"orders/3/7"
 
 
+def test_what_nobody_asked_for_is_not_told() -> None:
+    failures = ReportPolicy("crm", outcomes=frozenset((Outcome.DEAD_LETTERED,)))
+    assert [is_told(failures, each) for each in (DELIVERED, REFUSED, skipped("filter"))] == [
+        False,
+        True,
+        False,
+    ]
+
+
 def test_a_letter_that_is_passed_over_was_told_of_when_it_became_one() -> None:
     letters = ReportPolicy("crm", are_letters=True)
     passed_over = [skipped(reason) for reason in Verdict if reason is not Verdict.SENT]

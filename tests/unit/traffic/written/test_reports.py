@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -10,7 +11,7 @@ from processor.core.progress.assignment import Hold
 from processor.core.progress.flow import FlowPolicy
 from processor.core.progress.offset_codec import decode
 from processor.core.reports.pressure import MOST
-from processor.core.reports.report import ReportPolicy
+from processor.core.reports.report import Outcome, ReportPolicy
 from processor.core.request.filters import FilterPolicy
 from processor.errors import TransportError, WriteError
 from processor.model import Answer, Partition
@@ -54,6 +55,17 @@ def test_every_event_that_is_settled_is_reported_as_what_became_of_it(policy: Re
     assert sorted(each.offset for each in house.flow.settled_records) == [0, 1, 2, 3]
     assert house.count("delivery_reports_total", result="written") == 4
     assert (house.dispatch.stages(), house.reports.tried) == ({}, house.reports.letters)
+
+
+def test_what_is_not_to_be_reported_waits_for_no_report_though_others_are_required() -> None:
+    failures = replace(REQUIRED, outcomes=frozenset((Outcome.DEAD_LETTERED,)))
+    house = Alone(reports=failures)
+    house.reports.error = DOWN
+    house.deliver(record(0), record(1), record(2, value=None))
+    house.sender.answer(200)
+    house.sender.answer(400)
+    assert house.dispatch.stages() == {Stage.BLOCKED_REPORT: 1}
+    assert sorted(each.offset for each in house.flow.settled_records) == [0, 2]
 
 
 def test_nothing_is_reported_where_there_is_no_topic_for_it() -> None:
