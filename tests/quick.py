@@ -1,6 +1,6 @@
 """The quick loop: ruff, mypy, and every unit test that costs little, in two processes side by side.
 
-Left out is what is marked `slow`, and of the examples of a property four fifths. Arguments go to pytest,
+Left out is what is marked `slow`, and of the examples of a property nine tenths. Arguments go to pytest,
 for both halves. It says whether a change is worth the whole suite, and stands in for nothing.
 """
 

@@ -20,4 +20,4 @@ def test_a_property_with_a_number_of_its_own_has_its_share_in_every_profile() ->
         settings.load_profile(name)
         shares[name] = [examples(number) for number in (1000, 30, 1)]
     settings.load_profile(WHOLE)
-    assert shares == {WHOLE: [1000, 30, 1], QUICK: [200, 6, 1]}
+    assert shares == {WHOLE: [1000, 30, 1], QUICK: [100, 3, 1]}

@@ -855,8 +855,13 @@ TEXTS = (
 )
 
 
-@pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("character", ["\n", "\r", "\0", "\t", "\x7f", "\x85", "\u2028", "\ufeff"])
+@pytest.mark.parametrize(
+    ("name", "character"),
+    [
+        *((name, "\n") for name in TEXTS),
+        *((TEXTS[1], each) for each in ("\r", "\0", "\t", "\x7f", "\x85", "\u2028", "\ufeff")),
+    ],
+)
 def test_a_control_character_in_a_text_is_refused_with_its_place(name: str, character: str) -> None:
     found = problem(environ={**env(), loading.variable(name): f"{SECRET}{character}x"})
     assert found.path == name
@@ -946,16 +951,26 @@ PASSWORDS = tuple(
 """A private key that looks like something else is none."""
 
 
-@pytest.mark.parametrize("name", sorted({*TEXTS} - {*PASSWORDS}))
-@pytest.mark.parametrize("text", PLACEHOLDERS)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *((name, PLACEHOLDERS[0]) for name in TEXTS if name not in PASSWORDS),
+        *((TEXTS[1], text) for text in PLACEHOLDERS[1:]),
+    ],
+)
 def test_a_placeholder_that_nobody_fills_is_refused_with_the_remedy(name: str, text: str) -> None:
     found = problem(environ={**env(), loading.variable(name): text})
     assert found.path == name
     assert "which nothing fills in: write what it stands for" in found.message
 
 
-@pytest.mark.parametrize("name", PASSWORDS)
-@pytest.mark.parametrize("text", PLACEHOLDERS)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *((name, PLACEHOLDERS[0]) for name in PASSWORDS),
+        *((PASSWORDS[0], text) for text in PLACEHOLDERS[1:]),
+    ],
+)
 def test_a_placeholder_for_a_password_is_refused_in_the_file_and_taken_as_it_is_from_elsewhere(
     write: Write, tmp_path: Path, name: str, text: str
 ) -> None:
@@ -1917,7 +1932,7 @@ LIBRARY_WORDS = re.compile(
 @pytest.mark.slow
 @pytest.mark.parametrize("junk", JUNK)
 def test_whatever_is_wrong_is_told_in_our_words_with_its_place(write: Write, junk: str) -> None:
-    for name in EXAMPLES:
+    for name in list(EXAMPLES)[JUNK.index(junk) % 3 :: 3]:  # each meets four of them, each kind all
         *sections, leaf = name.split(".")
         text = "".join(f"{'  ' * depth}{each}:\n" for depth, each in enumerate(sections))
         said = text + f"{'  ' * len(sections)}{leaf}: {json.dumps(junk) if junk == '[1, {' else junk}\n"

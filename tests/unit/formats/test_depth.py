@@ -48,6 +48,7 @@ def test_options_that_are_as_deep_as_may_be_are_compiled(value: str) -> None:
     assert compiled(OPTION % value, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ['"' + r"\"" * 200_000, "/*" * 200_000, "'\n" * 5_000, "<" * 200_000])
 def test_what_does_not_end_is_looked_at_once(text: str) -> None:
     with pytest.raises(EventError):

@@ -1111,7 +1111,7 @@ class FlowMachine(RuleBasedStateMachine):
 
 def test_no_order_of_events_breaks_a_promise() -> None:
     run_state_machine_as_test(
-        FlowMachine, settings=settings(max_examples=examples(300), stateful_step_count=50)
+        FlowMachine, settings=settings(max_examples=examples(200), stateful_step_count=50)
     )
 
 

@@ -213,6 +213,7 @@ def test_numbers_may_be_written_longer_than_they_need_be() -> None:
         ('"string"', b"\x01", "negative length"),
         ('"bytes"', b"\xff\x01", "negative length"),
         ('"string"', b"\x04\xc3(", "not UTF-8"),
+        ('"string"', b"\x08a", "ends 3 bytes too early"),
         ('"boolean"', b"\x02", "boolean"),
         ('["null", "int"]', b"\x04\x02", "branch"),
         ('["null", "int"]', b"\x01\x02", "branch"),

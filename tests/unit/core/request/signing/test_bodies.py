@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import pytest
 import standardwebhooks
-import stripe
 import svix.webhooks
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
@@ -72,8 +71,11 @@ def test_a_private_key_signs_as_v1a(event_id: str, body: bytes | None) -> None:
     Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(signature), said)
 
 
+@pytest.mark.slow
 @given(both=st.lists(texts, min_size=1, max_size=3), body=documents, now=NOW)
 def test_stripe_s_library_takes_what_stands_in_its_header(both: list[str], body: bytes, now: float) -> None:
+    import stripe  # it loads hundreds of modules, and is asked here alone
+
     (said,) = signed(Scheme.STRIPE, both, request(body), at=now, id_header=None).values()
     for secret in (each.strip() for each in both):
         assert stripe.WebhookSignature.verify_header(body.decode(), said, secret, tolerance=600)
