@@ -9,9 +9,16 @@ from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._resource import ResourceType
+from pydantic import SecretStr
 
 from processor.app import App
-from tests.support.apache_kafka import Broker
+from processor.config.kafka import DeadLetterSettings, KafkaSettings
+from processor.errors import WriteError
+from processor.kafka.producer import Producer, TopicOfReports
+from processor.model import Message
+from tests.support.apache_kafka import Broker, GuardedBroker
 from tests.support.endpoint import Arrival, Endpoint, Reply
 from tests.support.patience import PATIENCE
 from tests.unit.test_app import settings
@@ -126,6 +133,43 @@ async def test_where_reports_are_required_all_is_held_until_it_is_reported_and_n
     )
     refused = next(each for each in found if each["offset"] == 5)
     assert (refused["reason"], refused["status"], refused["body"]) == ("refused", 400, "not this one")
+
+
+async def test_reports_that_may_not_be_written_keep_no_dead_letter_from_being_written(
+    guarded_kafka: GuardedBroker,
+) -> None:
+    letters, topic = (f"{which}-{uuid4()}" for which in ("letters", "reports"))
+    for name in (letters, topic):
+        guarded_kafka.create_topic(name)
+        guarded_kafka.allow(AclOperation.DESCRIBE, ResourceType.TOPIC, name)
+    guarded_kafka.allow(AclOperation.WRITE, ResourceType.TOPIC, letters)
+    kafka = KafkaSettings(
+        bootstrap_servers=guarded_kafka.guest_settings["bootstrap.servers"],
+        group_id="g",
+        topics=["t"],
+        security_protocol="sasl_plaintext",
+        sasl_mechanism="PLAIN",
+        sasl_username=guarded_kafka.username,
+        sasl_password=SecretStr(guarded_kafka.password),
+    )
+    producer = Producer(kafka, DeadLetterSettings(topic=letters))
+    producer.open()
+    reports = TopicOfReports(producer, topic)
+    written: dict[str, list[WriteError | None]] = {"letters": [], "reports": []}
+    message = Message(b"k", b"{}", ())
+    for _ in range(20):
+        for _ in range(5):
+            producer.write(message, written["letters"].append)
+        reports.write(message, written["reports"].append)
+    await until(lambda: (len(written["letters"]), len(written["reports"])) == (100, 20))
+    assert written["letters"] == [None] * 100
+    assert {error and error.reason for error in written["reports"]} == {"not_authorized"}
+    assert producer.fault() is None
+    guarded_kafka.allow(AclOperation.WRITE, ResourceType.TOPIC, topic)
+    while None not in written["reports"]:
+        reports.write(message, written["reports"].append)
+        await asyncio.sleep(0.05)
+    await producer.close(PATIENCE)
 
 
 async def test_where_reports_are_not_required_nothing_waits_for_them_and_they_come_when_they_can(

@@ -19,11 +19,11 @@ from tests.support.apache_kafka import Broker, GuardedBroker, SecureBroker, unti
 pytestmark = pytest.mark.kafka
 
 
-def faults(servers: str, topic: str, group: str, **more: Any) -> dict[str, str]:
+def faults(servers: str, topic: str, group: str, reports: str | None = None, **more: Any) -> dict[str, str]:
     """What is found to be wrong, with its remedy."""
     said = {"bootstrap_servers": servers, "group_id": group, "topics": [topic]}
     letters = DeadLetterSettings(topic=f"{topic}.dlq")
-    found = probe(KafkaSettings.model_validate(said | more), letters, "crm")
+    found = probe(KafkaSettings.model_validate(said | more), letters, "crm", reports)
     return {finding.what: finding.detail for finding in found if not finding.ok}
 
 
@@ -38,7 +38,8 @@ def topic(apache_kafka: Broker) -> str:
 
 def test_each_right_that_is_missing_is_told_with_its_remedy(guarded_kafka: GuardedBroker) -> None:
     topic, group = f"rights-{uuid4()}", f"group-{uuid4()}"
-    for name in (topic, f"{topic}.dlq"):
+    reports = f"{topic}.reports"
+    for name in (topic, f"{topic}.dlq", reports):
         guarded_kafka.create_topic(name)
         guarded_kafka.allow(AclOperation.DESCRIBE, ResourceType.TOPIC, name)
     login = {
@@ -49,12 +50,14 @@ def test_each_right_that_is_missing_is_told_with_its_remedy(guarded_kafka: Guard
     }
     where = guarded_kafka.guest_settings["bootstrap.servers"]
     assert {
-        what: detail.partition(": ")[2] for what, detail in faults(where, topic, group, **login).items()
+        what: detail.partition(": ")[2]
+        for what, detail in faults(where, topic, group, reports, **login).items()
     } == {
         f"topic {topic}": "grant Read on it",
         f"a fetch of {topic}/0": "Broker: Topic authorization failed: grant Read on the topic",
         f"group {group}": "grant Read on it",
         f"dead-letter topic {topic}.dlq": "grant Write on it",
+        f"topic of reports {reports}": "grant Write on it",
     }
     guarded_kafka.allow(AclOperation.READ, ResourceType.TOPIC, topic)
     guarded_kafka.allow(AclOperation.READ, ResourceType.GROUP, group)

@@ -46,6 +46,7 @@ def test_the_histories_hold_every_kind_of_fault() -> None:
         "prepared later",
         "preparations called off",
         "held for preparation",
+        "reports that failed",
         "refused by a limit",
         "waited for a worker",
     )
