@@ -36,9 +36,9 @@ FLOORS = {
     "app": 7,
     "letters": 8,
     "workers": 8,
-    "demo": 8,
-    "cli": 9,
-    "__main__": 10,
+    "demo": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 """A room imports only from lower floors, and from itself; "" is the package, which holds the version."""
 

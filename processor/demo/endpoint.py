@@ -1,7 +1,7 @@
 """Both ends of the demo: the events that go in, the endpoint where they come out, and whether they agree.
 
-The endpoint refuses an event with a negative total (400), is now and then too busy for one (503, once
-or twice) and takes all others (200).
+The endpoint refuses an event with a negative total (400) until it is mended, is now and then too busy for
+one (503, once or twice) and takes all others (200).
 """
 
 import asyncio
@@ -26,6 +26,8 @@ TENANT = "X-Tenant"
 """The header that some of the events bring."""
 ENDPOINT_SECONDS = (0.005, 0.045)
 """How long the endpoint takes to answer."""
+REFUSED = "refused 400"
+"""What becomes of an event that the endpoint does not want."""
 BUSY_CHANCE = 0.05
 USERS = 40
 EVERY_UNUSUAL = 15
@@ -53,7 +55,7 @@ class Sample(NamedTuple):
     @property
     def is_sendable(self) -> bool:
         """Whether it becomes a request."""
-        return self.outcome in ("delivered", "refused 400")
+        return self.outcome in ("delivered", REFUSED)
 
 
 def samples(chance: Random) -> Iterator[Sample]:
@@ -130,6 +132,7 @@ class Endpoint:
         self._chance = chance
         self._attempts: Counter[str] = Counter()
         self._busy: dict[str, int] = {}
+        self._is_mended = False
         self._running: Counter[str] = Counter()
         app = web.Application()
         app.router.add_post("/{tail:.*}", self._receive)
@@ -143,6 +146,10 @@ class Endpoint:
 
     async def close(self) -> None:
         await self._runner.cleanup()
+
+    def mend(self) -> None:
+        """From now on it takes what it refused."""
+        self._is_mended = True
 
     async def _receive(self, request: web.Request) -> web.Response:
         event = await request.json()
@@ -158,7 +165,7 @@ class Endpoint:
         return web.json_response(answer, status=status)
 
     def _judge(self, event: Event) -> tuple[int, Event]:
-        if event.get("properties", {}).get("total", 0) < 0:
+        if event.get("properties", {}).get("total", 0) < 0 and not self._is_mended:
             return 400, {"error": "total must not be negative"}
         if event["messageId"] not in self._busy:
             self._busy[event["messageId"]] = self._times_too_busy()
@@ -223,7 +230,8 @@ class Facts(NamedTuple):
 
     `expected` follows from the events and the endpoint's answers, `found` was seen at the endpoint and
     in the dead-letter topic, `reported` stands in /metrics (reasons without status). Positions are by
-    partition, `statuses` by page; `altered` and `disordered` name events and keys.
+    partition, `statuses` by page; `altered` and `disordered` name events and keys, `refused` the events whose
+    dead letters were sent again, `came_back` those that were delivered then.
     """
 
     produced: int
@@ -237,6 +245,8 @@ class Facts(NamedTuple):
     ends: Mapping[int, int]
     committed: Mapping[int, int]
     statuses: Mapping[str, int]
+    refused: Collection[str] = ()
+    came_back: Collection[str] = ()
 
 
 def discrepancies(facts: Facts) -> list[str]:
@@ -253,6 +263,10 @@ def discrepancies(facts: Facts) -> list[str]:
         (not facts.disordered, f"out of order: {', '.join(facts.disordered)}"),
         (facts.committed == facts.ends, f"committed {facts.committed}, the topic ends at {facts.ends}"),
         *((status == 200, f"{page} answers {status}") for page, status in facts.statuses.items()),
+        (
+            Counter(facts.came_back) == Counter(facts.refused),
+            f"{len(facts.refused)} dead letters were sent again, {len(facts.came_back)} were delivered",
+        ),
         *_equal("expected", facts.expected, found),
         *_equal("in /metrics", facts.reported, found._replace(dead_letters=by_code)),
     ]

@@ -217,6 +217,7 @@ def _summary(facts: Facts) -> Table:
         ("produced", facts.produced, f"records of {facts.keys} keys in {len(facts.ends)} partitions"),
         ("delivered", found.delivered, "each once, with the body, path and header its event asked for"),
         ("dead letters", sum(found.dead_letters.values()), f"read back: {reasons(found.dead_letters)}"),
+        ("came back", len(facts.came_back), "of the refused: sent again once the endpoint took them"),
         ("skipped", found.skipped, "a tombstone: a record without a value"),
         ("retried", found.retried, "attempts answered 503 and followed by another"),
         (

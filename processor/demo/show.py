@@ -19,7 +19,10 @@ from confluent_kafka import KafkaException
 from processor.app import App
 from processor.config import loading
 from processor.config.settings import PREFIX, Settings
+from processor.core.letters.redelivery import RedeliveryPolicy
+from processor.core.letters.selection import SelectionPolicy
 from processor.demo.endpoint import (
+    REFUSED,
     Account,
     Endpoint,
     Facts,
@@ -37,6 +40,7 @@ from processor.demo.screen import Counts, Mood, Row, Screen
 from processor.demo.topics import DEAD_LETTER_TOPIC, GROUP, PARTITIONS, TOPIC, Letter, Topics
 from processor.errors import FatalError
 from processor.kafka.embedded import EmbeddedBroker
+from processor.letters.redelivery import Plan, redeliver
 from processor.logs import output
 from processor.telemetry import definitions
 
@@ -48,6 +52,9 @@ TRICKLE_TICKS = 3
 """With --keep an event is produced every so many ticks."""
 PATIENCE_SECONDS = 10.0
 """How long anything may take before it counts as not happening."""
+AGAIN_RATE, AGAIN_SECONDS = 200.0, 60.0
+"""Dead letters sent again in a second, and how long all of them may take."""
+MENDED_COMMAND = "`webhook-processor letters redeliver --code refused`"
 INTERRUPTED = 130
 PAGES = ("/livez", "/readyz", "/metrics")
 
@@ -73,9 +80,10 @@ class _Demo:
         self._broker = broker.bootstrap_servers
         self._topics = Topics(self._broker)
         rooms.callback(self._topics.close)
-        endpoint = Endpoint(self._visited, Random())  # noqa: S311
-        rooms.push_async_callback(endpoint.close)
-        app = App(_settings(self._broker, await endpoint.open()))
+        self._endpoint = Endpoint(self._visited, Random())  # noqa: S311
+        rooms.push_async_callback(self._endpoint.close)
+        self._settings = _settings(self._broker, await self._endpoint.open())
+        app = App(self._settings)
         self._session = await rooms.enter_async_context(ClientSession())
         processor = _start(app, rooms)
         while not (processor.done() or await self._is_ready(app)):  # noqa: ASYNC110
@@ -89,7 +97,9 @@ class _Demo:
             await self._produce()
             await self._settle()
         facts = await self._facts()
-        problems = discrepancies(facts)
+        if not (problems := discrepancies(facts)):
+            facts = await self._bring_back(facts)
+            problems = discrepancies(facts)
         self._screen.conclude(facts, problems, self._address, self._broker, keep=keep)
         if keep and not problems:
             with self._screen:
@@ -117,6 +127,27 @@ class _Demo:
                 break
             if settled > before:
                 deadline = time.monotonic() + PATIENCE_SECONDS
+
+    async def _bring_back(self, facts: Facts) -> Facts:
+        """Mend the endpoint, send the letters again that it refused, and see what comes of that."""
+        refused = [sample.id for sample in self._sent if sample.outcome == REFUSED]
+        self._screen.say(f"The endpoint is mended: {MENDED_COMMAND} sends {len(refused)} dead letters again.")
+        self._endpoint.mend()
+        earlier = len(self._visits)
+        plan = Plan(
+            policy=RedeliveryPolicy(SelectionPolicy(codes=frozenset(("refused",)))),
+            group=f"{GROUP}.letters.refused",
+            rate=AGAIN_RATE,
+        )
+        never = asyncio.get_running_loop().create_future()
+        async with asyncio.timeout(AGAIN_SECONDS):
+            await redeliver(self._settings, plan, lambda _: None, never)
+        visits = list(self._visits)[earlier:]
+        return facts._replace(
+            refused=refused,
+            came_back=[visit.id for visit in visits if visit.status == 200],
+            altered=[*facts.altered, *altered(self._sent, visits, ())],
+        )
 
     async def _trickle(self) -> None:
         """Go on for ever, and remember nothing."""

@@ -24,7 +24,6 @@ from processor.kafka.checks.open_letters import OpenLetters, Standing
 from processor.letters.reading import standing_now
 from processor.letters.redelivering import Run, parking, settings_for
 from processor.letters.tally import Progress, Tally
-from processor.signals import stop_on_signals
 
 LOOK_SECONDS = 1.0
 STUCK_SECONDS = 60.0
@@ -136,14 +135,19 @@ def excerpt_of(policy: RedeliveryPolicy, now: Standing) -> Excerpt:
 
 
 async def redeliver(
-    settings: Settings, plan: Plan, show: Callable[[Progress], None], *, serves: bool = False
+    settings: Settings,
+    plan: Plan,
+    show: Callable[[Progress], None],
+    asked: asyncio.Future[None],
+    *,
+    serves: bool = False,
 ) -> Outcome:
     """Send them again; `show` is told how far that has come, every second.
 
-    `serves`: whether the pages for operators are there meanwhile. Raises ConfigError, FatalError.
+    `asked` is done when it is to stop before its end; `serves`: whether the pages for operators are there
+    meanwhile. Raises ConfigError, FatalError.
     """
     loop = asyncio.get_running_loop()
-    asked = stop_on_signals(loop)
     standing = await asyncio.to_thread(standing_now, settings, plan.group)
     tally, sight = Tally(), Sight(settings, serves=serves)
     excerpt = excerpt_of(plan.policy, standing)

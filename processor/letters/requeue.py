@@ -19,7 +19,7 @@ from processor.core.letters.requeue import put_back
 from processor.core.progress.offset_codec import Span
 from processor.errors import FatalError
 from processor.kafka.checks import stored
-from processor.kafka.checks.open_letters import Standing, standing
+from processor.kafka.checks.open_letters import Standing, marks, standing
 from processor.kafka.letters.moving import Moved, Moving
 from processor.kafka.letters.purging import members
 from processor.kafka.partitions.topic_ids import Registry
@@ -54,14 +54,15 @@ def requeue(settings: Settings, plan: RequeuePlan, show: Callable[[Progress], No
     if there := members(settings.kafka, plan.group):
         raise FatalError(f"{there} processes send letters of group {plan.group} again: let them end first")
     with stored.opened(settings.kafka, plan.group) as client:
-        now = standing(client, Registry(settings.kafka), settings.dead_letter.topic)
+        topics = Registry(settings.kafka)
+        now = standing(client, topics, settings.dead_letter.topic)
+        marked = marks(topics, settings.dead_letter.topic, settings.destination.name)
         run = _Run(settings, plan, now)
-        marks = now.marks._replace(destination=settings.destination.name)
         began = time.monotonic()
         for batch in _batches(stored.read(client, dict(now.first_open())), plan.rate):
             records = run.kept(batch, time.time())
             moved, ends = run.sorted_out(records)
-            moving.move(moved, run.positions(records), client, marks)
+            moving.move(moved, run.positions(records), client, marked)
             run.settled.update(ends)
             show(run.progress(time.monotonic() - began))
             if run.excerpt.is_full:

@@ -83,6 +83,7 @@ def test_the_demo_adds_up() -> None:
     assert re.search(
         rf"^dead letters +{dead} +read back: {dead - 2} refused 400, ", ended.stdout, re.MULTILINE
     )
+    assert re.search(rf"^came back +{dead - 2} ", ended.stdout, re.MULTILINE)
     assert re.search(r"^retried +[1-9]", ended.stdout, re.MULTILINE)
     assert "\x1b" not in ended.stdout
 
@@ -184,6 +185,10 @@ def test_accounts_that_differ_are_named(account: str, change: dict[str, Any]) ->
         ({"disordered": ["user-7"]}, "out of order: user-7"),
         ({"committed": {0: 4, 1: 5}}, "committed {0: 4, 1: 5}"),
         ({"statuses": {"/readyz": 503}}, "/readyz answers 503"),
+        (
+            {"refused": ["a", "b"], "came_back": ["a", "a"]},
+            "2 dead letters were sent again, 2 were delivered",
+        ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -82,3 +82,33 @@ volumes:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end -}}
+
+{{/* The Job that sends dead letters again: `root`, `key`, `d` and its `labels`. */}}
+{{- define "kwp.lettersJob" -}}
+{{- with .d.letters -}}
+backoffLimit: {{ .backoffLimit | int }}
+{{- with .activeDeadlineSeconds }}
+activeDeadlineSeconds: {{ . | int }}
+{{- end }}
+{{- with .ttlSecondsAfterFinished }}
+ttlSecondsAfterFinished: {{ . | int }}
+{{- end }}
+template:
+  metadata:
+    labels:
+      {{- merge (include "kwp.identity" $ | fromYaml) $.labels $.d.podLabels $.root.Values.commonLabels | toYaml | nindent 6 }}
+    {{- with merge (dict) $.d.podAnnotations $.root.Values.commonAnnotations }}
+    annotations:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+  spec:
+    {{- include "kwp.pod" (dict "root" $.root "d" $.d) | nindent 4 }}
+    terminationGracePeriodSeconds: {{ $.d.grace | int }}
+    restartPolicy: Never
+    containers:
+      - name: letters
+        args:
+          {{- concat (list "letters" "redeliver") .args | toYaml | nindent 10 }}
+        {{- include "kwp.container" (dict "root" $.root "d" $.d) | nindent 8 }}
+{{- end -}}
+{{- end -}}

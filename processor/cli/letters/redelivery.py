@@ -143,7 +143,7 @@ def _sent(settings: Settings, plan: Plan, *, serves: bool) -> int:
     from uvloop import new_event_loop
 
     from processor.errors import ConfigError, FatalError
-    from processor.letters.redelivery import Outcome, redeliver
+    from processor.letters.redelivery import Outcome
     from processor.logs import output
 
     level = "warning" if settings.log.level == "info" else settings.log.level
@@ -152,7 +152,7 @@ def _sent(settings: Settings, plan: Plan, *, serves: bool) -> int:
     showing = Showing()
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as loop:
-            outcome = loop.run(redeliver(settings, plan, showing.show, serves=serves))
+            outcome = loop.run(_until_signal(settings, plan, showing, serves=serves))
     except ConfigError as error:
         refuse(error, settings.secrets)
     except FatalError as error:
@@ -161,6 +161,16 @@ def _sent(settings: Settings, plan: Plan, *, serves: bool) -> int:
         return Outcome.STOPPED
     showing.end(_WORDS.get(outcome))
     return outcome
+
+
+async def _until_signal(settings: Settings, plan: Plan, showing: Showing, *, serves: bool) -> int:
+    import asyncio
+
+    from processor.letters.redelivery import redeliver
+    from processor.signals import stop_on_signals
+
+    asked = stop_on_signals(asyncio.get_running_loop())
+    return await redeliver(settings, plan, showing.show, asked, serves=serves)
 
 
 _WORDS = {

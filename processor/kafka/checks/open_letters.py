@@ -11,9 +11,9 @@ import confluent_kafka
 from confluent_kafka import KafkaException
 
 from processor.config.kafka import KafkaSettings
+from processor.core.letters import letter
 from processor.core.letters.finished import Finished
-from processor.core.letters.letter import read
-from processor.core.progress.offset_codec import NO_MARKS, Marks
+from processor.core.progress.offset_codec import Marks, read
 from processor.errors import FatalError
 from processor.kafka.checks import stored
 from processor.kafka.checks.inquiry import apart
@@ -26,11 +26,10 @@ WATCH_SECONDS = 60.0
 
 
 class Standing(NamedTuple):
-    """What each partition holds, and what of it was brought back; by which ids positions are marked."""
+    """What each partition holds, and what of it was brought back."""
 
     held: Mapping[Partition, Span]
     finished: Mapping[Partition, Finished]
-    marks: Marks = NO_MARKS
 
     def open(self) -> int:
         """How many offsets are open; records, where nothing was deleted and no transaction left a mark."""
@@ -51,10 +50,20 @@ class Standing(NamedTuple):
 def standing(client: confluent_kafka.Consumer, topics: Registry, topic: str) -> Standing:
     """How it stands for the group of the client. Raises FatalError."""
     those = stored.partitions(client, topic)
-    topic_id = topics.ask({topic}).answer(ANSWER_SECONDS).get(topic) or None
+    positions = committed(client, those)
     held = stored.held(client, those)
-    finished = {p: Finished(at, topic_id) for p, at in committed(client, those).items()}
-    return Standing(held, finished, Marks(topic_id, cluster=topics.cluster(ANSWER_SECONDS)))
+    is_marked = any(read(*at).marks.topic_id is not None for at in positions.values() if at is not None)
+    topic_id = _id_of(topics, topic) if is_marked else None
+    return Standing(held, {partition: Finished(at, topic_id) for partition, at in positions.items()})
+
+
+def marks(topics: Registry, topic: str, destination: str) -> Marks:
+    """What is to be kept beside positions of a topic, as far as it is told."""
+    return Marks(_id_of(topics, topic), destination, cluster=topics.cluster(ANSWER_SECONDS))
+
+
+def _id_of(topics: Registry, topic: str) -> bytes | None:
+    return topics.ask({topic}).answer(ANSWER_SECONDS).get(topic) or None
 
 
 class OpenLetters:
@@ -79,7 +88,7 @@ class OpenLetters:
             now = await self.ask()
             self.count = now and now.open()
             oldest = await self.oldest(now) if now is not None and self.count else None
-            times = (read(each).at for each in oldest or ())
+            times = (letter.read(each).at for each in oldest or ())
             self.oldest_at = min((at for at in times if at is not None), default=None)
             await asyncio.sleep(WATCH_SECONDS)
 

@@ -460,6 +460,30 @@ def test_what_is_on_can_be_switched_off(path: str, kind: str) -> None:
     assert not of_kind(rendered(layered(MINIMAL, at(f"defaults.{path}", False))), kind)
 
 
+def test_letters_are_sent_again_once_and_another_job_does_other_things_or_by_a_schedule() -> None:
+    def job(**letters: Any) -> Object:
+        values = layered(MINIMAL, at("destinations.crm.letters", {"enabled": True, **letters}))
+        return the(of_role(rendered(values), "letters"), "CronJob" if "schedule" in letters else "Job")
+
+    once, other, by_night = job(), job(args=["--rate", "20"]), job(schedule="0 3 * * *", backoffLimit=1)
+    assert once["metadata"]["name"] != other["metadata"]["name"]
+    assert job()["metadata"]["name"] == once["metadata"]["name"]
+    assert found(other, "spec.template.spec.containers.0.args") == ["letters", "redeliver", "--rate", "20"]
+    assert found(by_night, "spec.concurrencyPolicy") == "Forbid"
+    assert found(by_night, "spec.jobTemplate.spec.backoffLimit") == 1
+    deployment = the(rendered(MINIMAL), "Deployment")
+    for place in ("env", "volumeMounts", "image", "securityContext", "resources"):
+        inner = f"spec.template.spec.containers.0.{place}"
+        assert found(once, inner) == found(by_night["spec"]["jobTemplate"], inner) == found(deployment, inner)
+
+
+def of_role(objects: list[Object], role: str) -> list[Object]:
+    """Those whose label says it."""
+    return [
+        each for each in objects if each["metadata"]["labels"].get("kafka-webhook-processor/role") == role
+    ]
+
+
 def test_without_values_of_its_own_little_is_rendered() -> None:
     kinds = sorted(each["kind"] for each in rendered(MINIMAL))
     assert kinds == [
