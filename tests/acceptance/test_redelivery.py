@@ -158,14 +158,15 @@ async def test_what_fails_again_is_a_letter_again_goes_round_no_more_than_it_may
     lettered: Lettered,
 ) -> None:
     letters = lettered(12)
-    parked = f"parked-{uuid4()}"
-    letters.stage.broker.create_topic(parked)
+    parked, reports = f"parked-{uuid4()}", f"reports-{uuid4()}"
+    for topic in (parked, reports):
+        letters.stage.broker.create_topic(topic)
 
     def script(arrival: Arrival) -> Reply:
         return Reply(422 if number(arrival) % 4 == 0 else 200)
 
     async with Endpoint(script) as endpoint:
-        letters.configure(endpoint.url)
+        letters.configure(endpoint.url, reports={"topic": reports, "required": True})
         for times in (1, 2):
             status, lines, said = await letters.run("redeliver", "--max-redeliveries", "2")
             assert status == 3, said
@@ -184,6 +185,11 @@ async def test_what_fails_again_is_a_letter_again_goes_round_no_more_than_it_may
         assert sorted(each.origin.offset for _, each in letters.written(parked) if each.origin) == [0, 4, 8]
         assert len(endpoint.requests) == 15
     assert letters.position() == len(letters.written()) == 18
+    told = [json.loads(each.value() or b"") for each in letters.stage.broker.read_all(reports)]
+    assert Counter((each["outcome"], each["topic"], each["offset"]) for each in told) == Counter(
+        [("delivered", "events", n) for n in range(12) if n % 4]
+        + [("dead_lettered", "events", n) for n in (0, 4, 8)] * 2
+    )
 
 
 async def test_those_that_are_asked_for_are_sent_by_a_run_of_their_own_and_the_others_stay_open(
