@@ -5,7 +5,8 @@
 Two processors of one group, 12 partitions, an endpoint that answers some events with 503 once, some not at
 all although it did the work, and some with 400 for good. Every so many events one processor is killed (kill
 -9), stopped (SIGTERM) or frozen beyond its session (SIGSTOP), and now and then the broker is killed or
-paused. The same seed gives the same events and faults; the moments differ. Exit status 1: a promise broke.
+paused. Beside it dead letters are sent again, to an endpoint of their own. The same seed gives the same
+events and faults; the moments differ. Exit status 1: a promise broke.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from tests.faults.events import Plan
 from tests.faults.ledger import EVERYONE, Verdict
+from tests.faults.redelivery import Redelivery
 from tests.faults.scene import MAX_IN_FLIGHT, SESSION_SECONDS, Member, Scene, report
 from tests.support import apache_kafka as kafka
 from tests.support.apache_kafka import Cluster
@@ -59,6 +61,7 @@ class Campaign:
         self.seed = random.randrange(1_000_000) if asked.seed is None else asked.seed
         self.chance = random.Random(self.seed)
         self.cluster = cluster
+        self.folder = folder
         plan = Plan(self.seed, asked.events, keys=asked.keys, slow=0.01, slow_seconds=0.3)
         self.scene = Scene(
             cluster,
@@ -77,11 +80,12 @@ class Campaign:
 
     async def run(self) -> Verdict:
         """Everything, and the verdict."""
-        async with self.scene:
+        async with self.scene, Redelivery(self.scene, self.folder, random.Random(self.seed)) as letters:
             self.slots = [await self.scene.join() for _ in range(self.asked.processors)]
             measuring = asyncio.create_task(self._measure())
             await self._strike()
             verdict = await self.scene.finish(PATIENCE_SECONDS)
+            self.brought_back = await letters.finish()
             measuring.cancel()
         return verdict
 
@@ -157,7 +161,7 @@ class Campaign:
 
 def table(campaign: Campaign, verdict: Verdict) -> str:
     """The result in Markdown."""
-    asked, scene = campaign.asked, campaign.scene
+    asked, scene, back = campaign.asked, campaign.scene, campaign.brought_back
     seconds = time.monotonic() - campaign.began
     kinds = Counter(fault.kind for fault in scene.ledger.faults)
     member_bounds = [bound for bound in verdict.bounds if bound.fault.member != EVERYONE]
@@ -187,6 +191,8 @@ def table(campaign: Campaign, verdict: Verdict) -> str:
         ("repeats that ambiguous answers ask for", f"{verdict.ambiguous_repeats:,}"),
         ("dead letters", dict(verdict.letters)),
         ("dead letters written twice", verdict.letter_repeats),
+        ("letters that came back", f"{back.letters - len(back.missing)} of {back.letters}"),
+        ("of these strange, repeated, by runs killed", f"{len(back.strange)}, {back.repeats}, {back.kills}"),
         ("most memory of a processor", f"{max(m.most_rss for m in scene.members) / MEGABYTE:.0f} MiB"),
         ("time", f"{seconds:.0f} s, {rate:,.0f} events/s"),
     ]
@@ -208,7 +214,7 @@ async def main(asked: argparse.Namespace) -> int:
         sys.stdout.write(report(campaign.scene, verdict))
     finally:
         cluster.stop()
-    return 1 if verdict.counts else 0
+    return 1 if verdict.counts or not campaign.brought_back.is_whole else 0
 
 
 if __name__ == "__main__":
