@@ -1,7 +1,6 @@
 """One object of secrets for a whole process: what is added while it runs is struck out everywhere."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -23,18 +22,9 @@ from tests.support.builders import record
 from tests.support.fakes import VirtualClock
 from tests.unit.core.test_redaction import ENCODERS
 
+pytestmark = pytest.mark.usefixtures("log_as_before")
+
 LEARNED = "t0ken-of/later+on"
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """Logging as the test found it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture

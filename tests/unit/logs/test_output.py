@@ -9,7 +9,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,18 +20,9 @@ from processor.core.redaction import Secrets
 from processor.logs import output
 from tests.support.terminal import open_terminal
 
+pytestmark = pytest.mark.usefixtures("log_as_before")
+
 SECRET = "hunter2-correct-horse"
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """Logging as the test found it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers = handlers
-    root.setLevel(level)
 
 
 def text_of(capfd: pytest.CaptureFixture[str]) -> str:

@@ -166,23 +166,34 @@ async def test_an_authority_that_is_taken_away_is_trusted_no_more_and_another_on
             assert not isinstance(await rig.send(), Response)
 
 
+@pytest.fixture
+def password(files: Files, tmp_path: Path) -> Path:
+    """The file of the password by which our key is locked: `first`."""
+    file = tmp_path / "password"
+    locked(files.key, b"first")
+    file.write_text("first")
+    return file
+
+
+def renew(files: Files, authority: trustme.CA, password: Path) -> None:
+    """Another certificate, with a key behind the password `second`."""
+    certificate, key = identity(authority, "second.example")
+    files.certificate.write_bytes(certificate)
+    files.key.write_bytes(key)
+    locked(files.key, b"second")
+    password.write_text("second")
+
+
 async def test_a_key_with_another_password_is_opened_with_that(
-    authority: trustme.CA, files: Files, tmp_path: Path
+    authority: trustme.CA, files: Files, password: Path
 ) -> None:
     guarded = Guarded(authority.issue_cert(HOST), authority)
-    password = tmp_path / "password"
-    locked(files.key, b"first")
-    password.write_text("first")
     named = {"destination.tls.key_password": password}
     async with RawServer(guarded.behave, tls=guarded.tls) as server:
         tls = {**files.settings(), "key_password": "first"}
         async with opened(server.url, named, every=0.02, tls=tls) as rig:
             assert await send(rig) == 200
-            certificate, key = identity(authority, "second.example")
-            files.certificate.write_bytes(certificate)
-            files.key.write_bytes(key)
-            locked(files.key, b"second")
-            password.write_text("second")
+            renew(files, authority, password)
             await until(lambda: "destination.tls" in rig.heard.reloaded)
             assert await send(rig) == 200
             assert guarded.shown == ["first.example", "second.example"]
@@ -190,12 +201,9 @@ async def test_a_key_with_another_password_is_opened_with_that(
 
 
 async def test_so_is_the_key_that_a_token_endpoint_knows_us_by(
-    authority: trustme.CA, files: Files, tmp_path: Path
+    authority: trustme.CA, files: Files, password: Path
 ) -> None:
     guarded = Guarded(authority.issue_cert(HOST), authority)
-    password = tmp_path / "password"
-    locked(files.key, b"first")
-    password.write_text("first")
     named = {"destination.auth.tls.key_password": password}
     async with RawServer(guarded.behave, tls=guarded.tls) as issuer:
         tls = {**files.settings(), "key_password": "first"}
@@ -208,11 +216,7 @@ async def test_so_is_the_key_that_a_token_endpoint_knows_us_by(
         }
         async with opened("http://127.0.0.1/", named, every=0.02, auth=auth) as rig:
             await until(lambda: guarded.shown == ["first.example"])
-            certificate, key = identity(authority, "second.example")
-            files.certificate.write_bytes(certificate)
-            files.key.write_bytes(key)
-            locked(files.key, b"second")
-            password.write_text("second")
+            renew(files, authority, password)
             await until(lambda: guarded.shown[-1] == "second.example")
             assert rig.heard.reloaded == ["destination.auth.tls.key_password"]
             assert rig.secrets.strike("second") == "***"
