@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
@@ -31,7 +32,11 @@ _OPENTELEMETRY = {
 GROUPS: dict[str, list[Any]] = PROJECT["dependency-groups"]
 
 
-def imported() -> set[str]:
+DISTRIBUTIONS = packages_distributions()
+
+
+@cache
+def imported() -> frozenset[str]:
     """Every module of others that the package imports, `__future__` and the standard library left out."""
     found = set()
     for path in (ROOT / "processor").rglob("*.py"):
@@ -40,7 +45,8 @@ def imported() -> set[str]:
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module)
-    return {name for name in found if name.partition(".")[0] not in {*sys.stdlib_module_names, "processor"}}
+    ours = {*sys.stdlib_module_names, "processor"}
+    return frozenset(name for name in found if name.partition(".")[0] not in ours)
 
 
 def distribution(module: str) -> str:
@@ -51,7 +57,7 @@ def distribution(module: str) -> str:
     if module.startswith("google."):
         return "protobuf" if module.startswith("google.protobuf") else "googleapis-common-protos"
     name = module.partition(".")[0]
-    return packages_distributions().get(name, [name])[0].lower().replace("_", "-")
+    return DISTRIBUTIONS.get(name, [name])[0].lower().replace("_", "-")
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_imported() -> None:

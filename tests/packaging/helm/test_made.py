@@ -53,13 +53,9 @@ def test_every_special_schema_is_of_a_value_that_exists() -> None:
 
 
 def test_the_schema_knows_every_section_of_the_settings_and_requires_nothing() -> None:
-    said = schema.schema()["definitions"]
+    said, sections = schema.schema()["definitions"], Settings.model_json_schema()["$defs"]
     assert said["Settings"]["properties"].keys() == Settings.model_fields.keys()
-    assert not [
-        name
-        for name, each in said.items()
-        if name in Settings.model_json_schema()["$defs"] and "required" in each
-    ]
+    assert not [name for name, each in said.items() if name in sections and "required" in each]
     assert said["Settings"]["additionalProperties"] is False
 
 
