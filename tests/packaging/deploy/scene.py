@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +192,14 @@ class Scene:
     fires: Mapping[int, Sequence[Mapping[str, str]]]
     says: Sequence[str] = ()
     """Alerts of which the words are checked as well, at the last minute."""
+
+    def of(self, alert: str) -> "Scene":
+        """The same history, in which nothing is asked but when that alert fires."""
+        fires = {
+            minute: [each for each in fired if each["alertname"] == alert]
+            for minute, fired in self.fires.items()
+        }
+        return replace(self, fires=fires, says=())
 
     def alerts(self) -> set[str]:
         """What fires at some minute."""
