@@ -30,8 +30,16 @@ from tests.unit.core.request.vector_arc import VectorArc
 SEEDS = range(2)
 
 
-@cache
+STEADY = {"constant", "constant, up to 512", "16 servers", "8 servers, then 48", "48 servers, then 8"}
+"""Nothing is left to chance in them: every seed is the same."""
+
+
 def outcome(name: str, rule: str = "ours", seed: int = 0) -> Outcome:
+    return played(name, rule, 0 if name in STEADY else seed)
+
+
+@cache
+def played(name: str, rule: str, seed: int) -> Outcome:
     scenario = SCENARIOS[name]
     return scenario.run(RULES[rule](scenario), seed)
 
