@@ -187,7 +187,11 @@ def test_of_a_secret_url_nothing_is_shown_behind_the_host() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "shape", ["hunter2-correct-hors", "%41", r"\u0041", "&#65;", "aGk", "+", "a b", "%252525", "\\\\\\/"]
+    "shape",
+    [
+        *("hunter2-correct-hors", "aGk", "+", "a b", "%41", r"\u0041", "&#65;", "%252525", "\\\\\\/"),
+        *(r"\ud83d\ude00", r"\ud83d", "%F0%9F%98%80", "&amp;", "%2525252541", "\\\\", "&", "%"),
+    ],
 )
 def test_striking_costs_time_in_proportion_to_the_text(shape: str) -> None:
     secrets = Secrets(["hunter2-correct-horse", "a", "A" * 100, "abc12"])
