@@ -55,13 +55,6 @@ def test_records_are_read_back_as_they_were_written(apache_kafka: Broker, topic:
     assert record.headers() == [("name", b"x"), ("empty", None)]
 
 
-def test_records_of_one_partition_keep_the_order_they_were_written_in(
-    apache_kafka: Broker, topic: str
-) -> None:
-    apache_kafka.produce(topic, ((None, b"%d" % number, ()) for number in range(5000)), partition=1)
-    assert [message.value() for message in apache_kafka.read_all(topic)] == [b"%d" % n for n in range(5000)]
-
-
 def test_ends_are_told_for_every_partition(apache_kafka: Broker, topic: str) -> None:
     apache_kafka.produce(topic, [(None, b"", ())] * 3, partition=1)
     assert apache_kafka.end_offsets(topic) == {0: 0, 1: 3}
@@ -162,6 +155,7 @@ def test_a_broker_of_an_older_version_is_used_like_any_other(older_kafka: Broker
     assert [message.value() for message in older_kafka.read_all("old")] == [b"value"]
 
 
+@pytest.mark.long
 def test_a_cluster_keeps_what_was_acknowledged_while_one_of_its_nodes_was_dead(
     kafka_cluster: Cluster,
 ) -> None:
@@ -175,6 +169,7 @@ def test_a_cluster_keeps_what_was_acknowledged_while_one_of_its_nodes_was_dead(
     assert {message.key() for message in found} >= {b"%d" % number for number in range(100)}
 
 
+@pytest.mark.long
 def test_a_paused_node_is_silent_until_it_is_resumed(kafka_cluster: Cluster) -> None:
     second = {"bootstrap.servers": kafka_cluster.servers("PLAINTEXT").split(",")[1]}
     kafka_cluster.pause(2)
