@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from processor.config.kafka import DeadLetterSettings, KafkaSettings
 from processor.kafka.checks import check as module
+from processor.kafka.checks import rights
 from processor.kafka.checks.check import probe
 from processor.kafka.checks.inquiry import NO_CONSUMER_PROTOCOL, PREVIEW_OF_CONSUMER_PROTOCOL
 from processor.kafka.embedded import EmbeddedBroker
@@ -26,8 +27,9 @@ CONSUMER_GROUP_HEARTBEAT = 68
 
 
 @pytest.fixture
-def embedded() -> Iterator[EmbeddedBroker]:
-    """A broker that does not answer who asks for rights."""
+def embedded(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
+    """A broker that does not answer who asks for rights, and is not waited for long."""
+    monkeypatch.setattr(rights, "ANSWER_SECONDS", 3.0)
     with EmbeddedBroker() as broker:
         yield broker
 
