@@ -4,7 +4,8 @@ Promises:
 - a run ends once what the topic held when it began is settled, by us or by another process of the same group,
   and says what came of it; killed and begun again it goes on where it was, and what was finished is not sent
   again;
-- where the endpoint takes none of them the run ends too: the fault is not theirs, and they stay open;
+- where the endpoint takes nothing, for what it is or for who sends it, the run ends too: the fault is not
+  theirs, and they stay open;
 - while the endpoint is down it waits, as ever.
 """
 
@@ -117,10 +118,10 @@ class Watch:
     def is_stuck(self, at: float) -> bool:
         """Whether nothing is settled any more, and not for want of the endpoint."""
         settled = self._tally.settled.total()
-        if not self._looks or self._looks[-1][1] != settled or self._tally.is_down:
+        if not self._looks or self._looks[-1][1] != settled or self._tally.is_away:
             self._settled_at = at
         self._looks.append((at, settled))
-        return self._tally.refused > 0 and at - self._settled_at > STUCK_SECONDS
+        return self._tally.is_refusing and at - self._settled_at > STUCK_SECONDS
 
     def _progress(self, now: Standing) -> Progress:
         (first_at, first), (at, settled) = self._looks[0], self._looks[-1]

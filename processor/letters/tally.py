@@ -14,6 +14,7 @@ from processor.model import Answer, Record, Signal
 from processor.telemetry.facts import Listener, Tried
 
 DELIVERED, FAILED_AGAIN, REQUEUED = "delivered", "failed_again", "requeued"
+_REFUSALS = (Signal.REFUSED, Signal.CREDENTIALS)
 _UNDONE = (FAILED_AGAIN, Verdict.TOO_OFTEN, Verdict.INCOMPLETE, Verdict.UNUSABLE, Verdict.PARKED)
 _WORDS = {
     DELIVERED: "delivered",
@@ -40,10 +41,10 @@ class Tally(Listener):
     def __init__(self) -> None:
         self.settled: Counter[str] = Counter()
         """How many there are of each end: DELIVERED, FAILED_AGAIN, or why it was left out."""
-        self.is_down = False
-        """Whether the endpoint is."""
-        self.refused = 0
-        """How many failures since the last end became no letter, as too few are delivered."""
+        self.is_away = False
+        """Whether the endpoint is down, as far as that is no word about what it is sent."""
+        self.is_refusing = False
+        """Whether it takes nothing for what we send, or who we are, or failures wait to be paid for."""
 
     def delivered(self, *_: object) -> None:
         """A letter has come back."""
@@ -67,15 +68,17 @@ class Tally(Listener):
         is_first: bool,  # noqa: ARG002
     ) -> None:
         """It failed, and nothing becomes of it."""
-        self.refused += 1
+        self.is_refusing = True
 
-    def circuit_changed(self, state: State, _reason: Signal, _answer: Answer, /) -> None:
-        """The endpoint is down, or is not any more."""
-        self.is_down = state is State.OPEN
+    def circuit_changed(self, state: State, reason: Signal, _answer: Answer, /) -> None:
+        """It is sent nothing but probes, or more again."""
+        is_open, is_refusal = state is State.OPEN, reason in _REFUSALS
+        self.is_away = is_open and not is_refusal
+        self.is_refusing = self.is_refusing or (is_open and is_refusal)
 
     def _ends(self, end: str) -> None:
         self.settled[end] += 1
-        self.refused = 0
+        self.is_refusing = False
 
     def is_clean(self) -> bool:
         """Whether everything that was meant was delivered, or is not for this destination by a rule."""

@@ -175,7 +175,8 @@ async def _until_signal(settings: Settings, plan: Plan, showing: Showing, *, ser
 
 _WORDS = {
     1: "stopped before the end: the same command goes on where it was",
-    3: "some were not delivered: `letters` counts what is open",
+    3: "some were not delivered: `letters` counts what is open (dead_letter.budget and .always say how many "
+    "may fail where none is delivered)",
 }
 
 

@@ -90,3 +90,18 @@ def test_a_run_that_settles_nothing_while_all_is_refused_is_over_but_not_while_t
     facts.circuit_changed(State.CLOSED, Signal.DELIVERED, ANSWER)
     assert not watch.is_stuck(4 * over - 2)
     assert watch.is_stuck(5 * over)
+
+
+@pytest.mark.parametrize("reason", [Signal.REFUSED, Signal.CREDENTIALS])
+def test_an_endpoint_that_takes_nothing_we_send_is_not_waited_for(reason: Signal) -> None:
+    tally = Tally()
+    facts = Broadcast(tally)
+    kafka = KafkaSettings(bootstrap_servers="nowhere.invalid:1", group_id="g", topics=("events",))
+    watch = Watch(
+        OpenLetters(kafka, "events.dlq", "g.letters"), Excerpt(RedeliveryPolicy(), {}), tally, lambda: None
+    )
+    assert not watch.is_stuck(0.0)
+    facts.circuit_changed(State.OPEN, reason, ANSWER)
+    assert not watch.is_stuck(STUCK_SECONDS - 1)
+    facts.circuit_changed(State.HALF_OPEN, reason, ANSWER)
+    assert watch.is_stuck(STUCK_SECONDS + 1)
