@@ -21,6 +21,7 @@ from processor.admin.server import Admin
 from processor.app import App, Front
 from processor.config.settings import Settings
 from processor.core.letters.redelivery import Excerpt, RedeliveryPolicy
+from processor.errors import FatalError
 from processor.kafka.checks.open_letters import OpenLetters, Standing
 from processor.letters.reading import standing_now
 from processor.letters.redelivering import Run, parking, settings_for
@@ -29,6 +30,10 @@ from processor.letters.tally import Progress, Tally
 LOOK_SECONDS = 1.0
 STUCK_SECONDS = 60.0
 """After so long in which nothing was settled, and failures wait to be paid for, nothing will be."""
+MADE_ANEW = (
+    "the topic of dead letters was made anew, or cut, while they were sent again: what it holds now is "
+    "sent by the same command, begun again"
+)
 RATE_LOOKS = 10
 """Of how many looks the rate is."""
 
@@ -104,9 +109,11 @@ class Watch:
         self._settled_at = time.monotonic()
 
     async def until_over(self, now: Standing | None, show: Callable[[Progress], None]) -> bool:
-        """Whether all is settled; else nothing goes on any more."""
+        """Whether all is settled; else nothing goes on any more. Raises FatalError."""
         while not self.is_stuck(time.monotonic()):
             if now is not None:
+                if self._excerpt.is_cut({partition: span.end for partition, span in now.held.items()}):
+                    raise FatalError(MADE_ANEW)
                 progress = self._progress(now)
                 show(progress)
                 if progress.left == 0:
@@ -127,7 +134,8 @@ class Watch:
         (first_at, first), (at, settled) = self._looks[0], self._looks[-1]
         rate = (settled - first) / (at - first_at) if at > first_at else 0.0
         left = self._excerpt.left(now.firsts(), now.finished)
-        return Progress(left, self._tally.settled, rate, None if rate else self._waits())
+        waits = self._waits() or ("the endpoint is down" if self._tally.is_away else None)
+        return Progress(left, self._tally.settled, rate, None if rate else waits)
 
 
 def excerpt_of(policy: RedeliveryPolicy, now: Standing) -> Excerpt:

@@ -1,13 +1,13 @@
 """Letters put back on a topic as the records that they are of.
 
 Promises: a reader of committed records sees each once, however often this is killed and begun again; what the
-topic of letters held at the beginning is moved, and no more; nothing is moved while others send the same
-letters again.
+topic of letters held at the beginning is moved, and no more; no letter is moved that another process has, or
+gets, to send again.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from processor.config.destination import signing
@@ -16,12 +16,9 @@ from processor.core.letters.finished import Finished
 from processor.core.letters.letter import read
 from processor.core.letters.redelivery import RedeliveryPolicy, Verdict
 from processor.core.letters.requeue import put_back
-from processor.core.progress.offset_codec import Span
-from processor.errors import FatalError
 from processor.kafka.checks import stored
 from processor.kafka.checks.open_letters import Standing, marks, standing
-from processor.kafka.letters.moving import Moved, Moving
-from processor.kafka.letters.purging import members
+from processor.kafka.letters.moving import Moved, Moving, Positions
 from processor.kafka.partitions.topic_ids import Registry
 from processor.letters.redelivery import Outcome, excerpt_of
 from processor.letters.tally import REQUEUED, Progress, is_clean
@@ -51,8 +48,6 @@ def requeue(settings: Settings, plan: RequeuePlan, show: Callable[[Progress], No
     """Put them back; `show` is told how far that has come. Blocks. Raises FatalError."""
     moving = Moving(settings.kafka, settings.dead_letter, plan.group)
     moving.open()
-    if there := members(settings.kafka, plan.group):
-        raise FatalError(f"{there} processes send letters of group {plan.group} again: let them end first")
     with stored.opened(settings.kafka, plan.group) as client:
         topics = Registry(settings.kafka)
         now = standing(client, topics, settings.dead_letter.topic)
@@ -62,13 +57,16 @@ def requeue(settings: Settings, plan: RequeuePlan, show: Callable[[Progress], No
         for batch in _batches(stored.read(client, dict(now.first_open())), plan.rate):
             records = run.kept(batch, time.time())
             moved, ends = run.sorted_out(records)
-            moving.move(moved, run.positions(records), client, marked)
+            moving.move(moved, run.behind(records), client, marked)
             run.settled.update(ends)
             show(run.progress(time.monotonic() - began))
             if run.excerpt.is_full:
                 break
             if plan.rate is not None:
                 time.sleep(max(0.0, began + run.settled[REQUEUED] / plan.rate - time.monotonic()))
+        else:
+            # Behind the last letter may stand marks of transactions, or what was compacted away.
+            moving.move((), run.at_the_ends(), client, marked)
     show(run.progress(time.monotonic() - began))
     return Outcome.ALL_DELIVERED if is_clean(run.settled) else Outcome.SOME_FAILED
 
@@ -109,9 +107,16 @@ class _Run:
             ends[end] += 1
         return moved, ends
 
-    def positions(self, records: Sequence[Record]) -> dict[Partition, tuple[int, Iterable[Span]]]:
-        """Where each partition stands once these are settled, and what is finished beyond that."""
-        offsets = {record.partition: record.offset + 1 for record in records}
+    def behind(self, records: Sequence[Record]) -> Positions:
+        """Where each partition stands once these are settled."""
+        return self._positions({record.partition: record.offset + 1 for record in records})
+
+    def at_the_ends(self) -> Positions:
+        """Where each stands that is not there yet, once all that was open is settled."""
+        ends = {partition: span.end for partition, span in self._now.first_open()}
+        return self._positions({p: end for p, end in ends.items() if self._finished[p].offset < end})
+
+    def _positions(self, offsets: Mapping[Partition, int]) -> Positions:
         for partition, offset in offsets.items():
             self._finished[partition] = Finished(Position(offset))
         return {p: (offset, self._now.finished[p].after(offset)) for p, offset in offsets.items()}

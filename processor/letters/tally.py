@@ -21,6 +21,7 @@ _WORDS = {
     FAILED_AGAIN: "failed again",
     REQUEUED: "requeued",
     Verdict.OTHER: "not meant",
+    Verdict.ELSEWHERE: "left to other destinations",
     Verdict.TOO_OFTEN: "passed over (failed too often)",
     Verdict.INCOMPLETE: "passed over (without their value)",
     Verdict.UNUSABLE: "passed over (no request)",

@@ -36,7 +36,7 @@ from tests.support.patience import PATIENCE
 pytestmark = pytest.mark.kafka
 
 COMMAND = str(Path(sys.executable).with_name("webhook-processor"))
-POLICY = DeadLetterPolicy("crm", "g", "1", ids=Ids())
+POLICY = DeadLetterPolicy("webhook", "g", "1", ids=Ids())
 CODES = 6
 KEYS = 50
 
@@ -227,6 +227,49 @@ async def test_what_cannot_be_sent_is_passed_over_and_never_written_anew(lettere
         assert status == 3
         assert (lines[-1]["delivered"], lines[-1]["unusable"], lines[-1]["incomplete"]) == (2, 2, 1)
         assert len(letters.written()) == 5
+
+
+async def test_a_letter_of_another_destination_is_left_to_that_unless_it_is_asked_for(
+    lettered: Lettered,
+) -> None:
+    letters = lettered(2)
+    letters.stage.broker.produce(letters.topic, [(b"k", b'{"n":2}', [(OURS + "destination", b"erp")])])
+    async with Endpoint() as endpoint:
+        letters.configure(endpoint.url)
+        status, lines, _ = await letters.run("redeliver")
+        assert (status, lines[-1]["delivered"], lines[-1]["elsewhere"]) == (0, 2, 1)
+        assert (await letters.run("redeliver", "--destination", "erp"))[1][-1]["delivered"] == 1
+        assert sorted(map(number, endpoint.requests)) == [0, 1, 2]
+
+
+async def test_whatever_a_letter_says_of_where_it_stood_the_others_are_sent(lettered: Lettered) -> None:
+    letters = lettered(3)
+    forged = (CONNECT + "topic", b"x\r\nevil: y"), (CONNECT + "partition", b"0"), (CONNECT + "offset", b"1")
+    letters.stage.broker.produce(letters.topic, [(b"k", b'{"n":3}', forged)])
+    async with Endpoint() as endpoint:
+        letters.configure(endpoint.url)
+        status, lines, said = await letters.run("redeliver")
+        assert (status, lines[-1]["delivered"]) == (0, 4), said
+        assert endpoint.requests[-1].header("evil") is None
+
+
+async def test_where_the_topic_is_made_anew_the_run_ends_and_the_next_sends_what_it_holds(
+    lettered: Lettered,
+) -> None:
+    letters = lettered(60)
+    async with Endpoint() as endpoint:
+        letters.configure(endpoint.url)
+        process = await letters.start("redeliver", "--rate", "5")
+        await endpoint.received(3, within=PATIENCE)
+        letters.stage.broker.delete_topic(letters.topic)
+        letters.stage.broker.create_topic(letters.topic)
+        async with asyncio.timeout(PATIENCE):
+            _, said = await process.communicate()
+        assert process.returncode == 1
+        assert "was made anew, or cut" in said.decode()
+        letters.stage.broker.produce(letters.topic, [letter(100)])
+        assert (await letters.run("redeliver"))[0] == 0
+        assert number(endpoint.requests[-1]) == 100
 
 
 async def test_where_the_endpoint_takes_none_nothing_is_spent_and_they_stay_open(lettered: Lettered) -> None:

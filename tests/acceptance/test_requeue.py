@@ -6,7 +6,7 @@ from collections import Counter
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from processor.core.dead_letter import CONNECT, OURS, REDELIVERIES
 from processor.core.request.signing.ids import CARRIED
@@ -105,6 +105,43 @@ async def test_what_was_sent_again_is_not_put_back_and_purge_deletes_what_was_br
     letters.stage.broker.produce(letters.topic, [(b"k", b"open", [])])
     assert (await letters.run("purge", "--yes"))[0] == 0
     assert [message.value() for message in letters.stage.broker.read_all(letters.topic)] == [b"open"]
+
+
+async def test_behind_marks_of_transactions_nothing_is_left_open(lettered: Lettered) -> None:
+    letters = lettered(0, partitions=2)
+    topic = target(letters)
+    for partition, is_aborted in ((0, False), (1, True)):
+        writer = Producer(
+            {"bootstrap.servers": letters.stage.broker.bootstrap_servers, "transactional.id": str(uuid4())}
+        )
+        writer.init_transactions(PATIENCE)
+        writer.begin_transaction()
+        writer.produce(letters.topic, b"{}", b"k", partition)
+        writer.flush(PATIENCE)
+        (writer.abort_transaction if is_aborted else writer.commit_transaction)(PATIENCE)
+    status, lines, _ = await letters.run("requeue", "--to", topic)
+    assert (status, lines[-1]["requeued"], lines[-1]["left"]) == (0, 1, 0)
+    assert letters.position() == sum(letters.stage.broker.end_offsets(letters.topic).values()) == 4
+
+
+async def test_what_another_process_begins_to_send_again_meanwhile_is_put_back_no_more(
+    lettered: Lettered,
+) -> None:
+    letters = lettered(200)
+    topic = target(letters)
+    async with Endpoint() as endpoint:
+        letters.configure(endpoint.url)
+        requeue = await letters.start("requeue", "--to", topic, "--rate", "10")
+        async with asyncio.timeout(PATIENCE):
+            while letters.position() < 10:
+                await asyncio.sleep(0.05)
+        assert (await letters.run("redeliver", "--rate", "1000"))[0] == 0
+        _, said = await requeue.communicate()
+        assert requeue.returncode == 1
+        assert "1 processes send letters" in said.decode()
+        sent = Counter(arrival.body for arrival in endpoint.requests)
+    both = sent + committed(letters, topic)
+    assert both.total() == len(both) == 200
 
 
 async def test_a_topic_that_is_not_there_is_said_before_anything_is_done(lettered: Lettered) -> None:

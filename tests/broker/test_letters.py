@@ -10,7 +10,7 @@ import pytest
 import yaml
 from confluent_kafka import TopicPartition
 
-from processor.core.dead_letter import CONNECT, DeadLetterPolicy, Failure, write_down
+from processor.core.dead_letter import CONNECT, OURS, DeadLetterPolicy, Failure, write_down
 from processor.core.progress.offset_codec import Span, encode
 from processor.model import RecordHeaders, Response
 from tests.support.apache_kafka import Broker
@@ -50,6 +50,7 @@ class Letters:
             "kafka": {"bootstrap_servers": servers, "group_id": self.topic, "topics": ["events"]},
             "dead_letter": {"topic": self.topic},
             "destination": {
+                "name": "crm",
                 "url": "https://h.example/base",
                 "headers": {"Authorization": f"Bearer {SECRET}"},
             },
@@ -133,6 +134,28 @@ def test_those_that_were_brought_back_are_open_no_more(letters: Letters) -> None
     assert letters.ask().stdout.splitlines()[0] == f"{letters.topic}: 2 open, 4 brought back"
 
 
+def test_a_position_behind_the_end_of_the_topic_is_told_and_nothing_is_deleted_for_it(
+    letters: Letters,
+) -> None:
+    letters.bring_back(7)
+    for arguments in ((), ("purge", "--yes"), ("redeliver",)):
+        done = letters.ask(*arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "was it made anew, or cut?" in done.stderr
+    letters.bring_back(0)
+    assert sum(letters.counts().values()) == 6
+
+
+def test_what_a_letter_says_moves_no_cursor_and_makes_no_line(apache_kafka: Broker, tmp_path: Path) -> None:
+    made = Letters(apache_kafka, tmp_path)
+    made.write(((OURS + "destination", b"\x1b[31m\nforged\xc2\x9b1m"), ("h", b"\xc2\x9b")))
+    table = made.ask().stdout
+    assert "\\u001b[31m\\nforged\\u009b1m" in table
+    shown = made.ask("show", f"{made.topic}/0/0").stdout
+    assert all(c.isprintable() or c == "\n" for c in table + shown)
+    assert json.loads(shown)["headers"][1] == ["h", "\x9b"]
+
+
 def test_one_is_shown_whole_its_value_only_when_asked_for_and_no_secret_ever(letters: Letters) -> None:
     first = json.loads(letters.ask("show", f"{letters.topic}/0/0").stdout)
     assert (first["code"], first["status"], first["key"]) == ("refused", 422, "k0")
@@ -149,7 +172,15 @@ def test_what_is_not_there_or_means_nothing_is_told(letters: Letters) -> None:
     assert (beyond.returncode, beyond.stdout) == (1, "")
     assert f"{letters.topic}/0 holds 0 to 5" in beyond.stderr
     assert letters.ask("show", f"{letters.topic}/7/0").returncode == 1
-    for wrong in (["show", "x"], ["--status", "teapot"], ["--since", "latest"], ["--offset", "x/y"]):
+    for wrong in (
+        ["show", "x"],
+        ["--status", "teapot"],
+        ["--since", "latest"],
+        ["--since", "2h", "--until", "3h"],
+        ["--offset", "x/y"],
+        ["--limit", "1", "redeliver"],
+        ["-c", str(letters.file), "show", f"{letters.topic}/0/0"],
+    ):
         assert letters.ask(*wrong).returncode == 2, wrong
 
 

@@ -38,10 +38,24 @@ def counted(
     1 the topic could not be read, 2 wrong use.
     """
     if context.invoked_subcommand is not None:
+        _refuse_unheard(context)
         return
     from processor.core.letters.redelivery import RedeliveryPolicy
 
-    tell(settings_of(file), RedeliveryPolicy(selected.selection, most=limit), as_json=as_json)
+    settings = settings_of(file)
+    policy = RedeliveryPolicy(selected.selection, most=limit, destination=settings.destination.name)
+    tell(settings, policy, as_json=as_json)
+
+
+def _refuse_unheard(context: typer.Context) -> None:
+    """What is said before the name of another command is not for that one, which would take all letters."""
+    unheard = [
+        each
+        for each in context.command.params
+        if (source := context.get_parameter_source(each.name or "")) and source.name == "COMMANDLINE"
+    ]
+    if unheard:
+        raise typer.BadParameter(f"say it behind {context.invoked_subcommand}", param_hint=unheard[0].opts[0])
 
 
 def tell(
@@ -57,7 +71,7 @@ def tell(
         typer.echo(f"error {settings.secrets.strike(str(error))}", err=True)
         raise typer.Exit(1) from None
     for line in _objects(listing) if as_json else _table(listing, settings.dead_letter.topic):
-        typer.echo(settings.secrets.strike(line))
+        typer.echo(_printable(settings.secrets.strike(line)))
 
 
 @letters.command()
@@ -81,7 +95,7 @@ def show(
         typer.echo(f"error {settings.secrets.strike(str(error))}", err=True)
         raise typer.Exit(1) from None
     text = json.dumps(_shown(record, with_value=payload), ensure_ascii=False, indent=2)
-    typer.echo(settings.secrets.strike(text))
+    typer.echo("\n".join(map(_printable, settings.secrets.strike(text).split("\n"))))
 
 
 def _objects(listing: Listing) -> Iterator[str]:
@@ -107,7 +121,7 @@ def _table(listing: Listing, topic: str) -> Iterator[str]:
             str(tally.letters),
             kind.code,
             str(kind.status or "-"),
-            kind.destination or "-",
+            _printable(kind.destination or "-"),
             _iso(tally.oldest) or "-",
             _iso(tally.newest) or "-",
             " ".join(map(str, tally.samples)),
@@ -123,6 +137,14 @@ def _table(listing: Listing, topic: str) -> Iterator[str]:
     for verdict, count in sorted(listing.passed_over.items()):
         if count:
             yield f"{count} of them would be passed over: {verdict.replace('_', ' ')}"
+
+
+def _printable(text: str) -> str:
+    """What moves a terminal's cursor, or looks like a line of its own, as JSON escapes it.
+
+    Letters come from anybody.
+    """
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _iso(at: float | None) -> str | None:

@@ -60,7 +60,7 @@ def requeue(
     if to == settings.dead_letter.topic:
         raise typer.BadParameter(f"{to} is the dead-letter topic itself", param_hint="--to")
     refuse_absent(settings, to, "--to")
-    policy = RedeliveryPolicy(selected.selection, max_redeliveries, limit)
+    policy = RedeliveryPolicy(selected.selection, max_redeliveries, limit, settings.destination.name)
     if dry_run:
         tell(settings, policy, group)
         return
@@ -82,7 +82,7 @@ def purge(
     file: ConfigFile = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete the dead letters that were brought back by runs without filters.
+    """Delete the dead letters that were brought back, or passed over, by runs without filters.
 
     What lies below the positions of the group of letters is deleted from the topic, for everyone; what is
     open stays. Exit status: 0 deleted, or nothing to delete, 1 it could not be, 2 wrong use.

@@ -84,7 +84,7 @@ def redeliver(
     settings = settings_of(file)
     group = group_of(settings, selected, run)
     refuse_wrong(settings, selected, parked)
-    policy = RedeliveryPolicy(selected.selection, max_redeliveries, limit)
+    policy = RedeliveryPolicy(selected.selection, max_redeliveries, limit, settings.destination.name)
     if dry_run:
         tell(settings, policy, group)
         return
@@ -175,8 +175,8 @@ async def _until_signal(settings: Settings, plan: Plan, showing: Showing, *, ser
 
 _WORDS = {
     1: "stopped before the end: the same command goes on where it was",
-    3: "some were not delivered: `letters` counts what is open (dead_letter.budget and .always say how many "
-    "may fail where none is delivered)",
+    3: "some were not delivered: what failed again is open, what was passed over is not "
+    "(dead_letter.budget and .always say how many may fail where none is delivered)",
 }
 
 

@@ -101,6 +101,8 @@ def _selected(
         topics=frozenset(topic or ()),
         places=frozenset(place for _, place in where if place is not None),
     )
+    if policy.since is not None and policy.until is not None and policy.since >= policy.until:
+        raise typer.BadParameter(f"{until!r} is not after --since {since}", param_hint="--until")
     lists = {"code": code, "status": status, "key": key, "destination": destination, "topic": topic}
     lists |= {"offset": offset, "since": [since] if since else None, "until": [until] if until else None}
     return Selected(policy, tuple(f"{name}={text}" for name in sorted(lists) for text in lists[name] or ()))

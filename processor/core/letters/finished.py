@@ -1,7 +1,8 @@
 """Which letters of a partition were brought back, by the position of the group that brings them back.
 
-Promise: a letter counts as brought back only where the group says so of this very log: what is said of a
-topic that was made anew since, or is no metadata of ours, says nothing of what lies beyond the position.
+Promise: a letter counts as brought back only where the group says so of this very log, as who reads in the
+group takes it: what is said of a topic that was made anew since says nothing; a position that was copied from
+another cluster counts, and what lies beyond it not; nor does what is no metadata of ours.
 """
 
 from bisect import bisect_right
@@ -15,12 +16,14 @@ from processor.model import Position
 class Finished:
     """Of one partition."""
 
-    def __init__(self, position: Position | None, topic_id: bytes | None = None) -> None:
-        """`topic_id`: Kafka's id of the topic that is there now; None: not known."""
+    def __init__(
+        self, position: Position | None, topic_id: bytes | None = None, cluster: bytes | None = None
+    ) -> None:
+        """`topic_id`: Kafka's id of the topic that is there now, `cluster`: its mark; None: not known."""
         contents = offset_codec.read(*position) if position else offset_codec.Contents()
-        marked = contents.marks.topic_id
-        is_other = marked is not None and topic_id is not None and marked != topic_id
-        if position is None or is_other:
+        if _differ(contents.marks.cluster, cluster):
+            contents = offset_codec.Contents()
+        if position is None or _differ(contents.marks.topic_id, topic_id):
             position, contents = Position(0), offset_codec.Contents()
         self.offset = position.offset
         """All below it are."""
@@ -41,6 +44,10 @@ class Finished:
         for span in self.beyond:
             if span.end > offset:
                 yield Span(max(span.first, offset), span.end)
+
+
+def _differ(marked: bytes | None, known: bytes | None) -> bool:
+    return marked is not None and known is not None and marked != known
 
 
 def _overlap(span: Span, first: int, end: int) -> int:

@@ -21,6 +21,7 @@ FROM_CONNECT = "connect"
 """The code of letters that Kafka Connect wrote."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[0-9]{1,19}")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _STATUS = re.compile(r"[1-9][0-9]{2}")
 _READ = frozenset(
@@ -53,7 +54,8 @@ class Letter(NamedTuple):
 
     `at`: when it failed last, as a timestamp in seconds, or the record's own time; `origin`: where its record
     stood first; `redeliveries`: how often it was sent again and failed; `timestamp`: the record's own time;
-    not `is_whole`: it was written without the record's value.
+    not `is_whole`: it was written without the record's value; `addressee`: the destination that it names,
+    where `destination` may be a connector of Kafka Connect too.
     """
 
     place: Place
@@ -68,13 +70,14 @@ class Letter(NamedTuple):
     key: bytes | None
     timestamp: float | None = None
     is_whole: bool = True
+    addressee: str | None = None
 
 
 def place_of(text: str) -> Place | None:
     """`topic/partition/offset`, as a letter is named; None: it is none."""
     topic, _, rest = text.partition("/")
     number, _, offset = rest.partition("/")
-    if not topic or not _NUMBER.fullmatch(number) or not _NUMBER.fullmatch(offset):
+    if not _TOPIC.fullmatch(topic) or not _NUMBER.fullmatch(number) or not _NUMBER.fullmatch(offset):
         return None
     return Place(Partition(topic, int(number)), int(offset))
 
@@ -99,6 +102,7 @@ def read(record: Record) -> Letter:
         record.key,
         _time(said.get(OURS + "timestamp")),
         OURS + "value.size" not in said,
+        said.get(OURS + "destination"),
     )
 
 

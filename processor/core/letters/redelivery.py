@@ -23,19 +23,30 @@ MOST_REDELIVERIES = 3
 
 @dataclass(frozen=True, slots=True)
 class RedeliveryPolicy:
-    """Which letters, how often each, and how many of them; None: all."""
+    """Which letters, how often each, and how many of them; None: all.
+
+    `destination`: whose they are to be, unless the selection names others; None: anybody's.
+    """
 
     selection: SelectionPolicy = ALL
     most_redeliveries: int = MOST_REDELIVERIES
     most: int | None = None
+    destination: str | None = None
 
     def judge(self, letter: Letter) -> "Verdict":
         """What becomes of it in this run."""
         if not self.selection.means(letter):
             return Verdict.OTHER
+        if self._is_of_another(letter):
+            return Verdict.ELSEWHERE
         if letter.redeliveries >= self.most_redeliveries:
             return Verdict.TOO_OFTEN
         return Verdict.SENT if letter.is_whole else Verdict.INCOMPLETE
+
+    def _is_of_another(self, letter: Letter) -> bool:
+        if self.destination is None or self.selection.destinations:
+            return False
+        return letter.addressee not in (None, self.destination)
 
 
 class Verdict(StrEnum):
@@ -44,6 +55,8 @@ class Verdict(StrEnum):
     SENT = "sent"
     OTHER = "other"
     """It is not meant."""
+    ELSEWHERE = "elsewhere"
+    """It was to go to another destination, which has a group of its own for it."""
     TOO_OFTEN = "too_often"
     """It was sent again and failed as often as it may."""
     INCOMPLETE = "incomplete"
@@ -62,15 +75,10 @@ def own_headers(record: Record) -> RecordHeaders:
 def original(record: Record, letter: Letter) -> Record:
     """The record that a letter is of, as it stood where it stood first, as far as the letter tells."""
     partition, offset = letter.origin or letter.place
-    return Record(
-        partition,
-        offset,
-        record.key,
-        record.value,
-        own_headers(record),
-        record.timestamp if letter.timestamp is None else letter.timestamp,
-        record.epoch,
-    )
+    timestamp = letter.timestamp
+    if timestamp is None and not _says_its_time(record):
+        timestamp = record.timestamp
+    return Record(partition, offset, record.key, record.value, own_headers(record), timestamp, record.epoch)
 
 
 class Excerpt:
@@ -86,6 +94,7 @@ class Excerpt:
         finished: Mapping[Partition, Finished] = MappingProxyType({}),
     ) -> None:
         self._policy = policy
+        self._begun_with = ends
         self._ends = dict(ends)
         self._finished = finished
         self._left = policy.most
@@ -94,12 +103,18 @@ class Excerpt:
 
     def within(self, received: Received, now: float) -> Received:
         """The same without what is not to be passed on, `now` being when it was written."""
-        records = [_of_now(record, now) for record in self._kept(received.records)]
-        ends = {p: min(end, self._end(p)) for p, end in received.ends.items()}
+        kept = [_of_now(record, now) for record in self._kept(received.records)]
+        # Of a partition that others go on to fill no end may ever be told: what lies beyond ours tells it.
+        beyond = {
+            each.partition: each.offset
+            for each in received.records
+            if each.offset >= self._end(each.partition)
+        }
+        ends = {p: min(end, self._end(p)) for p, end in (beyond | dict(received.ends)).items()}
         for partition, end in ends.items():
             self._passed[partition] = max(end, self._passed.get(partition, 0))
         headless = [record for record in received.headless if record.offset < self._end(record.partition)]
-        return Received(records, ends, headless, received.bounds)
+        return Received(kept, ends, headless, received.bounds)
 
     def _kept(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
@@ -127,6 +142,10 @@ class Excerpt:
     def _end(self, partition: Partition) -> int:
         return self._ends.get(partition, 0)
 
+    def is_cut(self, ends: Mapping[Partition, int]) -> bool:
+        """Whether the topic, which ends there now, no longer reaches as far as when the run began."""
+        return any(end < self._begun_with.get(partition, 0) for partition, end in ends.items())
+
     def left(self, first: Mapping[Partition, int], finished: Mapping[Partition, Finished]) -> int:
         """How many offsets are still to be settled, as the group's positions tell.
 
@@ -144,13 +163,18 @@ class Excerpt:
 _TIMESTAMP = OURS + "timestamp"
 
 
+def _says_its_time(record: Record) -> bool:
+    """Whether it is said when the record was written, be it in a way that nobody can read."""
+    return any(name == _TIMESTAMP for name, _ in record.headers or ())
+
+
 def _of_now(record: Record, now: float) -> Record:
     """The same with this time: it is not given up, and counts for nobody as late, by how old it was before.
 
-    Its own is kept where letters keep it, so that it has the same id whenever it is sent.
+    Its own is kept where letters keep it, empty where it has none, so that it has the same id whenever it is
+    sent.
     """
     headers = record.headers
-    own = written(record.timestamp)
-    if own is not None and not any(name == _TIMESTAMP for name, _ in headers or ()):
-        headers = (*(headers or ()), (_TIMESTAMP, own.encode()))
+    if not _says_its_time(record):
+        headers = (*(headers or ()), (_TIMESTAMP, (written(record.timestamp) or "").encode()))
     return Record(record.partition, record.offset, record.key, record.value, headers, now, record.epoch)

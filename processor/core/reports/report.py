@@ -5,8 +5,8 @@ Promises:
   is nothing to tell; its key is the record's, so that the reports of a key stand in one partition;
 - nothing secret is written: no query, no user info, nothing behind the host of a URL that is secret itself,
   and secrets are struck out of what the endpoint answered;
-- of a letter that is sent again its record is told of, by where that stood first, and of one that is passed
-  over nothing: it was told of when it became a letter;
+- of a letter that is sent again its record is told of, by where and when that stood first, and of one that
+  is passed over nothing: it was told of when it became a letter;
 - in its least form it has less than `LEAST_BYTES`, whatever the record: only the topic can be in its way.
 
 Headers are called as Confluent's HTTP sink calls those of its success and error topics; the event itself
@@ -22,7 +22,7 @@ import msgspec
 
 from processor.core.dead_letter import Failure
 from processor.core.letters.letter import Place, read
-from processor.core.letters.redelivery import Verdict
+from processor.core.letters.redelivery import Verdict, original
 from processor.core.record.metadata import time_text
 from processor.core.redaction import Secrets
 from processor.core.request.signing.ids import Ids, carried
@@ -130,11 +130,10 @@ def lesser(record: Record, form: Form, reason: str) -> Form | None:
 def written(policy: ReportPolicy, record: Record, settlement: Settlement, form: Form = WHOLE) -> Message:
     """The report that `record` was settled so; its time is that of when it is written."""
     body = _body(policy, settlement) if form.is_whole and policy.body_bytes else None
-    place = Place(record.partition, record.offset)
-    if policy.are_letters:
-        place = read(record).origin or place
+    was = original(record, read(record)) if policy.are_letters else record
+    place = Place(was.partition, was.offset)
     key = str(place).encode() if form.has_made_key else record.key
-    headers = _headers(policy, record, place, settlement, body) if form.is_whole else ()
+    headers = _headers(policy, was, place, settlement, body) if form.is_whole else ()
     return Message(key, _JSON.encode(_members(policy, record, place, settlement, body)), headers)
 
 
@@ -175,13 +174,13 @@ def _body(policy: ReportPolicy, settlement: Settlement) -> str | None:
 
 
 def _headers(
-    policy: ReportPolicy, record: Record, place: Place, settlement: Settlement, body: str | None
+    policy: ReportPolicy, was: Record, place: Place, settlement: Settlement, body: str | None
 ) -> RecordHeaders:
     said = {
         "input_record_topic": place.partition.topic,
         "input_record_partition": str(place.partition.number),
         "input_record_offset": str(place.offset),
-        "input_record_timestamp": None if record.timestamp is None else str(round(record.timestamp * 1000)),
+        "input_record_timestamp": None if was.timestamp is None else str(round(was.timestamp * 1000)),
     }
     if settlement.outcome is Outcome.DEAD_LETTERED:
         said |= _of_error(policy, settlement, body)

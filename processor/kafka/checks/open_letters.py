@@ -23,6 +23,10 @@ from processor.kafka.partitions.topic_ids import ANSWER_SECONDS, Registry
 from processor.model import Partition, Record
 
 WATCH_SECONDS = 60.0
+PAST_THE_END = (
+    "below what the group of its letters has committed: was it made anew, or cut? What of it was brought "
+    "back is not known: set the group's offsets, then begin again"
+)
 
 
 class Standing(NamedTuple):
@@ -51,10 +55,15 @@ def standing(client: confluent_kafka.Consumer, topics: Registry, topic: str) -> 
     """How it stands for the group of the client. Raises FatalError."""
     those = stored.partitions(client, topic)
     positions = committed(client, those)
-    held = stored.held(client, those)
-    is_marked = any(read(*at).marks.topic_id is not None for at in positions.values() if at is not None)
-    topic_id = _id_of(topics, topic) if is_marked else None
-    return Standing(held, {partition: Finished(at, topic_id) for partition, at in positions.items()})
+    held = stored.held(client, those)  # after the positions: by now it may hold more, and never less
+    said = [read(*at).marks for at in positions.values() if at is not None]
+    topic_id = _id_of(topics, topic) if any(marks.topic_id for marks in said) else None
+    cluster = topics.cluster(ANSWER_SECONDS) if any(marks.cluster for marks in said) else None
+    finished = {partition: Finished(at, topic_id, cluster) for partition, at in positions.items()}
+    for partition, span in held.items():
+        if finished[partition].offset > span.end:
+            raise FatalError(f"{partition} ends at {span.end}, {PAST_THE_END}")
+    return Standing(held, finished)
 
 
 def marks(topics: Registry, topic: str, destination: str) -> Marks:

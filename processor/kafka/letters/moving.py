@@ -4,6 +4,8 @@ Promises:
 - a reader of committed records sees each of them once, however often the process is killed: what is written
   and the position behind it become true together, or not at all;
 - of two that move for the same group one is told that the other does, and ends;
+- nothing is moved while the group has members, who send the same letters again: one that joins meanwhile is
+  seen before anything becomes true, or else waits for the positions and begins behind them;
 - what was finished beyond a position stays finished.
 """
 
@@ -12,14 +14,17 @@ from typing import NamedTuple
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from processor.config.kafka import DeadLetterSettings, KafkaSettings
 from processor.core.progress.offset_codec import Marks, Span, encode
 from processor.errors import FatalError
-from processor.kafka.options import LOGGER, producer_options
+from processor.kafka.options import LOGGER, client_options, producer_options
 from processor.kafka.remedies import in_words
 from processor.model import DeadLetter, Partition
 
+Positions = Mapping[Partition, tuple[int, Iterable[Span]]]
+"""The next offset of each partition, and what is finished beyond it."""
 ANSWER_SECONDS = 30.0
 TRIES = 5
 _REMEDIES = {
@@ -51,17 +56,20 @@ class Moving:
         """The transactional id."""
         options = producer_options(kafka, dead_letter) | {"transactional.id": self.id}
         options["transaction.timeout.ms"] = round(2 * dead_letter.write_timeout * 1000)
+        self._group = group
+        self._admin = AdminClient(client_options(kafka), logger=LOGGER)
         self._client = confluent_kafka.Producer(options, logger=LOGGER)
         self._refused: list[str] = []
 
     def open(self) -> None:
         """Take over: what another one of the same id has not committed is undone. Raises FatalError."""
         self._again(lambda: self._client.init_transactions(ANSWER_SECONDS))
+        self._refuse_members()
 
     def move(
         self,
         records: Iterable[Moved],
-        positions: Mapping[Partition, tuple[int, Iterable[Span]]],
+        positions: Positions,
         reader: confluent_kafka.Consumer,
         marks: Marks,
     ) -> None:
@@ -69,6 +77,8 @@ class Moving:
 
         Raises FatalError.
         """
+        if not positions:
+            return
         offsets = [
             TopicPartition(*partition, offset, encode(offset, beyond, marks=marks)[0])
             for partition, (offset, beyond) in positions.items()
@@ -81,6 +91,7 @@ class Moving:
             self._again(
                 lambda: self._client.send_offsets_to_transaction(offsets, metadata, ANSWER_SECONDS),
             )
+            self._refuse_members()  # who joins from here on is not told its positions before the end of this
             self._again(lambda: self._client.commit_transaction(ANSWER_SECONDS))
         except FatalError:
             self._undo()
@@ -115,6 +126,21 @@ class Moving:
                 ) from error
             else:
                 return
+
+    def _refuse_members(self) -> None:
+        """Raises FatalError where somebody is in the group."""
+        asked = self._admin.describe_consumer_groups([self._group], request_timeout=ANSWER_SECONDS)
+        (answer,) = asked.values()
+        try:
+            there = len(answer.result().members)
+        except KafkaException as error:
+            if error.args[0].name() == "GROUP_ID_NOT_FOUND":  # nobody has ever been in it
+                return
+            raise FatalError(f"group {self._group}: {in_words(error.args[0])}") from error
+        if there:
+            raise FatalError(
+                f"{there} processes send letters of group {self._group} again: let them end first"
+            )
 
     def _again(self, ask: Callable[[], None]) -> None:
         """Ask, and again where that may help. Raises FatalError."""

@@ -1,4 +1,4 @@
-"""Records deleted below positions, and the members of a group counted.
+"""Records deleted below positions.
 
 Promise: only what lies below the given offsets is deleted, and a broker that refuses is told in words.
 """
@@ -30,15 +30,3 @@ def delete_below(kafka: KafkaSettings, offsets: Mapping[Partition, int]) -> None
             denied = error.args[0].name() == "TOPIC_AUTHORIZATION_FAILED"
             why = "grant Delete on the topic" if denied else in_words(error.args[0])
             raise FatalError(f"{place.topic}/{place.partition}: {why}") from error
-
-
-def members(kafka: KafkaSettings, group: str) -> int:
-    """How many are in the group now. Raises FatalError."""
-    client = AdminClient(client_options(kafka), logger=LOGGER)
-    (answer,) = client.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS).values()
-    try:
-        return len(answer.result().members)
-    except KafkaException as error:
-        if error.args[0].name() == "GROUP_ID_NOT_FOUND":  # nobody has ever been in it
-            return 0
-        raise FatalError(f"group {group}: {in_words(error.args[0])}") from error

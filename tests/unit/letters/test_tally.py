@@ -74,9 +74,8 @@ def test_a_run_that_settles_nothing_while_all_is_refused_is_over_but_not_while_t
     tally = Tally()
     facts = Broadcast(tally)
     kafka = KafkaSettings(bootstrap_servers="nowhere.invalid:1", group_id="g", topics=("events",))
-    watch = Watch(
-        OpenLetters(kafka, "events.dlq", "g.letters"), Excerpt(RedeliveryPolicy(), {}), tally, lambda: None
-    )
+    letters = OpenLetters(kafka, "events.dlq", "g.letters")
+    watch = Watch(letters, Excerpt(RedeliveryPolicy(), {}), tally, lambda: None)
     over = STUCK_SECONDS + 1
     assert not watch.is_stuck(0.0)
     assert not watch.is_stuck(over)
@@ -97,9 +96,8 @@ def test_an_endpoint_that_takes_nothing_we_send_is_not_waited_for(reason: Signal
     tally = Tally()
     facts = Broadcast(tally)
     kafka = KafkaSettings(bootstrap_servers="nowhere.invalid:1", group_id="g", topics=("events",))
-    watch = Watch(
-        OpenLetters(kafka, "events.dlq", "g.letters"), Excerpt(RedeliveryPolicy(), {}), tally, lambda: None
-    )
+    letters = OpenLetters(kafka, "events.dlq", "g.letters")
+    watch = Watch(letters, Excerpt(RedeliveryPolicy(), {}), tally, lambda: None)
     assert not watch.is_stuck(0.0)
     facts.circuit_changed(State.OPEN, reason, ANSWER)
     assert not watch.is_stuck(STUCK_SECONDS - 1)

@@ -8,6 +8,7 @@ from processor.core.progress.offset_codec import Marks, Span, encode
 from processor.model import Position
 
 THIS, OTHER = b"t" * 16, b"o" * 16
+HERE, ELSEWHERE = b"here", b"else"
 FAR = 60
 
 
@@ -44,3 +45,9 @@ def test_what_is_said_of_another_log_or_by_nobody_says_nothing() -> None:
     assert Finished(position, OTHER).open(0, 10) == Finished(None).open(0, 10) == 10
     assert Finished(position, None).open(0, 10) == 3
     assert Finished(Position(5, "of somebody else"), OTHER).open(0, 10) == 5
+
+
+def test_a_position_that_was_copied_from_another_cluster_counts_and_nothing_else_that_is_said_of_it() -> None:
+    position = Position(5, encode(5, [Span(7, 9)], marks=Marks(THIS, cluster=ELSEWHERE))[0])
+    assert Finished(position, OTHER, HERE).open(0, 10) == 5
+    assert Finished(position, THIS, None).open(0, 10) == Finished(position, THIS, ELSEWHERE).open(0, 10) == 3

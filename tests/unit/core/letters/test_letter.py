@@ -43,6 +43,7 @@ def test_what_we_wrote_down_is_read() -> None:
         redeliveries=0,
         key=b"k",
         timestamp=AT - 3600.0,
+        addressee="crm",
     )
 
 
@@ -122,7 +123,21 @@ def test_a_place_is_read_as_it_is_written(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "events", "events/1", "events/1/", "/1/2", "events/-1/2", "events/1/2/3", "events/a/2"]
+    "text",
+    [
+        "",
+        "events",
+        "events/1",
+        "events/1/",
+        "/1/2",
+        "events/-1/2",
+        "events/1/2/3",
+        "events/a/2",
+        "a b/1/2",
+        "a\r\nb: c/1/2",
+        "ä/1/2",
+        "x" * 250 + "/1/2",
+    ],
 )
 def test_what_is_no_place_is_none(text: str) -> None:
     assert place_of(text) is None

@@ -78,6 +78,15 @@ def test_what_is_not_meant_and_what_has_lost_its_value_is_left_out() -> None:
     assert judged(without) is Verdict.INCOMPLETE
 
 
+def test_what_was_to_go_to_another_destination_is_left_to_that_unless_it_is_asked_for() -> None:
+    of_crm, stranger = kept(record(1)), record(2, headers=((CONNECT + "connector.name", b"sink"),))
+    erp = RedeliveryPolicy(destination="erp")
+    asked = RedeliveryPolicy(SelectionPolicy(destinations=frozenset({"crm"})), destination="erp")
+    assert judged(of_crm, erp) is Verdict.ELSEWHERE
+    assert {judged(of_crm, asked), judged(stranger, erp), judged(of_crm)} == {Verdict.SENT}
+    assert judged(of_crm, RedeliveryPolicy(destination="crm")) is Verdict.SENT
+
+
 SPENT: RecordHeaders = ((OURS + "redeliveries", b"3"),)
 ENDS: Mapping[Partition, int] = {FIRST: 12, SECOND: 7}
 
@@ -134,6 +143,19 @@ def test_nothing_beyond_the_beginning_of_the_run_is_passed_on_and_no_more_than_w
     assert not is_full or excerpt.left({}, nothing) >= len(passed)
 
 
+def test_what_lies_beyond_the_end_of_a_run_tells_that_the_end_was_reached() -> None:
+    excerpt = Excerpt(RedeliveryPolicy(), ENDS)
+    received = Received([record(10), record(14), record(15)], {})
+    assert excerpt.within(received, NOW).ends == {FIRST: 12}
+
+
+def test_a_topic_that_no_longer_reaches_as_far_is_another_whatever_was_passed_on() -> None:
+    excerpt = Excerpt(RedeliveryPolicy(most=1), ENDS)
+    excerpt.within(Received([record(0), record(1)], {}), NOW)
+    assert not excerpt.is_cut({FIRST: 12, SECOND: 9, THIRD: 0})
+    assert excerpt.is_cut({FIRST: 11, SECOND: 9})
+
+
 def test_headless_letters_beyond_the_beginning_are_not_told_of() -> None:
     excerpt = Excerpt(RedeliveryPolicy(), ENDS)
     headless = [record(11, headers=None), record(12, headers=None)]
@@ -144,11 +166,14 @@ def test_a_letter_keeps_its_own_time_beside_that_of_the_run() -> None:
     excerpt = Excerpt(RedeliveryPolicy(), ENDS)
     of_connect: RecordHeaders = ((CONNECT + "topic", b"orders"),)
     timed, untimed = record(1, headers=of_connect, timestamp=5.0), record(2, headers=None, timestamp=None)
-    (first, second) = excerpt.within(Received([timed, untimed], {}), NOW).records
+    (first,) = excerpt.within(Received([timed], {}), NOW).records
     assert (first.timestamp, read(first).timestamp, original(first, read(first)).timestamp) == (NOW, 5.0, 5.0)
-    assert (second.headers, read(second).timestamp) == (None, None)
     again = excerpt.within(Received([first], {}), NOW + 1).records[0]
     assert again.headers == first.headers
+    for strange in (untimed, record(3, headers=((OURS + "timestamp", b"none"),), timestamp=5.0)):
+        for now in (NOW, NOW + 1):
+            (passed,) = excerpt.within(Received([strange], {}), now).records
+            assert (passed.timestamp, original(passed, read(passed)).timestamp) == (now, None)
 
 
 def test_what_was_deleted_meanwhile_is_not_waited_for() -> None:

@@ -115,14 +115,15 @@ def test_an_id_is_that_by_which_the_receiver_knows_the_event() -> None:
     )
 
 
-def test_of_a_letter_that_is_sent_again_its_record_is_told_of_by_where_that_stood_first() -> None:
+def test_of_a_letter_that_is_sent_again_its_record_is_told_of_by_where_and_when_that_stood_first() -> None:
     failure = Failure("refused", "no", "TASK_PUT", "x", 1, AT, AT, request())
     first = record(7, b"k", partition=Partition("orders", 3), timestamp=AT)
     letter = write_down(DeadLetterPolicy("crm", "g", "1", ids=Ids()), first, failure)
-    again = Record(Partition("orders.dlq", 0), 99, letter.key, letter.value, letter.headers, AT, 0)
+    again = Record(Partition("orders.dlq", 0), 99, letter.key, letter.value, letter.headers, AT + 9, 0)
     policy = ReportPolicy("crm", ids=Ids(), are_letters=True)
     one, other = (said(policy, each, DELIVERED) for each in (first, again))
     assert (one, other["offset"]) == (other, 7)
+    assert written(policy, again, DELIVERED).headers == written(policy, first, DELIVERED).headers
     assert said(ReportPolicy("crm"), again, DELIVERED)["topic"] == "orders.dlq"
     least = written(policy, again, DELIVERED, Form(is_whole=False, has_made_key=True))
     assert least.key == b"orders/3/7"
