@@ -8,8 +8,10 @@ A persisted format, read back by later versions. ASCII, at most `limit` characte
 Runs are varints (LEB128), lengths counted from the committed offset: unfinished, finished, unfinished,
 finished ... and end with a finished run. A field is a tag and a length (varints), then so many bytes:
 1 the runs, 2 the topic's id (16 bytes), 3 `since` (varint, milliseconds), 4 the destination (UTF-8),
-5 the cluster (CRC-32 of its id, 4 bytes); fields with other tags are passed over. The checksum covers the
-committed offset and what is encoded.
+5 the cluster (CRC-32 of its id, 4 bytes), 6 what is finished as bits, the lowest of the first byte standing
+for the committed offset; fields with other tags are passed over. Runs are short where much is finished in a
+row; bits take the place of those that are too many to fit. The checksum covers the committed offset and what
+is encoded.
 
 Promises:
 - metadata which was moved to another offset, cut, altered, or which leads beyond what Kafka can count
@@ -21,6 +23,7 @@ Promises:
   records of a topic made anew, of a new partition, or in another cluster could be passed over.
 """
 
+import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Iterator
@@ -37,7 +40,8 @@ TOPIC_ID_BYTES = 16
 
 CLUSTER_BYTES = 4
 
-_RUNS, _TOPIC_ID, _SINCE, _DESTINATION, _CLUSTER = 1, 2, 3, 4, 5
+_RUNS, _TOPIC_ID, _SINCE, _DESTINATION, _CLUSTER, _BITS = 1, 2, 3, 4, 5, 6
+_ONES = re.compile("1+")
 
 
 class Span(NamedTuple):
@@ -95,12 +99,25 @@ def encode(
         needed += field if len(needed) + len(field) <= room else b""
     named = needed + (_field(_DESTINATION, marks.destination.encode()) if marks.destination else b"")
     spans = tuple(finished)
-    runs, whole = _runs(base, spans, room, named)
+    version, fitted, whole = _fitted(base, spans, room, named)
     if named != needed and (not whole or len(named) > room):
         named = needed
-        runs, whole = _runs(base, spans, room, needed)
-    encoded = named + _field(_RUNS, runs) if named and runs else named + runs
-    return (_written(base, MARKED if named else PREFIX, encoded) if encoded else ""), whole
+        version, fitted, whole = _fitted(base, spans, room, needed)
+    encoded = named + fitted
+    return (_written(base, version, encoded) if encoded else ""), whole
+
+
+def _fitted(base: int, spans: tuple[Span, ...], room: int, beside: bytes) -> tuple[str, bytes, bool]:
+    """As many as fit beside these fields, by which version, and whether that is all."""
+    runs, count = _runs(base, spans, room, beside)
+    if count < len(spans):
+        bits, more = _bits(base, spans, room - len(beside))
+        if more > count:
+            return MARKED, _field(_BITS, bits), more == len(spans)
+    whole = count == len(spans)
+    if not beside:
+        return PREFIX, runs, whole
+    return MARKED, _field(_RUNS, runs) if runs else b"", whole
 
 
 def decode(base: int, metadata: str) -> tuple[Span, ...]:
@@ -116,7 +133,9 @@ def read(base: int, metadata: str) -> Contents:
         if version not in (PREFIX, MARKED) or metadata != _written(base, version, encoded):
             return Contents()
         fields = dict(_fields(encoded)) if version == MARKED else {_RUNS: encoded}
-        return Contents(tuple(_spans(base, fields.get(_RUNS, b""))), _marks(fields))
+        runs, bits = fields.get(_RUNS, b""), fields.get(_BITS, b"")
+        spans = _spans_of_bits(base, bits) if bits else _spans(base, runs)
+        return Contents(tuple(spans), _marks(fields))
     except (Base64Error, ValueError):
         return Contents()
 
@@ -172,18 +191,18 @@ def _fields(encoded: bytes) -> Iterator[tuple[int, bytes]]:
 # Runs
 
 
-def _runs(base: int, finished: tuple[Span, ...], room: int, beside: bytes) -> tuple[bytes, bool]:
-    """As many as fit into the room beside those fields, and whether that is all."""
+def _runs(base: int, finished: tuple[Span, ...], room: int, beside: bytes) -> tuple[bytes, int]:
+    """As many as fit into the room beside those fields, and how many these are."""
     runs, at = bytearray(), base
-    for span in finished:
+    for count, span in enumerate(finished):
         pair = _varint(span.first - at) + _varint(span.end - span.first)
         length = len(runs) + len(pair)
         frame = len(_varint(_RUNS) + _varint(length)) if beside else 0
         if len(beside) + frame + length > room:
-            return bytes(runs), False
+            return bytes(runs), count
         runs += pair
         at = span.end
-    return bytes(runs), True
+    return bytes(runs), len(finished)
 
 
 def _spans(base: int, runs: bytes) -> Iterator[Span]:
@@ -199,6 +218,27 @@ def _counted(number: int) -> int:
     if number >= OFFSETS_END:
         raise ValueError
     return number
+
+
+# Bits
+
+
+def _bits(base: int, finished: tuple[Span, ...], room: int) -> tuple[bytes, int]:
+    """As many as fit into a field of that room, and how many these are."""
+    most = 8 * (room - len(_field(_BITS, b"")) - len(_varint(max(0, room))) + 1)
+    fitting = [span for span in finished if span.end - base <= most]
+    text, at = [], base
+    for first, end in fitting:
+        text += ["0" * (first - at), "1" * (end - first)]
+        at = end
+    bits = int("".join(text)[::-1] or "0", 2)
+    return bits.to_bytes((at - base + 7) // 8, "little"), len(fitting)
+
+
+def _spans_of_bits(base: int, bits: bytes) -> Iterator[Span]:
+    text = f"{int.from_bytes(bits, 'little'):b}"[::-1]
+    for run in _ONES.finditer(text):
+        yield Span(base + run.start(), _counted(base + run.end()))
 
 
 # Varints

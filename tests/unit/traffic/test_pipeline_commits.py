@@ -28,13 +28,13 @@ def house_with_gaps(partition: Partition = FIRST, *, limit: int, events: int = 2
 
 
 def test_metadata_that_the_broker_refuses_is_committed_shorter_at_once() -> None:
-    house = house_with_gaps(limit=100)
+    house = house_with_gaps(limit=40)
     house.clock.advance(1)
     position = house.source.committed[FIRST]
     contents = read(*position)
     assert contents.finished[:2] == (Span(1, 2), Span(3, 4))
     assert contents.marks == Marks()
-    assert 50 < len(position.metadata) <= 100
+    assert 20 < len(position.metadata) <= 40
     assert [len(commit[FIRST].metadata) for commit in house.source.commits] == sorted(
         (len(commit[FIRST].metadata) for commit in house.source.commits), reverse=True
     )
@@ -42,7 +42,7 @@ def test_metadata_that_the_broker_refuses_is_committed_shorter_at_once() -> None
 
 
 def test_what_was_learned_is_not_asked_for_again() -> None:
-    house = house_with_gaps(limit=100)
+    house = house_with_gaps(limit=40)
     house.clock.advance(10)
     house.source.commits.clear()
     house.sender.answer(200, which=0)

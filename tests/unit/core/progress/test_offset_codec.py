@@ -24,6 +24,7 @@ from processor.core.progress.offset_codec import (
 from tests.support.examples import examples
 
 GOLDEN = "kwp1:170b4bc7:AgO5B6Af"
+BITS_GOLDEN = "kwp2:f4ec076e:BgNUVRU="
 GOLDEN_BASE = 42
 GOLDEN_SPANS = (Span(44, 47), Span(1000, 5000))
 GOLDEN_MARKS = Marks(bytes(range(16)), "crm", 1_750_000_000.25)
@@ -175,12 +176,33 @@ def test_metadata_is_ascii_and_never_longer_than_the_limit(
 
 @pytest.mark.parametrize("step", [2, 3, 129, 1000, 10**6])
 def test_a_history_too_long_for_kafka_is_cut_at_its_far_end(step: int) -> None:
-    spans = [Span(first, first + 1) for first in range(1, 4000 * step, step)]
+    spans = [Span(first, first + 1) for first in range(1, 14_000 * step, step)]
     metadata, whole = encode(0, spans)
     kept = decode(0, metadata)
     assert not whole
     assert LIMIT - 8 < len(metadata) <= LIMIT == 4095
     assert list(kept) == spans[: len(kept)]
+
+
+@given(bases, st.binary(min_size=1700, max_size=3000), marks)
+@settings(max_examples=examples(20))
+def test_of_many_pieces_all_fit_as_bits_within_some_twenty_thousand_offsets(
+    base: int, drawn: bytes, said: Marks
+) -> None:
+    pieces = [(1 + each % 3, 1 + each // 3 % 3) for each in drawn]
+    edges = list(accumulate((length for pair in pieces for length in pair), initial=base))[1:]
+    spans = [Span(first, end) for first, end in zip(edges[::2], edges[1::2], strict=True)]
+    metadata, whole = encode(base, spans, marks=said)
+    kept = read(base, metadata)
+    assert len(metadata) <= LIMIT
+    assert (whole, kept.finished) == (True, tuple(spans))
+    assert kept.marks._replace(destination=None) == said._replace(destination=None)
+
+
+def test_bits_are_written_as_ever() -> None:
+    spans = [Span(first, first + 1) for first in range(9, 29, 2)]
+    assert encode(7, spans, 32) == (BITS_GOLDEN, True)
+    assert decode(7, BITS_GOLDEN) == tuple(spans)
 
 
 @given(bases, st.text() | st.text().map("kwp1:".__add__) | st.text().map((GOLDEN + "{}").format))
