@@ -22,7 +22,8 @@ __all__ = ["lettered"]
 def target(letters: Letters, partitions: int = 1) -> str:
     letters.configure("http://127.0.0.1:9/")
     topic = f"again-{uuid4()}"
-    letters.stage.broker.create_topic(topic, partitions)
+    # What is put back with the time that it had is old: it would be deleted before anybody has looked.
+    letters.stage.broker.create_topic(topic, partitions, {"retention.ms": "-1"})
     return topic
 
 

@@ -9,11 +9,13 @@ import confluent_kafka
 import pytest
 import yaml
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._resource import ResourceType
 
 from processor.core.dead_letter import CONNECT, OURS, DeadLetterPolicy, Failure, write_down
 from processor.core.progress.offset_codec import Span, encode
 from processor.model import RecordHeaders, Response
-from tests.support.apache_kafka import Broker
+from tests.support.apache_kafka import Broker, GuardedBroker
 from tests.support.builders import record
 from tests.support.endpoint import HOST, unused_port
 from tests.unit.cli.typing import Done, asked
@@ -45,9 +47,9 @@ class Letters:
         self.file = folder / "settings.yaml"
         self.configure(broker.bootstrap_servers)
 
-    def configure(self, servers: str) -> None:
+    def configure(self, servers: str, **login: str) -> None:
         said = {
-            "kafka": {"bootstrap_servers": servers, "group_id": self.topic, "topics": ["events"]},
+            "kafka": {"bootstrap_servers": servers, "group_id": self.topic, "topics": ["events"]} | login,
             "dead_letter": {"topic": self.topic},
             "destination": {
                 "name": "crm",
@@ -188,6 +190,24 @@ def test_a_topic_that_is_empty_has_none(apache_kafka: Broker, tmp_path: Path) ->
     empty = Letters(apache_kafka, tmp_path)
     assert empty.counts() == {}
     assert empty.ask().stdout == f"{empty.topic}: 0 open, 0 brought back\n"
+
+
+def test_who_may_not_know_the_group_is_told_so_and_sees_a_letter_all_the_same(
+    guarded_kafka: GuardedBroker, tmp_path: Path
+) -> None:
+    made = Letters(guarded_kafka, tmp_path)
+    made.write(refused(422, NOVEMBER))
+    made.configure(
+        guarded_kafka.guest_settings["bootstrap.servers"],
+        security_protocol="sasl_plaintext",
+        sasl_mechanism="PLAIN",
+        sasl_username=guarded_kafka.username,
+        sasl_password=guarded_kafka.password,
+    )
+    guarded_kafka.allow(AclOperation.READ, ResourceType.TOPIC, made.topic)
+    counted = made.ask()
+    assert (counted.returncode, "grant Read on it" in counted.stderr) == (1, True), counted.stderr
+    assert json.loads(made.ask("show", f"{made.topic}/0/0").stdout)["status"] == 422
 
 
 def test_brokers_that_are_away_are_told(apache_kafka: Broker, tmp_path: Path) -> None:

@@ -16,6 +16,10 @@ from processor.kafka.remedies import in_words
 from processor.model import Partition, Position
 
 AGAIN_SECONDS = 0.2
+REFUSED = (
+    "what the group has committed may not be known: grant Read on it (kafka.group_id; of dead letters that "
+    "with .letters behind it, and the name of a run behind that)"
+)
 _PASSING = frozenset(("NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"))
 """What a broker says that has just been started, or just got the group."""
 
@@ -42,6 +46,17 @@ def _asked(client: confluent_kafka.Consumer, places: list[TopicPartition]) -> li
         try:
             return client.committed(places, timeout=ANSWER_SECONDS)
         except KafkaException as error:
+            if error.args[0].name() == "_TIMED_OUT" and _is_refused(client):
+                raise FatalError(REFUSED) from error
             if error.args[0].name() not in _PASSING or time.monotonic() > until:
                 raise
             client.poll(AGAIN_SECONDS)
+
+
+def _is_refused(client: confluent_kafka.Consumer) -> bool:
+    """Whether its coordinator may not be known: the library asks for that for ever, and tells so apart."""
+    while (message := client.poll(0)) is not None:
+        error = message.error()
+        if error is not None and error.name() == "GROUP_AUTHORIZATION_FAILED":
+            return True
+    return False

@@ -28,8 +28,8 @@ ANSWER_SECONDS = 10.0
 READ_AHEAD_KILOBYTES = 16_384
 AT_ONCE = 100
 """Messages asked of the library at a time, at most."""
-_LEFT_TO_TIME = frozenset((*AWAY, "_MSG_TIMED_OUT"))
-"""What the library tries again by itself, for as long as we wait."""
+_LEFT_TO_TIME = frozenset((*AWAY, "_MSG_TIMED_OUT", "GROUP_AUTHORIZATION_FAILED"))
+"""What the library tries again by itself, for as long as we wait; and the group is not needed to read."""
 
 
 class Span(NamedTuple):
