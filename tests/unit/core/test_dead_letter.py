@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.dead_letter import (
+    CONNECT,
+    REDELIVERIES,
     UNTOLD_SECONDS,
     DeadLetterPolicy,
     Detail,
@@ -19,6 +21,7 @@ from processor.core.dead_letter import (
     lesser,
     of_event,
     oldest_time,
+    was_letter,
     write_down,
 )
 from processor.core.redaction import Secrets
@@ -435,3 +438,19 @@ def test_a_letter_can_be_written_with_less_step_by_step() -> None:
     assert [Detail(detail) for detail in (2, 1, 0)] == [Detail.FULL, Detail.SHORT, Detail.COORDINATES]
     sizes = [len(str(written(detail=detail))) for detail in sorted(Detail)]
     assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize(
+    ("headers", "was"),
+    [
+        (None, False),
+        ((), False),
+        ((("errors", b"x"),), False),
+        (((CONNECT + "topic", b"events"),), True),
+        ((("a", b""), (REDELIVERIES, b"1")), True),
+    ],
+)
+def test_what_comes_from_a_dead_letter_topic_is_known_by_its_headers(
+    headers: RecordHeaders | None, *, was: bool
+) -> None:
+    assert was_letter(record(headers=headers)) is was

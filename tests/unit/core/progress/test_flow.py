@@ -74,46 +74,12 @@ def test_where_a_partition_begins_is_committed_however_long_nothing_comes() -> N
     assert flow.received([record(7)]) == 1
 
 
-def test_a_received_record_may_start_once() -> None:
-    flow = flow_with()
-    assert flow.received([record()]) == 1
-    assert flow.start(10) == [record()]
-    assert flow.start(10) == []
-
-
-def test_no_more_is_started_than_asked_for() -> None:
-    flow = flow_with()
-    flow.received(records(range(5)))
-    assert flow.start(-1) == flow.start(0) == []
-    assert flow.start(2) == records([0, 1])
-    assert flow.start(9) == records([2, 3, 4])
-
-
-def test_of_one_key_the_next_starts_when_the_one_before_is_finished() -> None:
-    flow = running_flow(record(0), record(1), record(2, b"other"))
-    assert flow.running([FIRST]) == [record(0), record(2, b"other")]
-    assert flow.finished(record(0))
-    assert flow.start(10) == [record(1)]
-
-
-@pytest.mark.parametrize(("order", "started"), [(Order.KEY, 2), (Order.PARTITION, 1), (Order.NONE, 3)])
-def test_the_policy_says_what_keeps_its_order(order: Order, started: int) -> None:
-    flow = flow_with(policy=FlowPolicy(order))
-    flow.received([record(0, b"a"), record(1, b"a"), record(2, b"b")])
-    assert len(flow.start(10)) == started
-
-
 def test_a_count_that_is_wrong_is_noticed() -> None:
     flow = running_flow(record(0), record(1, b"other"))
     flow.check()
     flow.abandoned(record(1, b"other"))
     with pytest.raises(AssertionError):
         flow.check()
-
-
-def test_the_same_key_in_two_partitions_is_two_lanes() -> None:
-    flow = running_flow(record(0), record(0, partition=SECOND))
-    assert len(flow.running([FIRST, SECOND])) == 2
 
 
 def test_what_could_start_first_starts_first() -> None:
@@ -124,20 +90,6 @@ def test_what_could_start_first_starts_first() -> None:
     flow.finished(record(0, b"a"))
     last = [record(0, None, partition=SECOND), record(1, b"a")]
     assert flow.start(9) == [*records([2, 3]), *last]
-
-
-def test_a_record_read_twice_is_done_once() -> None:
-    flow = running_flow(record(0))
-    assert flow.received([record(0)]) == 0
-    assert flow.start(10) == []
-    assert flow.waiting()[0] == 1
-
-
-def test_what_the_commit_says_is_finished_is_not_done_again() -> None:
-    flow = Flow(FlowPolicy())
-    flow.assigned(assigned(committed=Position(5, encode(5, [Span(6, 8)])[0])))
-    assert flow.received(records(range(3, 10))) == 3
-    assert flow.start(10) == records([5, 8, 9])
 
 
 # What is committed
@@ -152,31 +104,10 @@ def test_a_position_is_asked_for_until_it_is_acknowledged() -> None:
     assert positions(flow) == {}
 
 
-def test_what_moved_after_the_question_is_asked_for_again() -> None:
-    flow = running_flow(*records([0, 1]))
-    flow.finished(*records([0]))
-    asked = flow.commits()
-    flow.finished(*records([1]))
-    flow.committed(asked)
-    assert positions(flow) == {FIRST: Position(2)}
-
-
-def test_a_finished_record_beyond_the_position_is_committed_as_metadata() -> None:
-    flow = running_flow(*records(range(4)))
-    flow.finished(*records([2]))
-    position = positions(flow)[FIRST]
-    assert position.offset == 0
-    assert decode(*position) == (Span(2, 3),)
-
-
 def test_what_the_broker_has_already_is_not_asked_for() -> None:
     flow = Flow(FlowPolicy())
     flow.assigned(assigned(committed=Position(5)))
     assert positions(flow) == {}
-
-
-def test_a_partition_of_which_nothing_is_known_has_nothing_to_commit() -> None:
-    assert positions(flow_with()) == {}
 
 
 def test_one_can_ask_for_some_partitions_only() -> None:
@@ -190,13 +121,6 @@ def test_an_end_that_was_reached_passes_over_what_kafka_never_handed_out() -> No
     flow.reached({FIRST: 7, SECOND: 7})
     flow.finished(record(0))
     assert positions(flow) == {FIRST: Position(7)}
-
-
-def test_an_acknowledgement_of_a_partition_that_went_changes_nothing() -> None:
-    flow = running_flow(record(0))
-    flow.finished(record(0))
-    flow.committed({SECOND: Commit(1, Position(9))})
-    assert positions(flow) == {FIRST: Position(1)}
 
 
 def test_what_is_acknowledged_is_what_was_asked_for_however_far_it_has_been_asked_since() -> None:
@@ -248,38 +172,6 @@ def test_a_late_dead_letter_of_an_earlier_assignment_holds_nothing() -> None:
     assert flow.held() == {}
 
 
-def test_late_news_that_work_was_given_up_stops_nothing() -> None:
-    flow, late, current = two_assignments()
-    flow.abandoned(late)
-    assert flow.running([FIRST]) == [current]
-
-
-def test_records_of_an_earlier_assignment_are_not_taken() -> None:
-    flow, _, _ = two_assignments()
-    assert flow.received([record(1, b"x", epoch=1)]) == 0
-    assert flow.start(10) == []
-
-
-def test_a_result_of_a_partition_that_is_not_ours_changes_nothing() -> None:
-    flow = flow_with()
-    stranger = record(0, partition=SECOND)
-    assert not flow.finished(stranger)
-    flow.abandoned(stranger)
-    flow.blocked(stranger)
-    assert flow.received([stranger]) == 0
-    assert flow.waiting() == (0, 0)
-
-
-def test_a_partition_assigned_again_without_a_release_begins_anew() -> None:
-    flow = flow_with(FIRST, SECOND)
-    flow.received([*records(range(3)), record(0, partition=SECOND)])
-    flow.start(1)
-    flow.assigned(assigned(epoch=2))
-    assert flow.waiting()[0] == 1
-    assert flow.start(10) == [record(0, partition=SECOND)]
-    assert flow.received(records(range(2), epoch=2)) == 2
-
-
 # Handing back
 
 
@@ -288,57 +180,6 @@ def test_nothing_of_a_revoked_partition_starts() -> None:
     flow.received([record(0), record(0, partition=SECOND)])
     flow.revoked([FIRST, THIRD])
     assert flow.start(10) == [record(0, partition=SECOND)]
-
-
-def test_what_follows_in_a_lane_of_a_revoked_partition_does_not_start() -> None:
-    flow = running_flow(record(0), record(1))
-    flow.revoked([FIRST])
-    assert flow.finished(record(0))
-    assert flow.start(10) == []
-
-
-def test_nothing_more_is_received_of_a_revoked_partition() -> None:
-    flow = running_flow(record(0))
-    flow.revoked([FIRST])
-    assert flow.received(records([1])) == 0
-    assert flow.waiting()[0] == 1
-
-
-def test_an_end_reached_after_the_revocation_is_not_believed() -> None:
-    flow = running_flow(record(0))
-    flow.revoked([FIRST])
-    flow.received(records([1]))
-    flow.reached({FIRST: 2})
-    flow.finished(record(0))
-    assert positions(flow) == {FIRST: Position(1)}
-
-
-def test_a_revoked_partition_is_idle_when_what_runs_is_finished() -> None:
-    flow = running_flow(record(0), record(1))
-    flow.revoked([FIRST])
-    assert not flow.idle([FIRST])
-    flow.finished(record(0))
-    assert flow.idle([FIRST, SECOND])
-
-
-def test_a_revoked_partition_is_idle_when_what_runs_is_given_up() -> None:
-    flow = running_flow(record(0))
-    flow.revoked([FIRST])
-    flow.abandoned(record(0))
-    assert flow.idle([FIRST])
-    assert positions(flow) == {FIRST: Position(0)}
-
-
-def test_what_a_revoked_partition_finished_is_committed_before_its_release() -> None:
-    flow = running_flow(record(0), record(1))
-    flow.revoked([FIRST])
-    flow.finished(record(0))
-    assert positions(flow, [FIRST]) == {FIRST: Position(1)}
-    assert flow.assignment() == {FIRST}
-    flow.released([FIRST])
-    assert flow.assignment() == frozenset()
-    assert positions(flow) == {}
-    assert flow.waiting() == (0, 0)
 
 
 def test_nothing_of_a_lost_partition_starts_or_is_committed() -> None:
@@ -350,6 +191,14 @@ def test_nothing_of_a_lost_partition_starts_or_is_committed() -> None:
     assert flow.start(10) == [record(0, partition=SECOND)]
     assert set(flow.commits()) == {SECOND}
     assert flow.waiting() == (1, record().weight())
+
+
+def test_a_revoked_partition_is_idle_when_what_runs_is_given_up() -> None:
+    flow = running_flow(record(0))
+    flow.revoked([FIRST])
+    flow.abandoned(record(0))
+    assert flow.idle([FIRST])
+    assert positions(flow) == {FIRST: Position(0)}
 
 
 # What is held
@@ -641,14 +490,6 @@ def test_a_record_that_can_go_on_again_holds_nothing() -> None:
     flow.blocked(record(0))
     flow.blocked(record(0), None)
     assert flow.held() == {}
-
-
-def test_every_unwritten_dead_letter_counts() -> None:
-    flow = running_flow(*records(range(2)))
-    for one in records(range(2)):
-        flow.blocked(one)
-    flow.finished(record(0, None))
-    assert flow.held() == {FIRST: Hold.DEAD_LETTER}
 
 
 def test_a_dead_letter_is_told_before_any_other_reason() -> None:

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 
 from processor.core.progress.lanes import Lanes, Order
 from processor.model import Record
-from tests.support.builders import record, records
+from tests.support.builders import record
 from tests.support.examples import examples
 
 LANE_OF: dict[Order, Callable[[Record], Hashable]] = {
@@ -37,46 +37,6 @@ def test_a_record_waits_for_the_one_of_the_same_key_before_it() -> None:
     assert lanes.finished(second) is None
 
 
-def test_another_key_does_not_wait() -> None:
-    lanes = Lanes(Order.KEY)
-    assert lanes.received(record(0, b"a"))
-    assert lanes.received(record(1, b"b"))
-
-
-def test_records_without_a_key_have_no_order() -> None:
-    lanes = Lanes(Order.KEY)
-    assert all(lanes.received(keyless) for keyless in records(range(3)))
-    assert len(lanes) == 0
-
-
-def test_the_empty_key_is_a_key() -> None:
-    lanes = Lanes(Order.KEY)
-    assert lanes.received(record(0, b""))
-    assert not lanes.received(record(1, b""))
-
-
-def test_a_partition_is_one_lane_whatever_the_keys() -> None:
-    lanes = Lanes(Order.PARTITION)
-    assert lanes.received(record(0, b"a"))
-    assert not lanes.received(record(1, None))
-    assert lanes.finished(record(0, b"a")) == record(1, None)
-
-
-def test_without_order_nothing_waits() -> None:
-    lanes = Lanes(Order.NONE)
-    assert lanes.received(record(0))
-    assert lanes.received(record(1))
-    assert lanes.finished(record(0)) is None
-
-
-def test_a_lane_that_ran_empty_can_be_used_again() -> None:
-    lanes = Lanes(Order.KEY)
-    for offset in range(3):
-        assert lanes.received(record(offset))
-        assert lanes.finished(record(offset)) is None
-        assert len(lanes) == 0
-
-
 def test_a_row_starts_together_and_what_is_behind_it_when_all_of_it_is_settled() -> None:
     lanes, (a, b, c, d) = Lanes(Order.KEY), [record(offset) for offset in range(4)]
     assert [lanes.received(each) for each in (a, b, c, d)] == [True, False, False, False]
@@ -93,14 +53,6 @@ def test_what_is_given_back_of_a_row_starts_before_all_that_is_behind_it() -> No
     assert (lanes.given_back(c), lanes.finished(a), lanes.behind()) == (None, None, 2)
     assert lanes.given_back(b) == b
     assert lanes.row(b, 9) == [b, c, d]
-
-
-def test_a_row_of_what_has_no_lane_is_the_record_alone() -> None:
-    lanes = Lanes(Order.KEY)
-    keyless = records(range(2))
-    assert all(map(lanes.received, keyless))
-    assert lanes.row(keyless[0], 5) == keyless[:1]
-    assert lanes.given_back(keyless[0]) == keyless[0]
 
 
 class Walk:

@@ -30,12 +30,6 @@ def restored(base: int, *spans: Span) -> Offsets:
     return Offsets(Position(base, metadata))
 
 
-def test_before_anything_is_known_there_is_nothing_to_commit() -> None:
-    offsets = begun()
-    assert (offsets.position(), offsets.expected(), offsets.commit(LIMIT)) == (None, None, None)
-    assert (offsets.unfinished(), offsets.oldest(), offsets.gap()) == (0, None, 0)
-
-
 def test_the_position_is_the_first_record_that_is_not_finished() -> None:
     offsets = begun(None, 5, 6, 7)
     offsets.finished(6)
@@ -54,48 +48,6 @@ def test_what_is_finished_beyond_the_position_is_kept_as_spans() -> None:
     assert offsets.gap() == 10
 
 
-def test_offsets_that_kafka_never_hands_out_hold_nothing_up() -> None:
-    offsets = begun(Position(5), 8)
-    assert offsets.position() == 8
-    offsets.finished(8)
-    offsets.reached(12)
-    assert offsets.position() == 12
-
-
-def test_an_end_that_lies_behind_moves_nothing() -> None:
-    offsets = begun(Position(5), 5, 6)
-    offsets.reached(4)
-    assert offsets.expected() == 7
-
-
-def test_an_end_is_enough_to_know_where_an_empty_partition_stands() -> None:
-    offsets = begun()
-    offsets.reached(9)
-    assert offsets.commit(LIMIT) == (Position(9), True)
-
-
-def test_a_record_below_the_committed_position_is_not_done_again() -> None:
-    assert not Offsets(Position(5)).received(4, 0.0)
-
-
-def test_a_record_that_was_received_already_is_not_done_again() -> None:
-    assert not begun(None, 5).received(5, 0.0)
-
-
-def test_a_record_restored_as_finished_is_not_done_again() -> None:
-    offsets = restored(5, Span(6, 8))
-    assert [offsets.received(offset, 0.0) for offset in range(5, 9)] == [True, False, False, True]
-
-
-def test_restored_records_count_as_finished_without_being_handed_out_again() -> None:
-    offsets = restored(5, Span(6, 8), Span(9, 11))
-    assert offsets.gap() == 6
-    assert offsets.received(5, 0.0)
-    offsets.finished(5)
-    assert offsets.position() == 8
-    assert list(offsets.finished_beyond()) == [Span(9, 11)]
-
-
 def test_a_hole_may_end_inside_a_restored_span_or_swallow_several() -> None:
     spans = (Span(6, 8), Span(10, 12), Span(20, 30))
     inside, beyond = restored(5, *spans), restored(5, *spans)
@@ -103,13 +55,6 @@ def test_a_hole_may_end_inside_a_restored_span_or_swallow_several() -> None:
     assert inside.expected() == 12
     assert beyond.received(15, 0.0)
     assert list(beyond.finished_beyond()) == [Span(20, 30)]
-
-
-def test_the_oldest_is_the_record_at_the_position() -> None:
-    offsets = begun(None, 5, 6)
-    assert offsets.oldest() == 5.0
-    offsets.finished(5)
-    assert offsets.oldest() == 6.0
 
 
 def test_metadata_that_does_not_fit_is_said_to_be_not_whole() -> None:
