@@ -25,7 +25,10 @@ from processor.kafka.remedies import AWAY, in_words
 from processor.model import Partition, Record
 
 ANSWER_SECONDS = 10.0
-READ_AHEAD_KILOBYTES = 16_384
+FETCH_BYTES = 256 * 1024
+"""Of a partition at once, packed."""
+READ_AHEAD, READ_AHEAD_KILOBYTES = 2_000, 4_096
+"""Messages that are fetched before they are asked for, of each partition: small ones take a kilobyte each."""
 AT_ONCE = 100
 """Messages asked of the library at a time, at most."""
 _LEFT_TO_TIME = frozenset((*AWAY, "_MSG_TIMED_OUT", "GROUP_AUTHORIZATION_FAILED"))
@@ -52,6 +55,8 @@ def beside(kafka: KafkaSettings, group: str | None = None) -> confluent_kafka.Co
         "check.crcs": True,
         "message.max.bytes": CONSUMED_BYTES,
         "queued.max.messages.kbytes": READ_AHEAD_KILOBYTES,
+        "queued.min.messages": READ_AHEAD,
+        "fetch.message.max.bytes": FETCH_BYTES,
     }
     return confluent_kafka.Consumer(options, logger=LOGGER)
 
