@@ -125,6 +125,23 @@ async def test_behind_marks_of_transactions_nothing_is_left_open(lettered: Lette
     assert letters.position() == sum(letters.stage.broker.end_offsets(letters.topic).values()) == 4
 
 
+async def test_of_two_that_put_back_the_same_the_first_is_told_of_the_second_and_ends(
+    lettered: Lettered,
+) -> None:
+    letters = lettered(100)
+    topic = target(letters)
+    first = await letters.start("requeue", "--to", topic, "--rate", "10")
+    async with asyncio.timeout(PATIENCE):
+        while letters.position() < 10:
+            await asyncio.sleep(0.05)
+    assert (await letters.run("requeue", "--to", topic))[0] == 0
+    _, said = await first.communicate()
+    assert first.returncode == 1
+    assert "another process moves letters of the same run" in said.decode()
+    seen = committed(letters, topic)
+    assert seen.total() == len(seen) == 100
+
+
 async def test_what_another_process_begins_to_send_again_meanwhile_is_put_back_no_more(
     lettered: Lettered,
 ) -> None:

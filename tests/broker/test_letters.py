@@ -122,6 +122,7 @@ def test_they_are_counted_by_kind(letters: Letters) -> None:
         (["--status", "4xx", "--until", "2026-12-01T00:00:00Z"], 3),
         (["--status", "4xx", "--since", "2026-12-01T00:00:00Z"], 1),
         (["--key", "k0", "--key", "c"], 2),
+        (["--key", "\udcff"], 0),
         (["--topic", "orders"], 1),
         (["--destination", "erp"], 0),
     ],

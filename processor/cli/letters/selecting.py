@@ -25,7 +25,7 @@ class Selected(NamedTuple):
 
     def name(self) -> str | None:
         """What a group is called that finishes these and no others; None: they are all."""
-        return sha256("\0".join(self.said).encode()).hexdigest()[:8] if self.said else None
+        return sha256(_bytes("\0".join(self.said))).hexdigest()[:8] if self.said else None
 
 
 def _options(
@@ -96,7 +96,7 @@ def _selected(
         statuses=_statuses(status or []),
         since=_time(since, "--since", now),
         until=_time(until, "--until", now),
-        keys=frozenset(text.encode() for text in key or ()),
+        keys=frozenset(map(_bytes, key or ())),
         destinations=frozenset(destination or ()),
         topics=frozenset(topic or ()),
         places=frozenset(place for _, place in where if place is not None),
@@ -106,6 +106,11 @@ def _selected(
     lists = {"code": code, "status": status, "key": key, "destination": destination, "topic": topic}
     lists |= {"offset": offset, "since": [since] if since else None, "until": [until] if until else None}
     return Selected(policy, tuple(f"{name}={text}" for name in sorted(lists) for text in lists[name] or ()))
+
+
+def _bytes(text: str) -> bytes:
+    """As the shell gave them, be they no text."""
+    return text.encode(errors="surrogateescape")
 
 
 def _statuses(said: list[str]) -> frozenset[int]:

@@ -9,6 +9,7 @@ Promises:
 - what was finished beyond a position stays finished.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -31,9 +32,9 @@ _REMEDIES = {
     "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": "grant Write and Describe on the transactional id {id}",
     "TOPIC_AUTHORIZATION_FAILED": "grant Write on the topic",
     "GROUP_AUTHORIZATION_FAILED": "grant Read on the group",
-    "MSG_SIZE_TOO_LARGE": "raise max.message.bytes of the topic, or leave the letter out",
+    "MSG_SIZE_TOO_LARGE": "raise max.message.bytes of the topic",
     "INVALID_TIMESTAMP": "the topic does not take so old a time: leave --keep-timestamps away",
-    "INVALID_RECORD": "a compacted topic takes none without a key: leave the letter out",
+    "INVALID_RECORD": "a compacted topic takes none without a key: choose another",
     "_FENCED": "another process moves letters of the same run: let that one end",
     "INVALID_PRODUCER_EPOCH": "another process moves letters of the same run: let that one end",
     "PRODUCER_FENCED": "another process moves letters of the same run: let that one end",
@@ -84,7 +85,7 @@ class Moving:
             for partition, (offset, beyond) in positions.items()
         ]
         metadata = reader.consumer_group_metadata()
-        self._client.begin_transaction()
+        self._again(self._client.begin_transaction)
         try:
             for moved in records:
                 self._write(moved)
@@ -119,7 +120,7 @@ class Moving:
                     on_delivery=written,
                 )
             except BufferError:
-                self._client.poll(0.1)
+                self._hear(0.1)
             except KafkaException as error:
                 raise FatalError(
                     f"{moved.source} cannot be written to {moved.topic}: {self._said(error.args[0])}"
@@ -151,11 +152,16 @@ class Moving:
                 told: KafkaError = error.args[0]
                 if told.retriable() and n + 1 < TRIES:
                     continue
-                self._client.poll(0)
+                self._hear(0)
                 said = self._refused[0] if self._refused else self._said(told)
                 raise FatalError(said) from error
             else:
                 return
+
+    def _hear(self, seconds: float) -> None:
+        """What became of what was written; what is fatal is raised again by whatever is asked next."""
+        with contextlib.suppress(KafkaException):
+            self._client.poll(seconds)
 
     def _undo(self) -> None:
         """So that nobody waits for the end of its time; where that fails, they wait."""
