@@ -187,8 +187,19 @@ class Broker:
         asked = ConsumerGroupTopicPartitions(
             group, [TopicPartition(topic, number) for number in self._partitions(topic)]
         )
-        answer = self._admin.list_consumer_group_offsets([asked], require_stable=True)[group]
-        found: list[TopicPartition] = answer.result(CHANGE_SECONDS).topic_partitions
+        found: list[TopicPartition] = []
+
+        def is_told() -> bool:
+            answer = self._admin.list_consumer_group_offsets([asked], require_stable=True)[group]
+            try:
+                found[:] = answer.result(CHANGE_SECONDS).topic_partitions
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.COORDINATOR_LOAD_IN_PROGRESS:
+                    raise
+                return False  # the first group of a broker that has just begun
+            return True
+
+        until(is_told, f"the offsets of {group}")
         return {each.partition: (each.offset, each.metadata or "") for each in found if each.offset >= 0}
 
     def end_offsets(self, topic: str) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from processor.cli.letters.listing import Most, tell
 from processor.cli.letters.redelivery import (
+    STOPPED,
     DryRun,
     KeptApart,
     Parked,
@@ -68,11 +70,15 @@ def requeue(
         policy=policy, group=group, to=to, rate=rate, parked=parked, keeps_time=keep_timestamps
     )
     showing = Showing()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         outcome = moved(settings, plan, showing.show)
     except FatalError as error:
         showing.end()
         typer.echo(f"error {settings.secrets.strike(str(error))}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        showing.end(STOPPED)
         raise typer.Exit(1) from None
     showing.end()
     raise typer.Exit(outcome)

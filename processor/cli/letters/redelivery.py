@@ -173,8 +173,9 @@ async def _until_signal(settings: Settings, plan: Plan, showing: Showing, *, ser
     return await redeliver(settings, plan, showing.show, asked, serves=serves)
 
 
+STOPPED = "stopped before the end: the same command goes on where it was"
 _WORDS = {
-    1: "stopped before the end: the same command goes on where it was",
+    1: STOPPED,
     3: "some were not delivered: what failed again is open, what was passed over is not "
     "(dead_letter.budget and .always say how many may fail where none is delivered)",
 }

@@ -94,7 +94,7 @@ class Moving:
             )
             self._refuse_members()  # who joins from here on is not told its positions before the end of this
             self._again(lambda: self._client.commit_transaction(ANSWER_SECONDS))
-        except FatalError:
+        except BaseException:  # a signal as well: readers of committed records would wait behind it
             self._undo()
             raise
 
