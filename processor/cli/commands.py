@@ -6,6 +6,7 @@ What a command needs is imported when it runs, so that `version` and `--help` an
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import sys
@@ -157,6 +158,17 @@ def demo(
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
+
+
+def _flow(commands: typer.Typer) -> None:
+    """Let the help break its lines where the terminal ends: docstrings break theirs where the code does."""
+    for each in commands.registered_commands:
+        paragraphs = (inspect.getdoc(each.callback) or "").split("\n\n")
+        each.help = "\n\n".join(text.replace("\n", " ") for text in paragraphs)
+
+
+for each_of in (app, imports, letters):
+    _flow(each_of)
 
 
 def main() -> None:

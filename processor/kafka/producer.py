@@ -51,6 +51,7 @@ _REASONS = {
 
 
 _REMEDIES = {
+    "unknown_topic": " (create the {topic}, or grant Write on it)",
     "too_large": " (max.message.bytes of the {topic}, or message.max.bytes of its broker)",
     "invalid_record": " (a compacted {topic} takes none without a key: set cleanup.policy=delete)",
     "invalid_timestamp": " (beyond message.timestamp.before.max.ms or message.timestamp.after.max.ms of the "

@@ -22,12 +22,14 @@ from processor.model import Record
 class Listing(NamedTuple):
     """The letters that are meant, by kind; `brought_back`: how many of the topic's are not open any more.
 
-    `passed_over`: how many of those that are meant would not be sent again, by why.
+    `passed_over`: how many of those that are meant would not be sent again, by why; `not_meant`: how many are
+    open besides.
     """
 
     histogram: Histogram
     brought_back: int
     passed_over: Mapping[Verdict, int]
+    not_meant: int
 
 
 def counted(settings: Settings, policy: RedeliveryPolicy, group: str | None = None) -> Listing:
@@ -36,6 +38,7 @@ def counted(settings: Settings, policy: RedeliveryPolicy, group: str | None = No
     Raises FatalError.
     """
     histogram, brought_back, passed_over = Histogram(), 0, Counter[Verdict]()
+    not_meant = 0
     group = group or settings.dead_letter.group_of(settings.kafka)
     with stored.opened(settings.kafka, group) as client:
         now = standing(client, Registry(settings.kafka), settings.dead_letter.topic)
@@ -46,12 +49,13 @@ def counted(settings: Settings, policy: RedeliveryPolicy, group: str | None = No
                 continue
             letter = read(record)
             if (verdict := policy.judge(letter)) is Verdict.OTHER:
+                not_meant += 1
                 continue
             histogram.add(letter)
             passed_over[verdict] += verdict is not Verdict.SENT
             if histogram.letters == policy.most:
                 break
-    return Listing(histogram, brought_back, passed_over)
+    return Listing(histogram, brought_back, passed_over, not_meant)
 
 
 def standing_now(settings: Settings, group: str) -> Standing:

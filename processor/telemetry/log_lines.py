@@ -80,7 +80,7 @@ class LogLines(Listener):
 
         for outcome, last, times, seconds, is_over in self._credentials.due(self._now()):
             event = (
-                "credentials were not granted, and are again" if is_over else "credentials are not granted"
+                "credentials were not granted, and are again" if is_over else "credentials were not granted"
             )
             log.warning(event, outcome=outcome, times=times, seconds=round(seconds), reason=last)
 

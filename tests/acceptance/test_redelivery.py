@@ -198,8 +198,9 @@ async def test_those_that_are_asked_for_are_sent_by_a_run_of_their_own_and_the_o
     letters = lettered(60)
     async with Endpoint() as endpoint:
         letters.configure(endpoint.url)
-        status, lines, _ = await letters.run("redeliver", "--status", "4xx", "--rate", "500")
+        status, lines, said = await letters.run("redeliver", "--status", "4xx", "--rate", "500")
         assert (status, lines[-1]["delivered"], lines[-1]["other"]) == (0, 20, 40)
+        assert "its letters still count as open" in said
         assert {n % CODES for n in map(number, endpoint.requests)} == {0, 1}
         assert (await letters.run("redeliver", "--status", "4xx"))[1][-1]["delivered"] == 0
         assert letters.position() == 0

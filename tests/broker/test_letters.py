@@ -131,6 +131,11 @@ def test_those_are_counted_that_are_asked_for(letters: Letters, arguments: list[
     assert sum(letters.counts(*arguments).values()) == found
 
 
+def test_how_many_are_open_besides_is_said_where_some_are_asked_for(letters: Letters) -> None:
+    said = letters.ask("--code", "refuse").stdout
+    assert said == f"{letters.topic}: 0 open, 0 brought back, 6 open ones are not meant\n"
+
+
 def test_those_that_were_brought_back_are_open_no_more(letters: Letters) -> None:
     letters.bring_back(2, Span(3, 4), Span(5, 6))
     assert letters.counts() == {("refused", 422): 1, ("connect", None): 1}

@@ -252,6 +252,12 @@ secrets.{{ $name }} needs both certificateKey and keyKey, or none of them
 secrets.{{ $name }}.keyPasswordKey is the password of no key; set keyKey
 {{- end }}
 {{- end }}
+{{- range $name, $such := dict "destinationAuth" "clientSecretKey" "schemaRegistry" "passwordKey" }}
+{{- $named := get $.d.secrets $name }}
+{{- if and $named.existingSecret (not (omit $named "existingSecret" | values | compact)) }}
+secrets.{{ $name }}.existingSecret names a Secret, and nothing of it is used; name its keys, such as {{ $such }}
+{{- end }}
+{{- end }}
 {{- if $kafka.group_instance_id }}
 config.kafka.group_instance_id would be the same in all pods; use extraEnv with WEBHOOK_PROCESSOR__KAFKA__GROUP_INSTANCE_ID from the field metadata.name
 {{- end }}

@@ -114,7 +114,8 @@ def _objects(listing: Listing) -> Iterator[str]:
 
 def _table(listing: Listing, topic: str) -> Iterator[str]:
     histogram = listing.histogram
-    yield f"{topic}: {histogram.letters} open, {listing.brought_back} brought back"
+    others = f", {listing.not_meant} open ones are not meant" if listing.not_meant else ""
+    yield f"{topic}: {histogram.letters} open, {listing.brought_back} brought back{others}"
     rows = [("letters", "code", "status", "destination", "oldest", "newest", "such as")]
     rows += [
         (

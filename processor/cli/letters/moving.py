@@ -19,6 +19,7 @@ from processor.cli.letters.redelivery import (
     group_of,
     refuse_absent,
     refuse_wrong,
+    tell_what_stays_open,
 )
 from processor.cli.letters.selecting import Selected, selecting
 from processor.cli.verdict import ConfigFile, settings_of
@@ -81,6 +82,7 @@ def requeue(
         showing.end(STOPPED)
         raise typer.Exit(1) from None
     showing.end()
+    tell_what_stays_open(settings, group, outcome)
     raise typer.Exit(outcome)
 
 

@@ -91,7 +91,9 @@ def redeliver(
     limited = settings.delivery.rate_limit
     usual = USUAL_RATE if limited is None else limited * SHARE_OF_RATE
     plan = Plan(policy=policy, group=group, rate=rate or usual, parked=parked)
-    raise typer.Exit(_sent(settings, plan, serves=serve))
+    outcome = _sent(settings, plan, serves=serve)
+    tell_what_stays_open(settings, group, outcome)
+    raise typer.Exit(outcome)
 
 
 def group_of(settings: Settings, selected: Selected, run: str | None) -> str:
@@ -102,6 +104,13 @@ def group_of(settings: Settings, selected: Selected, run: str | None) -> str:
         )
     name, standing = run or selected.name(), settings.dead_letter.group_of(settings.kafka)
     return f"{standing}.{name}" if name else standing
+
+
+def tell_what_stays_open(settings: Settings, group: str, outcome: int) -> None:
+    """Who has brought some letters back will look at how many are open, and find these among them."""
+    if outcome != 1 and group != settings.dead_letter.group_of(settings.kafka):
+        remark = "without these options, and in letters_open, its letters still count as open"
+        typer.echo(f"this was a run of its own: {remark}", err=True)
 
 
 def refuse_wrong(settings: Settings, selected: Selected, parked: str | None) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from processor.core.letters.selection import SelectionPolicy
 
 Texts = list[str] | None
+_NO_TIME = "is no time: write 2h, or 2026-11-27T00:00:00Z"
 
 
 class Selected(NamedTuple):
@@ -123,14 +124,14 @@ def _statuses(said: list[str]) -> frozenset[int]:
 
 
 def _time(text: str | None, option: str, now: float) -> float | None:
-    from processor.core.progress.start import policy_of
+    from processor.core.progress.start import UNKNOWN, policy_of
 
     if text is None:
         return None
     try:
         policy = policy_of(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from None
+        raise typer.BadParameter(str(error).replace(UNKNOWN, _NO_TIME), param_hint=option) from None
     if policy.word:
-        raise typer.BadParameter(f"{text!r} is no time: write 2h, or 2026-11-27T00:00:00Z", param_hint=option)
+        raise typer.BadParameter(f"{text!r} {_NO_TIME}", param_hint=option)
     return now - policy.before if policy.at is None else policy.at

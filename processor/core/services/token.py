@@ -18,12 +18,16 @@ DEFAULT_LIFE = 300.0
 """Of a token whose answer says nothing of use: no RFC says how long that is good."""
 _LONGEST_LIFE = 10 * 365 * 24 * 3600.0
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
-_CODES = frozenset(
-    (
-        *("invalid_request", "invalid_client", "invalid_grant", "invalid_scope", "invalid_target"),
-        *("unauthorized_client", "unsupported_grant_type"),
-    )
-)
+_CODES = {
+    "invalid_request": "",
+    "invalid_client": " (it does not take client_id and what proves it)",
+    "invalid_grant": "",
+    "invalid_scope": " (it does not give these scopes)",
+    "invalid_target": " (it does not know audience or resource)",
+    "unauthorized_client": " (this client may not use client credentials)",
+    "unsupported_grant_type": " (it knows no client credentials)",
+}
+"""What is registered, and what it says of the settings."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _MOST_DOUBLINGS = 16
 
@@ -129,4 +133,4 @@ def _code(body: bytes) -> str:
         code = _ERROR.decode(body).error
     except _WRONG:
         return ""
-    return f", {code}" if code in _CODES else ""
+    return f", {code}{_CODES[code]}" if code in _CODES else ""

@@ -66,7 +66,8 @@ def _topics(
         elif topic in cluster.topics:
             yield rights.of_topic(facts, topic, len(cluster.topics[topic].partitions))
         else:
-            yield Finding(f"topic {topic}", False, "is not there, or may not be seen with this login")
+            remedy = "create it, or grant Read on it"
+            yield Finding(f"topic {topic}", False, f"is not there, or may not be seen: {remedy}")
 
 
 def _pattern(

@@ -31,6 +31,7 @@ READ_AHEAD, READ_AHEAD_KILOBYTES = 2_000, 4_096
 """Messages that are fetched before they are asked for, of each partition: small ones take a kilobyte each."""
 AT_ONCE = 100
 """Messages asked of the library at a time, at most."""
+_UNSEEN = "is not there, or may not be seen: create it, or grant Describe on it"
 _LEFT_TO_TIME = frozenset((*AWAY, "_MSG_TIMED_OUT", "GROUP_AUTHORIZATION_FAILED"))
 """What the library tries again by itself, for as long as we wait; and the group is not needed to read."""
 
@@ -78,7 +79,7 @@ def partitions(client: confluent_kafka.Consumer, topic: str) -> list[Partition]:
     found = client.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
     if found.error is not None:
         unknown = found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-        why = "is not there, or may not be seen with this login" if unknown else in_words(found.error)
+        why = _UNSEEN if unknown else in_words(found.error)
         raise FatalError(f"topic {topic}: {why}")
     return [Partition(topic, number) for number in sorted(found.partitions)]
 

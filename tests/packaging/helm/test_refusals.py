@@ -60,6 +60,14 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"config": {"destination": {"auth": {"type": "oauth2"}}}},
         "networkPolicy cannot see the token endpoint's port in the environment; name it in",
     ),
+    "a Secret of which nothing is used": (
+        {"secrets": {"destinationAuth": {"existingSecret": "s"}}},
+        "secrets.destinationAuth.existingSecret names a Secret, and nothing of it is used; name its keys",
+    ),
+    "a registry's Secret of which nothing is used": (
+        {"secrets": {"schemaRegistry": {"existingSecret": "s"}}},
+        "secrets.schemaRegistry.existingSecret names a Secret, and nothing of it is used; name its keys",
+    ),
     "a grace period as long as a stop": ({"terminationGracePeriodSeconds": 61}, "61 is too short"),
     "a grace period that a longer drain outgrows": (
         {"terminationGracePeriodSeconds": 70, "config": {"delivery": {"drain_timeout": 34}}},

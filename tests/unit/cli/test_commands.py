@@ -467,10 +467,14 @@ def test_version_is_printed() -> None:
     ("arguments", "words"),
     [
         ((), ("run", "check", "preview", "init", "demo", "version")),
-        (("run", "--help"), ("--config", "Exit status")),
+        (("run", "--help"), ("--config", "0 stopped as asked")),
         (("check", "--help"), ("--connect", "--schema")),
         (("preview", "--help"), ("EVENTS", "nothing is sent")),
         (("init", "--help"), ("--topic", "--force", "Exit status")),
+        (
+            ("letters", "redeliver", "--help"),
+            ("letter again, beyond the end of this run. Ended before its end",),
+        ),
         (("demo", "--help"), ("--keep",)),
         (("version", "--help"), ("version",)),
     ],

@@ -24,6 +24,7 @@ SETTINGS = {
         ("redeliver --offset events/0/3", "is not in"),
         ("redeliver --offset events", "no place of a letter"),
         ("redeliver --since latest", "no time"),
+        ("redeliver --until 2hours", "no time: write 2h"),
         ("requeue --to again --status 42", "42"),
         ("redeliver --rate 0", "rate"),
         ("requeue", "--to"),

@@ -35,7 +35,11 @@ def test_nothing_said_of_its_life_is_a_while_and_its_member_may_be_another() -> 
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (401, b'{"error":"invalid_client","error_description":"hunter2"}', "status 401, invalid_client"),
+        (
+            401,
+            b'{"error":"invalid_client","error_description":"hunter2"}',
+            "status 401, invalid_client (it does not take client_id",
+        ),
         (400, b'{"error":"hunter2"}', "status 400"),
         (500, b"<html>", "status 500"),
         (200, b"<html>", "something else than a token"),
