@@ -53,6 +53,7 @@ SHOWN = (
     "delivery.rate_limit",
     "retry.max_elapsed",
     "retry.max_attempts",
+    "reports.topic",
     "admin.port",
     "admin.token",
     "live.payloads",
@@ -69,7 +70,8 @@ REFERENCES: dict[str, Any] = {
 
 _HEAD = f"""\
 # Settings of kafka-webhook-processor {__version__}. Lines that begin with # and no space hold settings with
-# their defaults: take the # away to say something else. docs/configuration.md describes all settings, and
+# their defaults: take the # away to say something else. docs/configuration.md describes all settings, tokens
+# and logins (`destination.auth`) and signatures (`destination.signature`) among them, and
 # `webhook-processor check --schema` prints a schema of them for editors.
 """
 _TAIL = """\

@@ -30,6 +30,10 @@ _CIRCUIT_LINES = {
     State.HALF_OPEN: "the endpoint answers a probe: sending begins again",
     State.CLOSED: "the endpoint is up",
 }
+_NOT_KNOWN = (
+    "the endpoint does not know us, or no credential is granted: only probes are sent, nothing is lost"
+)
+"""Said where the circuit opens for that: the endpoint is up, and somebody looks there in vain."""
 _HOST_LINES = {
     State.OPEN: "a host that events name is down: only probes are sent to it, all others go on",
     State.HALF_OPEN: "a host that events name answers a probe: sending to it begins again",
@@ -159,7 +163,8 @@ class LogLines(Listener):
 
     def circuit_changed(self, state: State, reason: Signal, answer: Answer) -> None:
         """Down is a warning; a probe that was answered and being up are none."""
-        _say(_CIRCUIT_LINES[state], state, reason, answer)
+        is_of_ours = state is State.OPEN and reason is Signal.CREDENTIALS
+        _say(_NOT_KNOWN if is_of_ours else _CIRCUIT_LINES[state], state, reason, answer)
 
     def host_changed(self, host: str, state: State, reason: Signal, answer: Answer) -> None:
         """The same of a host that events name; these are listed in the configuration, so not many."""

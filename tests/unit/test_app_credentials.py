@@ -109,7 +109,7 @@ async def test_a_token_endpoint_that_is_away_and_a_token_that_is_revoked_cost_no
         def turn(delivered: int, app: App) -> None:
             nonlocal step
             if step == 0 and len(issuer.requests) >= 3:
-                assert app.status.readiness().checks["credentials"] == "status 503"
+                assert app.status.readiness().checks["credentials"] == "none is granted: status 503"
                 step, issuer.fault = 1, None
             elif step == 1 and delivered >= EVENTS // 2:
                 step = 2

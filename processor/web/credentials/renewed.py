@@ -144,7 +144,7 @@ class Renewed(Generic[Value]):
         self._timer = self._loop.call_later(after, self._begin)
         is_dropped, self._is_dropped = self._is_dropped, False
         if self._loop.time() >= self._ends_at:
-            self._over(why)
+            self._over(f"none is granted: {why}")
         elif is_dropped:
             self._kept()
 

@@ -35,6 +35,15 @@ def test_a_change_of_the_circuit_is_one_line_that_says_why(state: State, level: 
     assert line["last_answer"] == "dns: no h"
 
 
+def test_an_endpoint_that_does_not_know_us_is_not_called_down() -> None:
+    with capture_logs() as lines:
+        LogLines(Clock()).circuit_changed(State.OPEN, Signal.CREDENTIALS, response(401))
+        LogLines(Clock()).circuit_changed(State.HALF_OPEN, Signal.CREDENTIALS, response(200))
+    (opened, half_opened) = (line["event"] for line in lines)
+    assert "does not know us" in opened
+    assert "answers a probe" in half_opened
+
+
 def private(offset: int = 7) -> Record:
     """A record full of what may not be logged."""
     data = PAYLOAD.encode()

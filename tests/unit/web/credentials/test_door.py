@@ -212,8 +212,8 @@ class TestAToken:
             async with opened(endpoint.url, auth=auth, request_timeout=0.3) as rig:
                 answer = await rig.send()
                 assert isinstance(answer, TransportError)
-                assert (answer.reason, answer.message) == ("credentials", "status 503")
-                assert rig.credentials.fault() == "status 503"
+                assert (answer.reason, answer.message) == ("credentials", "none is granted: status 503")
+                assert rig.credentials.fault() == "none is granted: status 503"
                 assert endpoint.requests == []
                 issuer.fault = None
                 await until(lambda: rig.credentials.fault() is None)

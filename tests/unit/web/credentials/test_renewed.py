@@ -102,6 +102,6 @@ async def test_what_nobody_expects_is_told_and_asked_for_again() -> None:
     rig = Rig(KeyError("hunter2"), "second")
     rig.renewed.open(Facts())
     await rig.until(lambda: "second" in rig.told)
-    assert rig.told == ["over: KeyError", "second"]
+    assert rig.told == ["over: none is granted: KeyError", "second"]
     assert len(errors) == 1
     await rig.renewed.close()
