@@ -14,7 +14,7 @@ template is rendered first has them made; the others know it by a mark in the va
 {{- $problems := include "kwp.problemsOfAll" . -}}
 {{- range $key, $_ := .Values.destinations -}}
 {{- $d := include "kwp.destination" (dict "root" $ "key" $key) | fromJson -}}
-{{- range list "missing" "secrets" "endpointSecrets" "references" "kafkaLogin" "timing" "scaling" "monitoring" "network" "environment" -}}
+{{- range list "missing" "secrets" "endpointSecrets" "references" "kafkaLogin" "auth" "timing" "scaling" "monitoring" "network" "environment" -}}
 {{- $found := include (printf "kwp.problems.%s" .) (dict "root" $ "d" $d) -}}
 {{- range splitList "\n" $found | compact -}}
 {{- $problems = printf "%s\ndestinations.%s: %s" $problems $key . -}}
@@ -252,14 +252,31 @@ secrets.{{ $name }} needs both certificateKey and keyKey, or none of them
 secrets.{{ $name }}.keyPasswordKey is the password of no key; set keyKey
 {{- end }}
 {{- end }}
+{{- if $kafka.group_instance_id }}
+config.kafka.group_instance_id would be the same in all pods; use extraEnv with WEBHOOK_PROCESSOR__KAFKA__GROUP_INSTANCE_ID from the field metadata.name
+{{- end }}
+{{- end -}}
+
+{{/* Who we are to the endpoint and the schema registry: what has to come out of a Secret. */}}
+{{- define "kwp.problems.auth" -}}
+{{- $auth := dig "destination" "auth" dict .d.settings }}
+{{- $keys := dict "username" "usernameKey" "password" "passwordKey" "token" "tokenKey" "value" "valueKey" "client_secret" "clientSecretKey" "private_key" "privateKeyKey" }}
+{{- $ways := dict
+  "basic" (list "username" "password") "bearer" (list "token") "api_key" (list "value")
+  "oauth2 basic" (list "client_secret") "oauth2 post" (list "client_secret")
+  "oauth2 client_secret_jwt" (list "client_secret") "oauth2 private_key_jwt" (list "private_key") }}
+{{- $way := $auth.type | default "" }}
+{{- if eq $way "oauth2" }}{{- $way = printf "oauth2 %s" ($auth.client_auth | default "basic") }}{{- end }}
+{{- range get $ways $way | default list }}
+{{- if not (include "kwp.said" (dict "d" $.d "at" (list "destination" "auth" .))) }}
+config.destination.auth.type {{ $auth.type }} needs {{ . }}; name its Secret in secrets.destinationAuth.existingSecret and {{ get $keys . }}
+{{- end }}
+{{- end }}
 {{- range $name, $such := dict "destinationAuth" "clientSecretKey" "schemaRegistry" "passwordKey" }}
 {{- $named := get $.d.secrets $name }}
 {{- if and $named.existingSecret (not (omit $named "existingSecret" | values | compact)) }}
 secrets.{{ $name }}.existingSecret names a Secret, and nothing of it is used; name its keys, such as {{ $such }}
 {{- end }}
-{{- end }}
-{{- if $kafka.group_instance_id }}
-config.kafka.group_instance_id would be the same in all pods; use extraEnv with WEBHOOK_PROCESSOR__KAFKA__GROUP_INSTANCE_ID from the field metadata.name
 {{- end }}
 {{- end -}}
 

@@ -57,8 +57,19 @@ REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
         "the port of the environment's proxy; name it in",
     ),
     "a token endpoint whose port the policy cannot see": (
-        {"config": {"destination": {"auth": {"type": "oauth2"}}}},
+        {"config": {"destination": {"auth": {"type": "oauth2", "client_auth": "mtls"}}}},
         "networkPolicy cannot see the token endpoint's port in the environment; name it in",
+    ),
+    "a client without its secret": (
+        {
+            "config": {"destination": {"auth": {"type": "oauth2", "token_url": "https://idp.example/token"}}},
+            "secrets": {"destinationAuth": {"existingSecret": "s", "clientIdKey": "id"}},
+        },
+        "needs client_secret; name its Secret in secrets.destinationAuth.existingSecret and clientSecretKey",
+    ),
+    "a bearer without a token": (
+        {"config": {"destination": {"auth": {"type": "bearer"}}}},
+        "needs token; name its Secret in secrets.destinationAuth.existingSecret and tokenKey",
     ),
     "a Secret of which nothing is used": (
         {"secrets": {"destinationAuth": {"existingSecret": "s"}}},

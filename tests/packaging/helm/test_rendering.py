@@ -344,7 +344,7 @@ MANY: Mapping[str, tuple[str, Any, str, str, Any]] = {
         "config.destination",
         {
             "url": "https://a.example",
-            "auth": {"type": "oauth2", "token_url": "https://c.example:9443/token", "client_id": "crm"},
+            "auth": {"type": "oauth2", "token_url": "https://c.example:9443/token", "client_auth": "mtls"},
         },
         "NetworkPolicy",
         "spec.egress.3.ports",
