@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -15,6 +16,8 @@ from processor.cli.letters.selecting import Selected, selecting
 from processor.cli.verdict import ConfigFile, refuse, settings_of
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from processor.config.settings import Settings
     from processor.letters.redelivery import Plan
     from processor.letters.tally import Progress
@@ -193,8 +196,9 @@ _WORDS = {
 class Showing:
     """How far it has come: a line that changes on a terminal, JSON lines elsewhere."""
 
-    def __init__(self) -> None:
-        self._is_live = sys.stderr.isatty()
+    def __init__(self, screen: TextIO | None = None) -> None:
+        self._screen = screen or sys.stderr
+        self._is_live = self._screen.isatty()
         self._last: Progress | None = None
         self._written_at = -LINE_SECONDS
 
@@ -202,8 +206,10 @@ class Showing:
         """So far it is now."""
         self._last = progress
         if self._is_live:
-            sys.stderr.write(f"\r\x1b[K{progress.line()}")
-            sys.stderr.flush()
+            # One row, since no more can be cleared; what is logged meanwhile begins in its first column.
+            row = progress.line()[: max(self._columns() - 1, 0) or None]
+            self._screen.write(f"\r\x1b[K{row}\r")
+            self._screen.flush()
         elif time.monotonic() - self._written_at >= LINE_SECONDS:
             self._written_at = time.monotonic()
             typer.echo(json.dumps(progress.fields()))
@@ -211,8 +217,17 @@ class Showing:
     def end(self, remark: str | None = None) -> None:
         """The last line, and what is to be said beside it."""
         if self._is_live:
-            sys.stderr.write("\n")
+            last = self._last.line() if self._last is not None else ""
+            self._screen.write(f"\r\x1b[K{last}\n")
+            self._screen.flush()
         elif self._last is not None:
             typer.echo(json.dumps(self._last.fields()))
         if remark:
             typer.echo(remark, err=True)
+
+    def _columns(self) -> int:
+        """How wide it is; 0: it does not say."""
+        try:
+            return os.get_terminal_size(self._screen.fileno()).columns
+        except OSError:
+            return 0

@@ -1,10 +1,15 @@
 """What is asked of letters and cannot be meant is said, before any broker is asked."""
 
+import os
+import termios
 from pathlib import Path
 
 import pytest
 import yaml
 
+from processor.cli.letters.redelivery import Showing
+from processor.letters.tally import Progress
+from tests.support.terminal import open_terminal
 from tests.unit.cli.typing import asked
 
 SETTINGS = {
@@ -38,3 +43,18 @@ def test_what_cannot_be_meant_is_said_before_any_broker_is_asked(
     done = asked("letters", *arguments.split(), "-c", str(file))
     assert done.returncode == 2
     assert words in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_how_far_it_is_takes_one_row_of_a_terminal_and_what_is_logged_begins_there() -> None:
+    ours, its = open_terminal()
+    with os.fdopen(its, "w", encoding="utf-8") as screen, os.fdopen(ours, "rb", 0) as seen:
+        termios.tcsetwinsize(screen, (24, 60))
+        showing = Showing(screen)
+        progress = Progress(7, {"delivered": 12_345, "too_often": 3}, 2.0)
+        showing.show(progress)
+        row = seen.read(4096).decode()
+        assert row.startswith("\r\x1b[K[###")
+        assert row.endswith("\r")
+        assert len(row.removeprefix("\r\x1b[K").rstrip("\r")) < 60 < len(progress.line())
+        showing.end()
+        assert progress.line() in seen.read(4096).decode()
