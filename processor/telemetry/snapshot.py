@@ -110,9 +110,10 @@ class PartitionStatuses(Collector):
             family = gauges(definition)
             family.add_metric([self._destination], value)
             yield family
+        oldest = 0.0 if snapshot.letters_open == 0 else known(age(snapshot.letters_oldest_at, self._now()))
         for definition, known_value in (
             (definitions.LETTERS_OPEN, snapshot.letters_open),
-            (definitions.LETTERS_OLDEST_AGE_SECONDS, known(age(snapshot.letters_oldest_at, self._now()))),
+            (definitions.LETTERS_OLDEST_AGE_SECONDS, oldest),
         ):
             if known_value is not None:
                 family = gauges(definition)

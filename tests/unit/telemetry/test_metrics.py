@@ -285,6 +285,8 @@ def test_a_budget_without_a_limit_is_infinite() -> None:
 def test_open_letters_are_told_where_they_are_known() -> None:
     found = watched(lambda: 1e9 + 60.0, letters_open=3, letters_oldest_at=1e9)
     assert (found["letters_open",], found["letters_oldest_age_seconds",]) == (3, 60.0)
+    none = watched(letters_open=0, letters_oldest_at=None)
+    assert (none["letters_open",], none["letters_oldest_age_seconds",]) == (0, 0.0)
     unknown = watched(letters_open=None, letters_oldest_at=None)
     assert not {("letters_open",), ("letters_oldest_age_seconds",)} & unknown.keys()
 
