@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Self
 
 WAITING = (
-    ("tests/acceptance", "tests/broker"),
-    ("tests/faults", "tests/benchmarks", "tests/servers"),
+    ("tests/acceptance",),
+    ("tests/broker", "tests/servers"),
+    ("tests/faults", "tests/benchmarks"),
 )
 COMPUTING = (("tests/browser", "tests/differential", "tests/fuzzing", "tests/packaging", "tests/simulation"),)
 """The other part that computes is whatever stands in none of these."""
