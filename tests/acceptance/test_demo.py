@@ -103,7 +103,7 @@ def test_it_stays_if_asked_to_and_ends_with_ctrl_c() -> None:
             timeout=PATIENCE
         ).topics.keys()
         before = read(page(f"{address}/metrics"))["deliveries_total"].total()
-        assert before == summed(said)[0]
+        assert before >= summed(said)[0]  # by now it may trickle
         trickled = (line.split(" s  ")[1] for line in process.stdout if " produced, " in line)
         assert next(line for line in trickled if int(line.split()[0]) > before)
         process.send_signal(signal.SIGINT)
