@@ -5,6 +5,7 @@ until it can be, as long as somebody needs it, with less where the topic takes n
 what is given up nothing is told any more. What is refused for what another holds is written again at once.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -29,7 +30,7 @@ def nobody() -> None:
     """Nobody waits for it."""
 
 
-class Writing:
+class Writing(ABC):
     """One on its way, for whoever is called: `written` once, `blocked` at each failure, `rewritten` after it.
 
     What is written, and what is told of it, each kind says for itself.
@@ -52,21 +53,21 @@ class Writing:
         self.is_given_up = False
         self.timer: Timer | None = None
 
+    @abstractmethod
     def message(self) -> Message:
         """What is written, as it reads now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def becomes_less(self, reason: str) -> bool:
         """Whether it reads otherwise now, after it was refused for that."""
-        raise NotImplementedError
 
+    @abstractmethod
     def acknowledged(self, message: Message) -> None:
         """It was written as that, and acknowledged."""
-        raise NotImplementedError
 
+    @abstractmethod
     def failed(self, error: WriteError) -> bool:
         """It could not be written; whether it is to be written again."""
-        raise NotImplementedError
 
     def give_up(self) -> None:
         """Nobody waits for it any more."""
